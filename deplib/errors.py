@@ -1,0 +1,29 @@
+"""One family of errors: each message says what is wrong, where, and how to mend it."""
+
+
+class DeplibError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class CohortError(DeplibError):
+    """A cohort's recordings, labels or frames are missing, contradictory or unreadable."""
+
+
+class EncoderError(DeplibError):
+    """A face encoder's file is missing, altered, or breaks the contract N x 3 x H x W -> N x D."""
+
+
+class StoreError(DeplibError):
+    """A feature store is corrupt, incomplete, or was made by another encoder or cohort."""
+
+
+class VerificationError(DeplibError):
+    """Features exist but must not be used: all zero, NaN, not unit length, and the like."""
+
+
+class ModelError(DeplibError):
+    """An input or a configuration does not fit a temporal model's contract."""
+
+
+class ResultError(DeplibError):
+    """A result file is missing, corrupt, or stale: made by other code, data or settings."""
