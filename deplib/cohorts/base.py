@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 SPLITS = ("train", "dev", "test")
+BANDS = (("minimal", 0, 13), ("mild", 14, 19), ("moderate", 20, 28), ("severe", 29, 63))
+"""BDI-II severity bands, in points, both ends included."""
 COLUMNS = ("recording", "person", "split", "task", "bdi", "n_frames")
 """Columns of ``Cohort.recordings``: str, str, one of SPLITS, str, float in 0-63, int."""
 

@@ -1,0 +1,137 @@
+"""Predictors that any temporal model must beat: a constant, and ridge on pooled features.
+
+They work on recordings, not windows, and return the table that
+``deplib.training.recording_table`` returns for a model.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from deplib.errors import ModelError
+from deplib.metrics import mae
+from deplib.windows import WindowSet
+
+Pooling = Literal["mean", "mean+sd"]
+
+ALPHAS = tuple(float(alpha) for alpha in np.logspace(0, 6, 13))
+"""Ridge penalties to choose from, for standardised features."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """Predictions of a baseline and how its setting was chosen."""
+
+    predictions: pd.DataFrame  # recording, person, split, bdi, bdi_hat, model; one row a recording
+    setting: float  # the constant in BDI-II points, or ridge's alpha
+    chosen_by: str  # "train", or "dev_mae"; never test
+
+
+def pool(windows: WindowSet, pooling: Pooling = "mean") -> tuple[np.ndarray, pd.DataFrame]:
+    """Pool all real frames of each recording, whatever window they stand in.
+
+    Parameters
+    ----------
+    windows
+        Windows of any splits.
+    pooling
+        ``"mean"``, or ``"mean+sd"``: the mean followed by the population SD over time.
+
+    Returns
+    -------
+    features : ndarray of float64, shape (n_recordings, width) or (n_recordings, 2 * width)
+    table : DataFrame
+        ``recording``, ``person``, ``split``, ``bdi``; the same rows.
+    """
+    if pooling not in ("mean", "mean+sd"):
+        raise ModelError(f"unknown pooling {pooling!r}; choose 'mean' or 'mean+sd'")
+    code, names = pd.factorize(windows.index["recording"])
+    n_frames = np.zeros((len(names), 1))
+    mean, square = np.zeros((2, len(names), windows.features.shape[2]))
+    np.add.at(n_frames[:, 0], code, windows.mask.sum(axis=1))
+    for i, frames in zip(code, windows.features, strict=True):  # masked frames are 0
+        mean[i] += frames.sum(axis=0, dtype=float)
+    mean /= n_frames
+    table = windows.index.drop_duplicates("recording")
+    table = table[["recording", "person", "split", "bdi"]].reset_index(drop=True)
+    if pooling == "mean":
+        return mean, table
+    # A second pass about the mean: a difference of two sums would cancel.
+    for i, frames, real in zip(code, windows.features, windows.mask, strict=True):
+        square[i] += np.square(frames[real] - mean[i]).sum(axis=0)
+    return np.hstack([mean, np.sqrt(square / n_frames)]), table
+
+
+def constant(table: pd.DataFrame, kind: Literal["median", "mean"] = "median") -> Baseline:
+    """Predict the median or mean of the Train labels for everybody.
+
+    Parameters
+    ----------
+    table
+        ``recording``, ``person``, ``split``, ``bdi``; one row a recording.
+    kind
+        The median has the smallest MAE on Train, the mean the smallest RMSE.
+    """
+    if kind not in ("median", "mean"):
+        raise ModelError(f"unknown constant {kind!r}; choose 'median' or 'mean'")
+    train = _labels(table, "train")
+    value = float(np.median(train) if kind == "median" else np.mean(train))
+    return Baseline(_predictions(table, value, f"constant ({kind})"), value, "train")
+
+
+def ridge(
+    features: np.ndarray,
+    table: pd.DataFrame,
+    *,
+    name: str = "ridge",
+    alphas: Iterable[float] = ALPHAS,
+) -> Baseline:
+    """Ridge regression on standardised pooled features; Dev chooses the penalty.
+
+    Parameters
+    ----------
+    features, table
+        As ``pool`` returns them.
+    name
+        Name in the ``model`` column, such as ``"ridge (mean+sd)"``.
+    alphas
+        Penalties to try; of equals in Dev MAE, the largest is kept.
+
+    Raises
+    ------
+    ModelError
+        If features and table differ in rows, a feature is not finite, or Train or Dev is missing.
+    """
+    features = np.asarray(features, dtype=float)
+    if features.ndim != 2 or len(features) != len(table):
+        raise ModelError(f"features {features.shape} do not fit {len(table)} recordings")
+    if not np.isfinite(features).all():
+        raise ModelError("a pooled feature is NaN or infinite: verify the features first")
+    train, dev = (table["split"] == "train").to_numpy(), (table["split"] == "dev").to_numpy()
+    y_train, y_dev = _labels(table, "train"), _labels(table, "dev")
+    fits = {}
+    for alpha in sorted(alphas, reverse=True):
+        model = make_pipeline(StandardScaler(), Ridge(alpha=alpha))
+        fits[alpha] = model.fit(features[train], y_train).predict(features)
+    if not fits:
+        raise ModelError("alphas is empty: give ridge at least one penalty")
+    best = min(fits, key=lambda alpha: mae(y_dev, fits[alpha][dev]))  # the first of equals
+    return Baseline(_predictions(table, fits[best], name), best, "dev_mae")
+
+
+def _labels(table: pd.DataFrame, split: str) -> np.ndarray:
+    labels = table.loc[table["split"] == split, "bdi"].to_numpy(dtype=float)
+    if not len(labels):
+        raise ModelError(f"no recording of split {split!r} in the table; baselines need it")
+    return labels
+
+
+def _predictions(table: pd.DataFrame, bdi_hat: float | np.ndarray, name: str) -> pd.DataFrame:
+    columns = table[["recording", "person", "split", "bdi"]]
+    return columns.assign(bdi_hat=bdi_hat, model=name).reset_index(drop=True)

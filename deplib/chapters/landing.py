@@ -1,0 +1,67 @@
+"""The landing page: three findings, each with its interval and its source, and one figure."""
+
+from IPython.display import HTML, Markdown
+from matplotlib.figure import Figure
+
+from deplib import claims, evaluation, figures
+from deplib.chapters.results import ORACLE, ResultsPage
+from deplib.statistics import critical_r, fisher_interval
+
+
+class LandingPage:
+    """What a reader should know after a minute."""
+
+    def __init__(self) -> None:
+        self.results = ResultsPage()
+
+    def badge(self) -> HTML:
+        """Return the note that says where the numbers come from."""
+        return self.results.badge()
+
+    def findings(self) -> Markdown:
+        """Return the three findings as a list."""
+        return Markdown("\n".join(f"{k}. {text}" for k, text in enumerate(self.texts(), 1)))
+
+    def texts(self) -> list[str]:
+        """Return the three findings; every number is computed here or read from a result."""
+        page = self.results
+        pairs = page.paired_differences()
+        apart = int((pairs["interval excludes 0"] == "yes").sum())
+        against = page.against_constant()
+        better = sum(d.high < 0 for d in against.values())
+        lowest, highest = pairs["low"].min(), pairs["high"].max()
+        oracle = evaluation.with_intervals(page.split(ORACLE, "test"))
+        reported = claims.REPORTED
+        constant = claims.constant_test_mae(13.5)
+        best = reported["test_pcc"].max()
+        low, high = fisher_interval(best, claims.N_TEST)
+        return [
+            "**On the simulated cohort the architecture makes no difference that 50 recordings "
+            f"can show.** {apart} of {len(pairs)} pairs of models differ in Test MAE beyond a 95 % "
+            f"interval over persons (the intervals span {lowest:+.1f} to {highest:+.1f} points), "
+            f"and {better} of {len(against)} models beat a constant. The signal is there: an "
+            f"oracle that knows the true behaviour reaches an MAE of {oracle['mae']:.1f} "
+            f"({oracle['mae_low']:.1f} to {oracle['mae_high']:.1f}) where the constant has "
+            f"{page.constant_mae():.1f}. *(simulated)*"
+            if apart == 0
+            else "**On the simulated cohort some architectures differ.** "
+            f"{apart} of {len(pairs)} pairs of models differ in Test MAE beyond a 95 % interval "
+            f"over persons, and {better} of {len(against)} models beat a constant. *(simulated)*",
+            f"**On AVEC2014 the study's models do worse than a constant.** Always answering 13.5 "
+            f"points has a Test MAE of {constant:.2f}; the study's models have "
+            f"{reported['test_mae'].min():.2f} to {reported['test_mae'].max():.2f}. "
+            "*(reported, and derived from published statistics of the labels)*",
+            f"**The study's correlations cannot be told from zero.** Its highest Test PCC, "
+            f"{best:.3f}, has a 95 % interval from {low:.2f} to {high:.2f}; with {claims.N_TEST} "
+            f"recordings a correlation must exceed {critical_r(claims.N_TEST):.2f}. *(derived)*",
+        ]
+
+    def figure(self) -> Figure:
+        """Return Test MAE with intervals of models and oracle, the constant as reference."""
+        page = self.results
+        return figures.forest(
+            page.forest("mae", labels=("true",)),
+            reference=page.constant_mae(),
+            reference_label="constant",
+            xlabel="Test MAE on the simulated cohort, BDI-II points",
+        )

@@ -1,0 +1,142 @@
+"""From severity to the ten latents of behaviour, in three worlds.
+
+Every number here is an assumption taken from published directions and sizes of effect, one row of
+``LATENTS`` each. Nothing that a model finds in this cohort is evidence about patients.
+
+A recording's latent is
+
+    ``latent = gain * r / rho * severity + t * trait + residual``
+
+with ``r`` the correlation with BDI-II, ``rho`` the correlation of severity itself with BDI-II,
+``trait`` a person's habitual expressivity that is not depression, and a residual of person and
+session that fills the variance up to 1. ``gain`` alone tells one world from another.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deplib.cohorts.simulated.labels import severity_correlation
+from deplib.errors import CohortError
+
+
+@dataclass(frozen=True)
+class Latent:
+    """One tendency of behaviour, standard normal over the population."""
+
+    name: str
+    correlation: float  # with BDI-II at gain 1
+    low: float  # range for sensitivity
+    high: float
+    trait: float  # loading on the expressivity that is not depression
+    meaning: str
+
+
+LATENTS = (
+    Latent("smile_rate", 0.0, -0.15, 0.05, 0.5, "smiles a minute"),
+    Latent("smile_intensity", -0.25, -0.40, -0.10, 0.5, "strength and duration of a smile (AU12)"),
+    Latent("head_velocity", -0.30, -0.40, -0.10, 0.4, "speed and reach of head movement"),
+    Latent("expressivity", -0.30, -0.45, -0.10, 0.6, "variance of expression over time"),
+    Latent("brow_lower", 0.20, 0.0, 0.40, 0.0, "tension of brow and lids (AU4, AU7)"),
+    Latent("lip_corner_down", 0.0, 0.0, 0.0, 0.0, "AU15: published signs conflict"),
+    Latent("dimpler", 0.15, 0.0, 0.30, 0.3, "AU14"),
+    Latent("look_down", 0.20, 0.0, 0.35, 0.0, "gaze and head turned down"),
+    Latent("speech", 0.0, 0.0, 0.0, 0.4, "share of time spent speaking: no size published"),
+    Latent("blink", 0.10, -0.10, 0.25, 0.0, "blinks a minute (AU45)"),
+)
+LATENT_NAMES = tuple(latent.name for latent in LATENTS)
+
+RESIDUAL_PERSON_SHARE = 0.6
+"""Share of a residual's variance that belongs to the person and not to the session."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A strength of the link between severity and behaviour."""
+
+    name: str
+    gain: float
+    meaning: str
+
+
+WORLDS = {
+    world.name: world
+    for world in (
+        World("null", 0.0, "behaviour tells nothing about severity"),
+        World("default", 1.25, "published single correlations, joint R2 about .35"),
+        World("published", 2.1, "what the best published errors would need, joint R2 about .65"),
+    )
+}
+
+
+def world_named(name: str) -> World:
+    """Return a world by name.
+
+    Raises
+    ------
+    CohortError
+        If there is none of that name.
+    """
+    if name not in WORLDS:
+        raise CohortError(
+            f"no simulated world is named {name!r}: choose one of {', '.join(WORLDS)}"
+        )
+    return WORLDS[name]
+
+
+def severity_loadings(gain: float) -> np.ndarray:
+    """Return the loading of each latent on severity, shape ``(len(LATENTS),)``.
+
+    Raises
+    ------
+    CohortError
+        If the gain would ask for a latent of more than unit variance.
+    """
+    loading = gain * np.array([x.correlation for x in LATENTS]) / severity_correlation()
+    if np.any(loading**2 + trait_loadings() ** 2 >= 1):
+        raise CohortError(
+            f"a gain of {gain} leaves a latent no variance of its own: choose a smaller gain"
+        )
+    return loading
+
+
+def trait_loadings() -> np.ndarray:
+    """Return the loading of each latent on the trait, shape ``(len(LATENTS),)``."""
+    return np.array([x.trait for x in LATENTS])
+
+
+def draw_latents(
+    severity: np.ndarray, person: np.ndarray, *, gain: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the latents of recordings given their severity.
+
+    Parameters
+    ----------
+    severity
+        Standard normal, shape ``(n,)``.
+    person
+        Person of each recording, shape ``(n,)``; trait and part of the residual recur with it.
+    gain
+        Factor on every correlation of ``LATENTS``.
+    rng
+        Source of randomness; the draws do not depend on ``gain``, so worlds are comparable.
+
+    Returns
+    -------
+    ndarray of float, shape (n, len(LATENTS))
+        Each column has zero mean and unit variance over the population.
+    """
+    _, code = np.unique(person, return_inverse=True)
+    n_persons, n_latents = code.max() + 1, len(LATENTS)
+    trait = rng.standard_normal((n_persons, 1))[code]
+    own = rng.standard_normal((n_persons, n_latents))[code]
+    session = rng.standard_normal((len(code), n_latents))
+    residual = np.sqrt(RESIDUAL_PERSON_SHARE) * own + np.sqrt(1 - RESIDUAL_PERSON_SHARE) * session
+    a, t = severity_loadings(gain), trait_loadings()
+    return a * severity[:, None] + t * trait + np.sqrt(1 - a**2 - t**2) * residual
+
+
+def assumptions() -> pd.DataFrame:
+    """Return ``LATENTS`` as a table, one row a latent, for the book to print."""
+    return pd.DataFrame([vars(latent) for latent in LATENTS])

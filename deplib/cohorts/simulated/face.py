@@ -1,0 +1,314 @@
+"""Render a person: aligned crops by the block, and the scene that a camera would see.
+
+Each frame is a pure function of identity, scene and the frame's parameters. The head is painted
+once; a frame draws eyes and mouth into it, multiplies light and wrinkles in, and passes everything
+through one warp, in which expression, pose, alignment and the landmark detector's jitter are
+already composed.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from deplib.cohorts.simulated.anatomy import CENTRE_X, IDENTITY_DIM, anatomy_of
+from deplib.cohorts.simulated.channels import CHANNELS, INDEX
+from deplib.cohorts.simulated.parts import EYE_REACH, MOUTH_REACH, EyePainter, MouthPainter
+from deplib.cohorts.simulated.scene import (
+    HEIGHT,
+    WIDTH,
+    Scene,
+    paint_surroundings,
+    placement,
+    sample_scene,
+    white_balance,
+)
+from deplib.cohorts.simulated.shading import ShadingModel, shoulder
+from deplib.cohorts.simulated.texture import Canvas, paint_head
+from deplib.cohorts.simulated.warp import (
+    ORIGIN,
+    SPACING,
+    WarpModel,
+    align,
+    column,
+    compose,
+    invert,
+    posed,
+    similarity,
+)
+from deplib.errors import CohortError
+
+__all__ = ["FaceRenderer", "Scene", "SceneFrame", "sample_identity", "sample_scene"]
+
+CROP = 112
+"""Side of an aligned crop in pixels."""
+
+_BLOCK = 32  # frames rendered together; fixed, so that rounding never depends on the request
+_CROP_CANVAS = Canvas(-22.0, -22.0, 196, 196, 1.25)
+_SCENE_CANVAS = Canvas(-24.0, -40.0, 320, 400, 2.0)
+_NECK = np.array([CENTRE_X, 120.0])  # the head rolls about this point
+
+
+def sample_identity(*, rng: np.random.Generator) -> np.ndarray:
+    """Draw an identity code, float32 (32,), standard normal."""
+    return rng.standard_normal(IDENTITY_DIM).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SceneFrame:
+    """One camera image, and where a perfect landmark detector finds the five points.
+
+    Attributes
+    ----------
+    image
+        RGB uint8, shape (height, width, 3).
+    landmarks
+        Eyes, nose tip and mouth corners, float32 (5, 2), (x, y) in pixels.
+    """
+
+    image: np.ndarray
+    landmarks: np.ndarray
+
+
+class _PaintedHead:
+    """One head on one canvas, ready to be drawn at any parameters."""
+
+    def __init__(self, identity: np.ndarray, scene: Scene, canvas: Canvas) -> None:
+        anatomy = anatomy_of(identity)
+        self.canvas = canvas
+        texture = paint_head(anatomy, canvas)
+        balance = np.append(white_balance(scene), np.float32(1))
+        self.texture = np.clip(texture * balance + 0.5, 0, 255).astype(np.uint8)
+        self._shading = ShadingModel(anatomy, canvas, key_light=scene.key_light)
+        self._painters: list[tuple[tuple[slice, slice], EyePainter | MouthPainter]] = []
+        for outer, eye in zip((-1, 1), anatomy.eyes, strict=True):
+            window = canvas.window(eye, EYE_REACH)
+            place = canvas.slices(window)
+            skin = self.texture[place][..., :3]
+            self._painters.append((place, EyePainter(anatomy, window, skin, outer)))
+        window = canvas.window(np.array([CENTRE_X, anatomy.mouth_y]), MOUTH_REACH)
+        place = canvas.slices(window)
+        skin = self.texture[place][..., :3]
+        self._painters.append((place, MouthPainter(anatomy, window, skin)))
+
+    def patches(self, params: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
+        """Return eyes and mouth of a block: where they go, and uint8 (n, h, w, 3)."""
+        return [(place, painter.draw(params)) for place, painter in self._painters]
+
+    def factors(self, params: np.ndarray) -> np.ndarray:
+        """Return the brightness factors of a block, float32 (n, height, width)."""
+        return self._shading.factors(params)
+
+
+class FaceRenderer:
+    """A person in a scene.
+
+    Parameters
+    ----------
+    identity
+        Identity code, shape (32,).
+    scene
+        The recording's room, clothes, seat and camera.
+
+    Raises
+    ------
+    CohortError
+        If the identity code has another shape or is not finite.
+    """
+
+    def __init__(self, identity: np.ndarray, scene: Scene) -> None:
+        identity = np.asarray(identity, np.float32)
+        if identity.shape != (IDENTITY_DIM,) or not np.isfinite(identity).all():
+            raise CohortError(
+                f"an identity code is {IDENTITY_DIM} finite numbers, got shape {identity.shape}; "
+                "draw one with sample_identity(rng=...)"
+            )
+        self._identity = identity
+        self._scene = scene
+        anatomy = anatomy_of(identity)
+        self._landmarks = anatomy.landmarks
+        self._warp = WarpModel.of(anatomy)
+        self._surroundings = paint_surroundings(anatomy, scene)
+        self._placement = placement(scene)
+        self._close = _PaintedHead(identity, scene, _CROP_CANVAS)
+        rng = np.random.default_rng(scene.noise_seed)
+        self._noise = rng.normal(0, scene.noise, (2 * CROP, 2 * CROP, 3)).astype(np.float32)
+
+    def crops(self, params: np.ndarray) -> np.ndarray:
+        """Render aligned crops.
+
+        Parameters
+        ----------
+        params
+            Per-frame parameters, shape (n, len(CHANNELS)), in the order of ``CHANNELS``.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, 112, 112, 3)
+            RGB. Each frame depends on its own row alone.
+
+        Raises
+        ------
+        CohortError
+            If the parameters have another shape or are not finite.
+        """
+        params = _checked(params)
+        frames = np.empty((len(params), CROP, CROP, 3), np.uint8)
+        canvas = self._close.texture.copy()
+        for start in range(0, len(params), _BLOCK):
+            block = params[start : start + _BLOCK]
+            self._render_block(block, canvas, frames[start : start + len(block)])
+        return frames
+
+    def _render_block(self, params: np.ndarray, canvas: np.ndarray, out: np.ndarray) -> None:
+        n = len(params)
+        if n < _BLOCK:
+            params = np.concatenate([params, np.zeros((_BLOCK - n, len(CHANNELS)), np.float32)])
+        fields, landmarks = self._posed(params)
+        to_crop = compose(_jitter(params), align(landmarks))
+        from_crop = invert(to_crop)
+        to_scene = compose(self._head_to_scene(params), from_crop)
+        patches = self._close.patches(params)
+        factors = self._close.factors(params)
+        maps = self._maps(fields, self._close.canvas)
+        for k in range(n):
+            for place, patch in patches:
+                canvas[place][..., :3] = patch[k]
+            crop = self._compose(
+                canvas, factors[k], maps[k], from_crop[k], to_scene[k], params[k], (CROP, CROP)
+            )
+            # the noise is the frame's own, whatever block it is rendered in
+            draw = zlib.crc32(params[k].tobytes())
+            row, col = draw % CROP, (draw >> 16) % CROP
+            noise = self._noise[row : row + CROP, col : col + CROP]
+            cv2.add(crop, noise, dst=out[k], dtype=cv2.CV_8U)
+
+    def scene_frame(
+        self, params_row: np.ndarray, height: int = HEIGHT, width: int = WIDTH
+    ) -> SceneFrame:
+        """Render the camera's image of one frame.
+
+        Alignment jitter is the detector's, not the face's: it moves no pixel here.
+
+        Parameters
+        ----------
+        params_row
+            One frame's parameters, shape (len(CHANNELS),).
+        height, width
+            Size of the image; the person keeps the same share of its height.
+
+        Raises
+        ------
+        CohortError
+            If the parameters have another shape or are not finite.
+        """
+        params = _checked(np.asarray(params_row)[None])
+        head = _PaintedHead(self._identity, self._scene, _SCENE_CANVAS)
+        fields, landmarks = self._posed(params)
+        zoom = height / HEIGHT
+        resize = np.array([[zoom, 0, (width - WIDTH * zoom) / 2], [0, zoom, 0]])
+        to_image = compose(resize, self._head_to_scene(params)[0])
+        canvas = head.texture.copy()
+        for place, patch in head.patches(params):
+            canvas[place][..., :3] = patch[0]
+        image = self._compose(
+            canvas,
+            head.factors(params)[0],
+            self._maps(fields, head.canvas)[0],
+            invert(to_image),
+            invert(resize),
+            params[0],
+            (height, width),
+        )
+        points = landmarks[0] @ to_image[:, :2].T + to_image[:, 2]
+        image = cv2.convertScaleAbs(image)
+        return SceneFrame(image, points.astype(np.float32))
+
+    def _posed(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return displacement fields and head-space landmarks of a block."""
+        fields = self._warp.fields(params)
+        moved = MouthPainter.corners(params).astype(np.float32)
+        canonical = np.repeat(self._landmarks[None], len(params), 0)
+        canonical[:, 3] += moved * np.array([-1, 1], np.float32)
+        canonical[:, 4] += moved
+        return fields, posed(canonical, fields)
+
+    @staticmethod
+    def _maps(fields: np.ndarray, canvas: Canvas) -> np.ndarray:
+        """Turn displacement fields into absolute pixel positions on a canvas."""
+        rows, columns = fields.shape[1:3]
+        x = (ORIGIN[0] + SPACING * np.arange(columns) - canvas.left) * canvas.density
+        y = (ORIGIN[1] + SPACING * np.arange(rows) - canvas.top) * canvas.density
+        start = np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+        maps: np.ndarray = fields * np.float32(canvas.density)
+        maps += start
+        return maps
+
+    def _head_to_scene(self, params: np.ndarray) -> np.ndarray:
+        roll = np.radians(column(params, "roll")).astype(np.float64)
+        turned = similarity(roll, np.ones_like(roll), np.tile(_NECK, (len(params), 1)))
+        return compose(self._placement, turned)
+
+    def _compose(
+        self,
+        texture: np.ndarray,
+        factors: np.ndarray,
+        knots: np.ndarray,
+        to_head: np.ndarray,
+        to_scene: np.ndarray,
+        params: np.ndarray,
+        shape: tuple[int, int],
+    ) -> np.ndarray:
+        """Warp, light and lay one head over its surroundings: float32 (height, width, 3)."""
+        size = shape[::-1]
+        pull = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        to_knots = to_head.copy()
+        to_knots[:, 2] -= ORIGIN
+        position = cv2.warpAffine(
+            knots, to_knots / SPACING, size, flags=pull, borderMode=cv2.BORDER_REPLICATE
+        )
+        head = cv2.remap(texture, position, None, cv2.INTER_LINEAR)
+        light = cv2.remap(
+            factors, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        gain = np.exp(params[INDEX["light_gain"]] + np.float32(self._scene.exposure))
+        light = shoulder(light * gain)
+        lit = cv2.multiply(
+            cv2.cvtColor(head, cv2.COLOR_RGBA2RGB),
+            cv2.cvtColor(light, cv2.COLOR_GRAY2RGB),
+            dtype=cv2.CV_32F,
+        )
+        around = cv2.warpAffine(
+            self._surroundings, to_scene, size, flags=pull, borderMode=cv2.BORDER_REPLICATE
+        )
+        clear = cv2.cvtColor(255 - cv2.extractChannel(head, 3), cv2.COLOR_GRAY2RGB)
+        strength = float(shoulder(gain)) / 255.0
+        lit += cv2.multiply(around, clear, scale=strength, dtype=cv2.CV_32F)
+        return lit
+
+
+def _jitter(params: np.ndarray) -> np.ndarray:
+    """Return the alignment's error as affine maps (n, 2, 3) of the crop."""
+    angle = np.radians(column(params, "align_rotation")).astype(np.float64)
+    scale = np.exp(column(params, "align_scale")).astype(np.float64)
+    maps = similarity(angle, scale, np.full((len(params), 2), (CROP - 1) / 2))
+    maps[:, 0, 2] += column(params, "align_x")
+    maps[:, 1, 2] += column(params, "align_y")
+    return maps
+
+
+def _checked(params: np.ndarray) -> np.ndarray:
+    params = np.ascontiguousarray(params, np.float32)
+    if params.ndim != 2 or params.shape[1] != len(CHANNELS):
+        raise CohortError(
+            f"frame parameters must have shape (n, {len(CHANNELS)}), one column a channel of "
+            f"deplib.cohorts.simulated.channels.CHANNELS, got {params.shape}"
+        )
+    bad = ~np.isfinite(params).all(1)
+    if bad.any():
+        raise CohortError(
+            f"frame parameters must be finite: row {int(np.argmax(bad))} of {len(params)} holds "
+            "NaN or infinity; mend the trajectory that wrote it"
+        )
+    return params

@@ -1,0 +1,187 @@
+"""Persons, sessions, splits, BDI-II scores and clip lengths of the simulated cohort.
+
+The structure follows what is published about AVEC2014: 150 recordings of 84 persons, 58 of them
+in Train and Dev, split 50/50/50 by recording and not by person. Scores follow a gamma marginal
+through a Gaussian copula, so that a latent severity without noise exists beside each score.
+No value of the licensed corpus enters here.
+"""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from deplib.cohorts.base import SPLITS
+from deplib.errors import CohortError
+
+BDI_MAX = 63
+GAMMA_SHAPE, GAMMA_SCALE = 1.35, 11.4
+"""Marginal of BDI-II before truncation to the scale: mean 14.9 and SD 12.1 after it."""
+RELIABILITY = 0.93
+"""Retest reliability of BDI-II over one week; the rest of the score's variance is noise."""
+PERSON_SHARE = 0.75
+"""Share of severity's variance that a person keeps from session to session: an assumption."""
+MAX_SESSIONS = 4
+MIN_RECORDINGS = 6
+
+_PERSONS = 84 / 150  # persons a recording
+_NEW_PERSONS = 26 / 84  # share of persons that only Test has
+_NEW_RECORDINGS = 36 / 50  # share of Test recorded from them: an assumption inside 26/50 to 48/50
+_CANDIDATE_SCORES = 300_000  # 2,000 draws of 150 recordings
+
+_LENGTHS = ((0, 180), (0.25, 1080), (0.50, 1260), (0.75, 1860), (0.90, 3120), (1, 7440))
+"""Published quantiles of the frames in an AVEC2014 clip at 30 frames a second."""
+
+_GAMMA = stats.gamma(GAMMA_SHAPE, scale=GAMMA_SCALE)
+_GAMMA_MASS = float(_GAMMA.cdf(BDI_MAX + 0.5))
+
+
+def severity_points(z: np.ndarray) -> np.ndarray:
+    """Map standard normal severity to BDI-II points without rounding, -0.5 to 63.5 at most."""
+    return np.maximum(_GAMMA.ppf(stats.norm.cdf(z) * _GAMMA_MASS), 0.0)
+
+
+def to_bdi(z: np.ndarray) -> np.ndarray:
+    """Map a standard normal score to the integer BDI-II of the same quantile, as float."""
+    return np.rint(severity_points(z))
+
+
+@cache
+def severity_correlation() -> float:
+    """Return the correlation of normal severity with BDI-II: noise and skew make it less than 1."""
+    nodes = (np.arange(20_000) + 0.5) / 20_000
+    z = stats.norm.ppf(nodes)
+    bdi = to_bdi(z)
+    return float(np.sqrt(RELIABILITY) * np.mean(z * bdi) / (bdi.std() * z.std()))
+
+
+def draw_sessions(n_recordings: int, *, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw who is recorded how often, and the split of each recording.
+
+    Parameters
+    ----------
+    n_recordings
+        At least ``MIN_RECORDINGS``; with 150 there are 84 persons, 26 of them in Test only.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``recording`` (``PPP_S``: person and session), ``person``, ``split``; ordered by
+        split, then recording. Every person of Train or Dev may recur in any split.
+
+    Raises
+    ------
+    CohortError
+        If there are too few recordings for persons to recur.
+    """
+    if n_recordings < MIN_RECORDINGS:
+        raise CohortError(
+            f"a simulated cohort of {n_recordings} recordings cannot have three splits that share "
+            f"persons: ask for n_recordings of at least {MIN_RECORDINGS}"
+        )
+    sizes = [n_recordings // 3 + (k < n_recordings % 3) for k in range(3)]
+    n_persons = round(n_recordings * _PERSONS)
+    n_new = max(1, round(n_persons * _NEW_PERSONS))
+    n_seen = n_persons - n_new
+    from_new = max(n_new, min(round(sizes[2] * _NEW_RECORDINGS), sizes[2] - 1))
+    from_seen = sizes[2] - from_new
+
+    new = np.repeat(np.arange(n_new), _sessions_each(n_new, from_new, rng=rng))
+    # A seen person keeps one recording for Train or Dev; only the others may go to Test.
+    counts = _sessions_each(n_seen, n_recordings - from_new, rng=rng)
+    extra = rng.permutation(np.repeat(np.arange(n_seen), counts - 1))
+    rest = rng.permutation(np.concatenate([np.arange(n_seen), extra[from_seen:]]))
+    person = np.concatenate([rest + n_new, extra[:from_seen] + n_new, new])
+
+    table = pd.DataFrame(
+        {
+            # Numbers are shuffled, so that neither tells when or in which split it was recorded.
+            "person": _person_names(n_persons)[rng.permutation(n_persons)[person]],
+            "split": pd.Categorical(np.repeat(SPLITS, sizes), SPLITS, ordered=True),
+            "order": rng.random(n_recordings),
+        }
+    )
+    session = table.groupby("person")["order"].rank().astype(int)
+    table["recording"] = table["person"] + "_" + session.astype(str)
+    table = table.sort_values(["split", "recording"], ignore_index=True)
+    return table.astype({"split": str})[["recording", "person", "split"]]
+
+
+def draw_labels(
+    person: np.ndarray, split: np.ndarray, *, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw severity and BDI-II, with splits balanced as the official ones are.
+
+    Severity is ``sqrt(PERSON_SHARE)`` times a person's level plus a session's own; the score adds
+    noise up to ``RELIABILITY``. Of 2,000 whole draws from this model (for 150 recordings) the one
+    is kept whose three splits lie nearest to the marginal: the official splits are as balanced
+    (means 15.1, 14.8 and 14.5), and a free draw of 50 would shift a mean by 1.7 points (SD).
+
+    Parameters
+    ----------
+    person, split
+        Labels of the recordings, shape ``(n,)``.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    severity : ndarray of float, shape (n,)
+        Standard normal over the population, free of measurement noise.
+    bdi : ndarray of float, shape (n,)
+        Integers from 0 to 63.
+    """
+    _, code = np.unique(person, return_inverse=True)
+    n, draws = len(code), max(1, _CANDIDATE_SCORES // len(code))
+    severity = np.sqrt(PERSON_SHARE) * rng.standard_normal((draws, code.max() + 1))[:, code]
+    severity += np.sqrt(1 - PERSON_SHARE) * rng.standard_normal((draws, n))
+    score = np.sqrt(RELIABILITY) * severity
+    score += np.sqrt(1 - RELIABILITY) * rng.standard_normal((draws, n))
+    best = int(np.argmin(_distance_to_marginal(score, split)))
+    return severity[best], to_bdi(score[best])
+
+
+def draw_lengths(n: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Draw clip lengths in frames at 30 a second, one from each of ``n`` equal slices.
+
+    Lengths are interpolated on a log scale between the published quantiles: mean about 1,660
+    frames and 23 % above 2,000, where the corpus has 1,644 and 22 %.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+    """
+    quantiles, frames = np.array(_LENGTHS).T
+    u = (rng.permutation(n) + rng.random(n)) / n
+    return np.rint(np.exp(np.interp(u, quantiles, np.log(frames)))).astype(int)
+
+
+def _distance_to_marginal(score: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """Return, for each draw, the greatest Wasserstein distance of a split from the marginal.
+
+    In BDI-II points; ``score`` has shape ``(draws, n)``. A table of the quantile function is
+    exact enough to choose by, and a hundred times faster.
+    """
+    grid = np.linspace(-5, 5, 1001)
+    points = np.interp(score, grid, severity_points(grid))
+    distances = []
+    for name in np.unique(split):
+        ordered = np.sort(points[:, split == name], axis=1)
+        n = ordered.shape[1]
+        ideal = severity_points(stats.norm.ppf((np.arange(n) + 0.5) / n))
+        distances.append(np.abs(ordered - ideal).mean(axis=1))
+    return np.max(distances, axis=0)
+
+
+def _sessions_each(n_persons: int, n_sessions: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Give each person one session and the rest at random, at most ``MAX_SESSIONS`` a person."""
+    tickets = rng.permutation(np.repeat(np.arange(n_persons), MAX_SESSIONS - 1))
+    return 1 + np.bincount(tickets[: n_sessions - n_persons], minlength=n_persons)
+
+
+def _person_names(n: int) -> np.ndarray:
+    width = max(3, len(str(n)))
+    return np.array([f"{number:0{width}d}" for number in range(1, n + 1)], dtype=object)

@@ -1,0 +1,272 @@
+"""Paint one head once: skin, brows, nose and hair as an RGBA canonical texture.
+
+Everything is a function of head coordinates in units, noise included, so a head looks the same on
+every canvas whatever its domain and density. Eyes and mouth are left out: ``parts`` draws them
+frame by frame.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from deplib.cohorts.simulated.anatomy import CENTRE_X, Anatomy
+from deplib.cohorts.simulated.warp import depth
+
+_NOISE_SIDE = 256
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A rectangle of head coordinates and the pixels a unit that it is painted with."""
+
+    left: float
+    top: float
+    width: int
+    height: int
+    density: float
+
+    def grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and y of every pixel, each float32 of shape (height, width)."""
+        x = self.left + np.arange(self.width, dtype=np.float32) / np.float32(self.density)
+        y = self.top + np.arange(self.height, dtype=np.float32) / np.float32(self.density)
+        xx, yy = np.meshgrid(x, y)
+        return xx, yy
+
+    def window(self, centre: np.ndarray, reach: tuple[float, float, float, float]) -> "Canvas":
+        """Return the canvas's own pixels that reach (left, up, right, down) around a point."""
+        column = int((centre[0] - reach[0] - self.left) * self.density)
+        row = int((centre[1] - reach[1] - self.top) * self.density)
+        return Canvas(
+            self.left + column / self.density,
+            self.top + row / self.density,
+            int((reach[0] + reach[2]) * self.density) + 1,
+            int((reach[1] + reach[3]) * self.density) + 1,
+            self.density,
+        )
+
+    def slices(self, window: "Canvas") -> tuple[slice, slice]:
+        """Return the rows and columns of this canvas that a window of it covers."""
+        row = round((window.top - self.top) * self.density)
+        column = round((window.left - self.left) * self.density)
+        return slice(row, row + window.height), slice(column, column + window.width)
+
+
+def ramp(distance: np.ndarray, softness: float) -> np.ndarray:
+    """Return 0 below and 1 above an edge that is ``softness`` units wide."""
+    return np.clip(distance / np.float32(softness) + np.float32(0.5), 0, 1)
+
+
+def bump(x: np.ndarray, y: np.ndarray, cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
+    """Return a Gaussian of height one."""
+    return np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))
+
+
+def stroke(x: np.ndarray, y: np.ndarray, points: np.ndarray, width: float) -> np.ndarray:
+    """Return a soft line through ``points`` (k, 2), fading at its ends, of height one."""
+    best = np.full(x.shape, np.inf, np.float32)
+    along = np.zeros(x.shape, np.float32)
+    for k, (a, b) in enumerate(zip(points[:-1], points[1:], strict=True)):
+        step = b - a
+        t = np.clip(((x - a[0]) * step[0] + (y - a[1]) * step[1]) / (step @ step), 0, 1)
+        squared = (x - a[0] - t * step[0]) ** 2 + (y - a[1] - t * step[1]) ** 2
+        nearer = squared < best
+        best = np.where(nearer, squared, best)
+        along = np.where(nearer, k + t, along)
+    position = along / (len(points) - 1)
+    fade = np.clip(4.5 * position * (1 - position), 0, 1)
+    return (np.exp(-0.5 * best / width**2) * fade).astype(np.float32)
+
+
+def curve(*points: tuple[float, float], samples: int = 9) -> np.ndarray:
+    """Return points on the quadratic Bezier curve through three control points."""
+    a, b, c = np.asarray(points, np.float32)
+    t = np.linspace(0, 1, samples, dtype=np.float32)[:, None]
+    return (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
+
+
+class _Noise:
+    """Smooth noise on a fixed lattice in head units: the same at every density."""
+
+    def __init__(self, seed: tuple[int, ...]) -> None:
+        rng = np.random.default_rng(seed)
+        self._tile = rng.standard_normal((_NOISE_SIDE, _NOISE_SIDE)).astype(np.float32)
+        self.rng = rng
+
+    def __call__(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Sample at lattice coordinates; the tile repeats."""
+        return cv2.remap(
+            self._tile,
+            np.mod(u, _NOISE_SIDE - 1).astype(np.float32),
+            np.mod(v, _NOISE_SIDE - 1).astype(np.float32),
+            cv2.INTER_LINEAR,
+        )
+
+
+def _outline(anatomy: Anatomy) -> PchipInterpolator:
+    """Return the head's radius about (CENTRE_X, 52) against the angle from straight up."""
+    chin, jaw, wide = anatomy.chin, anatomy.jaw_width, anatomy.face_width
+    profile = np.array(
+        [
+            (0.0, -14.0),
+            (21.0, -9.5),
+            (35.0, 4.0),
+            (41.0, 22.0),
+            (42.0, 42.0),
+            (41.3, 58.0),
+            (39.8, 72.0),
+            (37.3 * (0.5 + 0.5 * jaw), 86.0),
+            (31.5 * jaw, 100.0),
+            (22.5 * jaw, chin - 8.0),
+            (12.5 * jaw, chin - 2.0),
+            (0.0, chin),
+        ]
+    )
+    across, down = profile[:, 0] * wide, profile[:, 1] - 52.0
+    return PchipInterpolator(np.arctan2(across, -down), np.hypot(across, down))
+
+
+def _skin(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, noise: _Noise) -> np.ndarray:
+    """Return the bare face's RGB, float32 (h, w, 3)."""
+    mx, side = CENTRE_X, np.abs(x - CENTRE_X)
+    eyes_y, nose, mouth = anatomy.eye_y, anatomy.nose_y, anatomy.mouth_y
+    wing = anatomy.nose_width
+
+    def both(cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
+        return bump(side, y, cx, cy, sx, sy)
+
+    slope_y, slope_x = np.gradient(depth(anatomy, x, y, features=0.55))
+    step = float(x[0, 1] - x[0, 0])
+    facing = 1.0 / np.sqrt(1.0 + (slope_x / step) ** 2 + (slope_y / step) ** 2)
+    light = 0.60 + 0.40 * np.clip(facing * 1.12, 0, 1)
+    # the light stands a little above: upward slopes gain, undersides lose
+    light += 0.07 * np.clip(slope_y / step, -0.8, 0.8)
+    # sockets, and the bridge between them
+    light -= 0.15 * both(anatomy.eye_gap - 1, eyes_y - 3.5, 10.0, 5.0)
+    light -= 0.09 * both(8.0, eyes_y - 1.0, 3.2, 5.5)
+    light -= 0.07 * anatomy.eye_bag * both(anatomy.eye_gap - 1, eyes_y + 7.0, 7.0, 2.0)
+    light += 0.07 * anatomy.nose_bridge * bump(x, y, mx, nose - 14, 2.4, 13.0)
+    light += 0.09 * bump(x, y, mx, nose - 1.0, 2.6, 2.6)
+    light -= 0.08 * both(5.6, nose - 8.0, 2.0, 8.5)
+    light -= 0.05 * both(0.95 * wing, nose - 2.0, 1.6, 2.4)
+    # wings, nostrils, the nose's shadow, philtrum
+    light -= 0.15 * both(wing + 0.8, nose + 2.0, 1.2, 2.8)
+    light += 0.04 * both(wing - 2.2, nose + 0.8, 1.8, 2.0)
+    light -= 0.40 * both(0.50 * wing, nose + 4.8, 0.22 * wing, 0.95)
+    light -= 0.11 * bump(x, y, mx, nose + 6.6, wing * 0.8, 1.7)
+    light -= 0.05 * bump(x, y, mx, 0.5 * (nose + mouth) + 3.0, 1.3, 3.0)
+    light += 0.03 * both(2.6, 0.5 * (nose + mouth) + 3.0, 1.0, 3.0)
+    # cheeks, forehead, chin
+    light += (0.03 + 0.05 * anatomy.cheek) * both(21.0, eyes_y + 17.0, 8.0, 6.0)
+    light -= 0.06 * anatomy.cheek * both(27.0, mouth - 4.0, 5.0, 10.0)
+    light += 0.05 * bump(x, y, mx, 24.0, 18.0, 9.0)
+    light -= 0.12 * bump(x, y, mx, mouth + anatomy.lower_lip + 5.0, 8.0, 2.2)
+    light += 0.05 * bump(x, y, mx, anatomy.chin - 8.0, 7.0, 4.0)
+    light -= 0.05 * stroke(
+        side, y, curve((wing + 2, nose + 1), (16, nose + 9), (19.5, mouth + 1)), 1.1
+    )
+    pores = 0.6 * noise(1.7 * x + 11, 1.7 * y + 5) + 0.4 * noise(0.45 * x, 0.45 * y + 90)
+    light += 0.012 * pores
+    rgb = anatomy.skin * light[..., None]
+    blush = both(23.0, eyes_y + 20.0, 9.0, 8.0) + 0.8 * bump(x, y, mx, nose, 5.0, 4.0)
+    rgb += (5.0 * blush)[..., None] * np.array([0.5, -0.6, -0.5], np.float32)
+    freckle = np.clip(noise(0.9 * x + 40, 0.9 * y + 70) - 0.9, 0, 1) * anatomy.freckles
+    freckle *= bump(x, y, mx, nose - 6, 22.0, 9.0)
+    rgb *= 1 - (0.55 * freckle)[..., None] * np.array([0.5, 0.8, 1.0], np.float32)
+    for _ in range(int(noise.rng.integers(0, 3))):
+        across, down = noise.rng.uniform(-30, 30), noise.rng.uniform(14, 110)
+        mole = bump(x, y, mx + across, down, *[noise.rng.uniform(0.6, 1.0)] * 2)
+        rgb *= 1 - 0.38 * mole[..., None] * np.array([0.85, 1.0, 1.0], np.float32)
+    return _beard(anatomy, x, y, rgb, noise)
+
+
+def _beard(
+    anatomy: Anatomy, x: np.ndarray, y: np.ndarray, rgb: np.ndarray, noise: _Noise
+) -> np.ndarray:
+    side = np.abs(x - CENTRE_X)
+    mouth = anatomy.mouth_y
+    jaw = ramp(y - (mouth - 5.0 - 0.030 * np.clip(side - 14, 0, 40) ** 2), 9.0)
+    moustache = bump(side, y, 6.0, mouth - anatomy.upper_lip - 4.5, 7.5, 2.6)
+    area = np.clip(jaw * ramp(side - 5.0 + (y - mouth - 6), 8.0) + moustache, 0, 1)
+    strands = 0.75 + 0.25 * np.clip(noise(1.9 * x, 0.9 * y + 33), -1.5, 1.5)
+    cover = (0.72 * anatomy.beard * area * strands)[..., None]
+    return rgb * (1 - cover) + anatomy.hair * 0.9 * cover
+
+
+def _brows(
+    anatomy: Anatomy, x: np.ndarray, y: np.ndarray, rgb: np.ndarray, noise: _Noise
+) -> np.ndarray:
+    side = np.abs(x - CENTRE_X)
+    u = (side - anatomy.eye_gap - 0.6) / 11.2  # -1 at the nose, 1 at the temple
+    middle = anatomy.brow_y - anatomy.brow_arch * (1 - (u - 0.25) ** 2) - anatomy.brow_tilt * u
+    taper = np.clip(1.05 - u, 0, 1) ** 0.55 * np.clip((u + 1.12) * 5.0, 0, 1)
+    half = anatomy.brow_thickness * np.clip(taper, 0, 1)
+    inside = ramp(half - np.abs(y - middle), 1.4) * ramp(1.05 - np.abs(u), 0.12)
+    strands = 0.8 + 0.25 * np.clip(noise(2.2 * (x + 0.8 * y), 0.5 * y + 17), -1.5, 1.5)
+    cover = (np.clip(inside * strands, 0, 1) * 0.85)[..., None]
+    colour = anatomy.hair * 0.75 + anatomy.skin * 0.08
+    return rgb * (1 - cover) + colour * cover
+
+
+def _hair(
+    anatomy: Anatomy, x: np.ndarray, y: np.ndarray, radius: np.ndarray, noise: _Noise
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return RGB, the cover in front of the face and the cover behind it."""
+    across, side = x - CENTRE_X, np.abs(x - CENTRE_X)
+    angle = np.arctan2(side, 52.0 - y)
+    distance = np.hypot(across, y - 52.0)
+    grown = radius + anatomy.hair_volume * np.clip(1.25 - angle / 1.75, 0, 1) ** 0.6
+    wave = 0.9 * noise(0.10 * x + 7, 0.10 * y + 3)
+    cap = ramp(grown + wave - distance, 1.6)
+    part = np.clip(across / 34.0, -1.2, 1.2) - 0.55 * anatomy.parting
+    line = anatomy.hairline + 3.0 - 5.0 * np.exp(-(part**2) / 0.10) + 3.0 * part * anatomy.parting
+    line = line + 40.0 * np.clip(side / (40.0 * anatomy.face_width), 0, 1.3) ** 6
+    sideburn = ramp(58.0 - y, 16.0) if anatomy.hair_length < 60 else np.float32(1.0)
+    strand = noise(26.0 * angle * np.sign(across) + 60, 0.07 * distance + 0.02 * y)
+    front = cap * ramp(line + 1.1 * strand - y, 3.5) * sideburn
+    spread = (44.0 + 0.5 * anatomy.hair_volume) * anatomy.face_width
+    spread = spread + 2.5 * np.sin((y - 40) / 24.0)
+    behind = ramp(spread - side, 2.0) * ramp(anatomy.hair_length - y + 2 * strand, 6.0)
+    behind = np.maximum(cap, behind * ramp(y - 30.0, 10.0))
+    behind = behind * (1 - ramp(y - anatomy.chin + 14.0, 10.0) * ramp(25.0 - side, 5.0))
+    vertical = noise(0.9 * across + 2.0 * np.sin(y / 30.0) + 100, 0.05 * y)
+    flow = np.where(y < 45, strand, vertical)
+    light = 1.0 + 0.16 * np.clip(flow, -2, 2) - 0.25 * np.clip((side - 24) / 30, 0, 1)
+    light = light + 0.30 * np.exp(-(((distance - 58.0) / 7.0) ** 2)) * np.clip(1.2 - angle, 0, 1)
+    return anatomy.hair * light[..., None], front, behind
+
+
+def paint_head(anatomy: Anatomy, canvas: Canvas) -> np.ndarray:
+    """Paint a head without eyes and mouth.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 4)
+        RGB premultiplied by alpha, so that a warp may interpolate it.
+    """
+    noise = _Noise(anatomy.seed)
+    x, y = canvas.grid()
+    side = np.abs(x - CENTRE_X)
+    radius = _outline(anatomy)(np.arctan2(side, 52.0 - y)).astype(np.float32)
+    distance = np.hypot(side, y - 52.0)
+    face = ramp(radius - distance, 1.4)[..., None]
+    rgb = _brows(anatomy, x, y, _skin(anatomy, x, y, noise), noise)
+    rgb = rgb * (1 - 0.28 * ramp(distance - radius + 2.0, 9.0))[..., None]
+    hair, front, behind = _hair(anatomy, x, y, radius, noise)
+    hairline_shadow = cv2.GaussianBlur(front, (0, 0), 2.2 * canvas.density)[..., None]
+    rgb = rgb * (1 - 0.22 * hairline_shadow)
+    rgb = rgb * (1 - front[..., None]) + hair * front[..., None]
+    ear_x = 42.0 * anatomy.face_width
+    ear = ramp(1 - np.hypot((side - ear_x) / 4.6, (y - 60.0) / 10.5), 0.2)
+    inner = bump(side, y, ear_x + 0.8, 59.0, 1.6, 5.5)
+    ear_rgb = anatomy.skin * (0.74 - 0.22 * inner)[..., None]
+    back, back_alpha = hair * 0.72, behind
+    if anatomy.hair_length < 60:  # the ears lie over short hair, under long hair
+        back = back * (1 - ear[..., None]) + ear_rgb * ear[..., None]
+        back_alpha = np.maximum(behind, ear)
+    alpha = np.maximum(back_alpha[..., None] * (1 - face), 0) + face
+    premultiplied = back * back_alpha[..., None] * (1 - face) + rgb * face
+    outer_hair = (front[..., None] * (1 - face)) * (alpha > 0)
+    premultiplied = premultiplied + (hair * 0.28) * outer_hair
+    return np.clip(np.dstack([premultiplied, 255 * alpha]) + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,50 @@
+"""How chapters speak: a badge for the cohort, sentences whose numbers code wrote, plain tables."""
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from deplib.cohorts.base import Cohort
+
+_BADGE = (
+    '<div role="note" style="border-left:.4em solid {colour};padding:.4em .8em;margin:.6em 0">'
+    "<strong>{title}</strong> {text}</div>"
+)
+
+
+def badge(cohort: Cohort) -> HTML:
+    """Return the note that says which cohort a page's numbers come from."""
+    if cohort.simulated:
+        return HTML(
+            _BADGE.format(
+                colour="#B8860B",
+                title=f"Simulated cohort ({cohort.name}).",
+                text="Faces, behaviour and BDI-II scores on this page are simulated, with known "
+                "truth. Nothing here is evidence about AVEC2014 or about patients, except where a "
+                "figure is marked as reported by the study or as published.",
+            )
+        )
+    return HTML(
+        _BADGE.format(
+            colour="#0072B2",
+            title=f"{cohort.name}.",
+            text="The numbers on this page come from recordings of persons.",
+        )
+    )
+
+
+def say(text: str) -> Markdown:
+    """Return a sentence as prose; its numbers are values that the calling cell computed."""
+    return Markdown(" ".join(text.split()))
+
+
+def table(frame: pd.DataFrame, digits: int = 2) -> HTML:
+    """Return a table without its index, floats to ``digits`` decimals, nan as ``undefined``."""
+    return HTML(
+        frame.to_html(
+            index=False,
+            float_format=lambda value: f"{value:.{digits}f}",
+            na_rep="undefined",
+            border=0,
+            justify="left",
+        )
+    )

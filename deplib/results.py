@@ -1,0 +1,187 @@
+"""One run's result as one keyed JSON file, and how far two results of the same run agree."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deplib.errors import ResultError
+
+FORMAT = 1
+PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
+MAE_TOLERANCE = 1.0
+"""BDI-II points by which the Test MAE of a run may differ between two processors."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What one run is: a model, its seed, the simulated world, and which labels it saw."""
+
+    model: str
+    seed: int = 0
+    world: str = "default"
+    labels: str = "true"  # or "permuted": the control in which nothing can be learnt
+
+    @property
+    def path(self) -> Path:
+        """Where the run's result lies, relative to a results folder."""
+        return Path(self.world) / self.labels / f"{self.model}-seed{self.seed}.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A run's predictions and learning curve, with what made them.
+
+    Attributes
+    ----------
+    spec, key
+        The run, and the hash of all that determines it.
+    predictions
+        One row a window, in z-scored BDI-II: recording, person, split, window, y, y_hat.
+    history
+        One row an epoch: losses, Dev scores, sigma_ratio; no rows for a model without epochs.
+    epoch, chosen_by
+        The epoch whose predictions these are, and the rule that chose it.
+    label_mean, label_std
+        The scaling of the labels, in BDI-II points.
+    n_parameters
+        Trainable parameters of the model.
+    """
+
+    spec: RunSpec
+    key: str
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    epoch: int
+    chosen_by: str
+    label_mean: float
+    label_std: float
+    n_parameters: int
+
+    def save(self, path: Path) -> None:
+        """Write the result as one JSON file, atomically.
+
+        Raises
+        ------
+        ResultError
+            If the file cannot be written, for instance because the disk is full.
+        """
+        content = {
+            "format": FORMAT,
+            "key": self.key,
+            "spec": asdict(self.spec),
+            "epoch": self.epoch,
+            "chosen_by": self.chosen_by,
+            "label_mean": round(self.label_mean, 6),
+            "label_std": round(self.label_std, 6),
+            "n_parameters": self.n_parameters,
+            "history": _columns(self.history),
+            "predictions": _columns(self.predictions[PREDICTION_COLUMNS]),
+        }
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("w", encoding="utf-8") as file:
+                json.dump(content, file, separators=(",", ":"), allow_nan=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise ResultError(
+                f"cannot write {path}: {error.strerror or error}; make room and run again: "
+                "finished results are kept"
+            ) from error
+
+    @classmethod
+    def load(cls, path: Path, *, key: str | None = None) -> "Result":
+        """Read a result and, where a key is given, check that it fits.
+
+        Raises
+        ------
+        ResultError
+            If the file is missing or corrupt, or was made by other code, data or settings.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}, this library reads {FORMAT}")
+            result = cls(
+                spec=RunSpec(**content["spec"]),
+                key=content["key"],
+                predictions=pd.DataFrame(content["predictions"])[PREDICTION_COLUMNS],
+                history=pd.DataFrame(content["history"], dtype=float),
+                **{
+                    name: content[name]
+                    for name in ("epoch", "chosen_by", "label_mean", "label_std", "n_parameters")
+                },
+            )
+        except FileNotFoundError:
+            raise ResultError(f"{path} does not exist; make it with `make sweep`") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ResultError(
+                f"{path} is no whole result file ({error}); delete it and run `make sweep`"
+            ) from error
+        if key is not None and result.key != key:
+            raise ResultError(
+                f"{path} is stale: its key begins {result.key[:12]}, and the present code, "
+                f"protocol, cohort and encoder give {key[:12]}; run `make sweep`"
+            )
+        return result
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two results of one run, made on two machines, compare on the Test recordings."""
+
+    model: str
+    mae_difference: float  # BDI-II points
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return abs(self.mae_difference) <= self.tolerance
+
+    def sentence(self) -> str:
+        """Return the comparison as prose that is the same wherever it holds."""
+        return (
+            f"{self.model} was trained again on this machine: its Test MAE "
+            f"{'agrees with' if self.ok else 'DIFFERS from'} the versioned result within "
+            f"{self.tolerance:g} BDI-II point{'' if self.tolerance == 1 else 's'}."
+        )
+
+
+def compare(versioned: Result, live: Result, *, tolerance: float = MAE_TOLERANCE) -> Agreement:
+    """Compare the recording-level Test MAE of two results of the same run.
+
+    Raises
+    ------
+    ResultError
+        If the two are not results of the same run, by their key.
+    """
+    if versioned.key != live.key:
+        raise ResultError(
+            f"the two results of {versioned.spec.model} have different keys "
+            f"({versioned.key[:12]} and {live.key[:12]}): run `make sweep`"
+        )
+    return Agreement(versioned.spec.model, _test_mae(live) - _test_mae(versioned), tolerance)
+
+
+def _test_mae(result: Result) -> float:
+    test = result.predictions[result.predictions["split"] == "test"]
+    means = test.groupby("recording")[["y", "y_hat"]].mean()
+    return float(result.label_std * (means["y"] - means["y_hat"]).abs().mean())
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Columns as lists; numbers to six digits, nan as None so that the file stays plain JSON."""
+    return {
+        str(name): [None if isinstance(v, float) and np.isnan(v) else v for v in column.tolist()]
+        for name, column in table.round(6).items()
+    }

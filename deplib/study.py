@@ -1,0 +1,247 @@
+"""The runs of the report: from a cohort to keyed results, resumable, on all cores.
+
+A *run* trains one model once. Its key is a hash of all that determines it: the protocol, the
+model, the seed, the cohort, the encoder, and the source code between features and predictions. A
+result whose key no longer fits is refused, never shown.
+
+Results live in two places. ``results/`` is versioned and is what the chapters print; the *live*
+copy under :func:`deplib.paths.data_root` is computed on the reader's own machine, and the chapters
+say whether the two agree.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from deplib import baselines
+from deplib.cohorts.base import Cohort
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.errors import ResultError
+from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction.pipeline import extract, plan, store_header
+from deplib.extraction.store import FeatureStore
+from deplib.extraction.verify import verify
+from deplib.models import MODELS, module_of
+from deplib.paths import data_root
+from deplib.protocol import Protocol
+from deplib.provenance import digest, source_digest
+from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
+from deplib.training import permute_labels, train
+from deplib.windows import WindowSet, build_windows
+
+RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean+sd"}
+"""Ridge baselines of the grid, by what they pool."""
+SLOWEST_FIRST = ("VanillaTransformer", "MambaGRU", "LDBM")
+
+
+def open_cohort(world: str = "default") -> SimulatedCohort:
+    """Return the simulated cohort of the report in one of its worlds."""
+    return SimulatedCohort(world)
+
+
+def live_specs(world: str = "default") -> list[RunSpec]:
+    """Return the runs that every build of the book repeats: the four models at one seed."""
+    return [RunSpec(model, world=world) for model in MODELS]
+
+
+def sweep_specs(world: str = "default") -> list[RunSpec]:
+    """Return the runs whose results are versioned: models and baselines, true and permuted."""
+    names = [*MODELS, *RIDGE]
+    return [
+        RunSpec(name, world=world, labels=labels)
+        for labels in ("true", "permuted")
+        for name in names
+    ]
+
+
+def run_key(
+    spec: RunSpec, cohort: Cohort, encoder: OnnxEncoder, protocol: Protocol | None = None
+) -> str:
+    """Return the hash of all that determines a run's result."""
+    if spec.model in MODELS:
+        sources = ("deplib.training", module_of(spec.model))
+    else:
+        sources = ("deplib.baselines",)
+    return digest(
+        {
+            "spec": asdict(spec),
+            "protocol": asdict(protocol or Protocol()),
+            "cohort": cohort.fingerprint,
+            "encoder": encoder.id,
+            "source": source_digest("deplib.windows", "deplib.extraction.pipeline", *sources),
+        }
+    )
+
+
+def prepare_features(
+    cohort: Cohort,
+    encoder: OnnxEncoder,
+    *,
+    protocol: Protocol | None = None,
+    jobs: int = 2,
+    progress: bool = False,
+) -> FeatureStore:
+    """Extract what is missing, verify all of it, and return the store.
+
+    Raises
+    ------
+    VerificationError
+        If the features must not be used, for instance because all of them are zero.
+    """
+    limit = (protocol or Protocol()).sequence_length
+    header = store_header(cohort, encoder, frame_limit=limit)
+    folder = f"{cohort.name.replace('/', '-')}-{digest(asdict(header))[:12]}"
+    store = FeatureStore(data_root() / "features" / folder, header=header)
+    todo = sum(plan(cohort, store, frame_limit=limit).values())
+    with tqdm(total=todo, unit="frame", desc="features", disable=not (progress and todo)) as bar:
+        extract(
+            cohort,
+            encoder,
+            store,
+            frame_limit=limit,
+            jobs=jobs,
+            progress=lambda entry: bar.update(entry.n_frames),
+        )
+    verify(store, cohort.recordings).raise_for_faults()
+    return store
+
+
+def load_windows(
+    cohort: Cohort, store: FeatureStore, *, labels: str = "true", protocol: Protocol | None = None
+) -> WindowSet:
+    """Return the windows of a verified store, with true or permuted labels."""
+    windows = build_windows(cohort.recordings, store.read, protocol or Protocol())
+    if labels == "permuted":
+        return permute_labels(windows, rng=np.random.default_rng(0))
+    return windows
+
+
+def run(
+    spec: RunSpec,
+    windows: WindowSet,
+    key: str,
+    *,
+    protocol: Protocol | None = None,
+    progress: bool = False,
+) -> Result:
+    """Train one model once, in one thread, and return its result."""
+    torch.set_num_threads(1)
+    protocol = protocol or Protocol()
+    if spec.model in RIDGE:
+        return _ridge(spec, windows, key)
+    with tqdm(total=protocol.epochs, desc=spec.model, unit="epoch", disable=not progress) as bar:
+        fitted = train(
+            spec.model, windows, protocol, seed=spec.seed, on_epoch=lambda row: bar.update()
+        )
+    return Result(
+        spec=spec,
+        key=key,
+        predictions=fitted.predictions[PREDICTION_COLUMNS],
+        history=fitted.history,
+        epoch=int(fitted.epoch),
+        chosen_by=protocol.chosen_by,
+        label_mean=fitted.label_mean,
+        label_std=fitted.label_std,
+        n_parameters=fitted.n_parameters,
+    )
+
+
+def _ridge(spec: RunSpec, windows: WindowSet, key: str) -> Result:
+    """Fit ridge on pooled features; its prediction of a recording stands as one window."""
+    features, table = baselines.pool(windows, RIDGE[spec.model])
+    fitted = baselines.ridge(features, table, name=spec.model)
+    scaled = (fitted.predictions[["bdi", "bdi_hat"]] - windows.label_mean) / windows.label_std
+    return Result(
+        spec=spec,
+        key=key,
+        predictions=table.assign(window=0, y=scaled["bdi"], y_hat=scaled["bdi_hat"])[
+            PREDICTION_COLUMNS
+        ],
+        history=pd.DataFrame(),
+        epoch=0,
+        chosen_by=fitted.chosen_by,
+        label_mean=windows.label_mean,
+        label_std=windows.label_std,
+        n_parameters=features.shape[1] + 1,
+    )
+
+
+def complete(
+    specs: Sequence[RunSpec], folder: Path, *, jobs: int = 2, progress: bool = False
+) -> list[Result]:
+    """Return the results of all runs, computing those that are missing or stale.
+
+    Finished runs are kept one by one, so an interrupted call resumes where it stopped. The runs of
+    one world share their features; the slowest models start first.
+    """
+    encoder = embedded_encoder()
+    done: dict[RunSpec, Result] = {}
+    for world in dict.fromkeys(spec.world for spec in specs):
+        cohort = open_cohort(world)
+        keys = {s: run_key(s, cohort, encoder) for s in specs if s.world == world}
+        missing = []
+        for spec, key in keys.items():
+            try:
+                done[spec] = Result.load(folder / spec.path, key=key)
+            except ResultError:
+                missing.append(spec)
+        if not missing:
+            continue
+        store = prepare_features(cohort, encoder, jobs=jobs, progress=progress)
+        for labels in dict.fromkeys(spec.labels for spec in missing):
+            windows = load_windows(cohort, store, labels=labels)
+            todo = sorted((s for s in missing if s.labels == labels), key=_slowest_first)
+            for result in _in_parallel(todo, windows, keys, jobs, progress):
+                result.save(folder / result.spec.path)
+                done[result.spec] = result
+    return [done[spec] for spec in specs]
+
+
+def published(specs: Sequence[RunSpec]) -> list[Result]:
+    """Return versioned results, after checking that the present code still stands behind them.
+
+    Raises
+    ------
+    ResultError
+        If one is missing or stale.
+    """
+    encoder = embedded_encoder()
+    cohorts = {world: open_cohort(world) for world in {spec.world for spec in specs}}
+    return [
+        Result.load(results_dir() / spec.path, key=run_key(spec, cohorts[spec.world], encoder))
+        for spec in specs
+    ]
+
+
+def results_dir() -> Path:
+    """Return the folder of the versioned results, in a checkout or in an installed package."""
+    package = Path(__file__).resolve().parent
+    inside = package / "results"
+    return inside if inside.is_dir() else package.parent / "results"
+
+
+def live_dir() -> Path:
+    """Return the folder of the results computed on this machine."""
+    return data_root() / "runs"
+
+
+def _slowest_first(spec: RunSpec) -> int:
+    return SLOWEST_FIRST.index(spec.model) if spec.model in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+
+def _in_parallel(
+    specs: Sequence[RunSpec],
+    windows: WindowSet,
+    keys: dict[RunSpec, str],
+    jobs: int,
+    progress: bool,
+) -> Iterable[Result]:
+    # One process a core with one thread each beats threads within one process.
+    workers = Parallel(n_jobs=min(jobs, len(specs)), return_as="generator_unordered")
+    return workers(delayed(run)(spec, windows, keys[spec], progress=progress) for spec in specs)

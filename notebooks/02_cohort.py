@@ -1,0 +1,130 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: notebooks//py:percent,book//ipynb
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The simulated cohort
+#
+# To know whether a method finds a signal, one needs data in which the signal is known. This chapter
+# builds such a cohort: 84 persons with an identity, a trait of expressivity and a severity; their
+# sessions; the behaviour that follows from them; and the rendered frames of their faces. The
+# directions and sizes of the effects are *assumptions*, taken from the literature on behaviour in
+# depression {cite}`girard2014nonverbal,alghowinem2013head,kacem2018detecting,dibeklioglu2018dynamic`.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is installed yet
+    source = os.environ.get(
+        "DEPLIB_SOURCE", "git+https://github.com/deplib--report/depression-temporal-ablation"
+    )
+    subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
+    importlib.invalidate_caches()
+
+# %%
+from deplib import figures
+from deplib.chapters import cohort as chapter
+from deplib.report import badge, say, table
+from deplib.study import open_cohort
+
+cohort = open_cohort()
+badge(cohort)
+
+# %% [markdown]
+# ## Faces
+#
+# {numref}`fig-faces` shows frames of six recordings as the encoder meets them: 112 pixels square,
+# aligned by five points. Identity, hair, light and background are drawn from random streams of
+# their own, so that they cannot carry severity by construction.
+
+# %% mystnb={"figure": {"caption": "Frames of six recordings of the simulated cohort, one recording a row, at equal steps through the clip. Everything is rendered; no person is shown.", "name": "fig-faces"}, "image": {"alt": "A grid of rendered faces with different identities, expressions, gaze and head poses."}}
+rows = chapter.sample_frames(cohort, n_recordings=6, n_frames=8)
+figures.contact_sheet(list(rows.values()), list(rows), [""] * 8)
+
+# %% [markdown]
+# ## Labels
+#
+# BDI-II scores follow a skewed distribution that was matched to the published statistics of the
+# corpus; no score of a real person was used. The bands are minimal (0 to 13), mild (14 to 19),
+# moderate (20 to 28) and severe (29 to 63).
+
+# %% mystnb={"figure": {"caption": "Share of recordings in each severity band, by split, beside the published shares of the AVEC2014 test split.", "name": "fig-bands"}, "image": {"alt": "Grouped bars: half of the recordings are minimal in every split."}}
+shares = chapter.band_shares(cohort.recordings)
+figures.labels_by_band(shares)
+
+# %%
+table(chapter.label_summary(cohort.recordings), digits=1)
+
+# %% [markdown]
+# ## Persons return
+#
+# The official split of AVEC2014 is by recording, not by person. The cohort has the same property,
+# because it matters: whoever recognises a person can guess the score.
+
+# %%
+overlap = chapter.person_overlap(cohort.recordings)
+say(
+    f"{overlap.n_persons} persons appear in {overlap.n_recordings} recordings. "
+    f"{overlap.test_recordings_seen} of the {overlap.test_recordings} Test recordings come from "
+    "persons who also appear in Train or Dev."
+)
+
+# %% [markdown]
+# ## Length of the clips
+#
+# Most clips are shorter than the protocol's 2000 frames, so most sequences end in padding
+# ({numref}`fig-lengths`). The published quantiles of AVEC2014 are drawn beside the cohort's own.
+
+# %% mystnb={"figure": {"caption": "Cumulative distribution of clip lengths. Dots: published quantiles of AVEC2014. Dashed: the length at which the protocol cuts.", "name": "fig-lengths"}, "image": {"alt": "A step curve that passes near five published quantiles."}}
+figures.clip_lengths(
+    cohort.recordings["n_frames"].to_numpy(), chapter.LENGTH_QUANTILES, 2000
+)
+
+# %% [markdown]
+# ## Behaviour
+#
+# Severity and the trait of expressivity act on slow latents such as smile intensity, head velocity
+# and gaze; these set the rates and sizes of events and processes at 30 frames a second.
+# {numref}`fig-tracks` shows thirty seconds of two recordings.
+
+# %% mystnb={"figure": {"caption": "Thirty seconds of behaviour in the recording with the lowest and the one with the highest score.", "name": "fig-tracks"}, "image": {"alt": "Five rows of time series for two recordings."}}
+tracks, seconds = chapter.example_tracks(cohort, seconds=30)
+figures.trajectories(tracks, seconds)
+
+# %% [markdown]
+# The next table holds the assumptions against what the generator does: the correlation of each
+# latent with BDI-II as set, and as found in a large population drawn from the same generator.
+
+# %%
+table(chapter.latent_correlations(cohort))
+
+# %% [markdown]
+# ## What can be known at best
+#
+# The *oracle* sees the true latents of a recording and the whole generative model, and predicts the
+# score that minimises the expected absolute error. No model that sees only frames can do better in
+# expectation. In the world `null` severity acts on nothing, and the oracle can only guess the
+# centre; in `published` it acts as strongly as the best published results would require.
+
+# %%
+table(chapter.compare_worlds())
+
+# %% [markdown]
+# ## What we saw
+#
+# The cohort has the corpus's size, splits, recurring persons, label distribution and clip lengths,
+# and a truth that we can compare with. What it cannot have is the corpus's real behaviour: a method
+# that works or fails here has been tested on assumptions.

@@ -1,0 +1,94 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: notebooks//py:percent,book//ipynb
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Limitations
+#
+# **This is not a diagnosis, and no step towards one.** BDI-II is a questionnaire, a video shows a
+# few minutes of behaviour, and a model that regresses one on the other is a research instrument.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is installed yet
+    source = os.environ.get(
+        "DEPLIB_SOURCE", "git+https://github.com/deplib--report/depression-temporal-ablation"
+    )
+    subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
+    importlib.invalidate_caches()
+
+# %%
+from deplib.report import badge, say, table
+from deplib.study import open_cohort
+
+cohort = open_cohort()
+badge(cohort)
+
+# %% [markdown]
+# ## The cohort is simulated
+#
+# Faces are rendered, behaviour follows assumed correlations, and the encoder was trained on rendered
+# faces. What is found here about *methods* (an estimate's spread, a leak, a selection effect) holds
+# wherever its premises hold. What is found here about *effect sizes* holds nowhere else.
+#
+# ## Fifty recordings
+#
+# A correlation over the Test split must be large to be told from none, and it comes from fewer
+# persons than recordings.
+
+# %%
+from deplib.statistics import critical_r, fisher_interval
+
+n = int((cohort.recordings["split"] == "test").sum())
+low, high = fisher_interval(0.267, n)
+say(
+    f"At n = {n} a correlation differs from zero at the 5 % level when it exceeds "
+    f"{critical_r(n):.3f}. The highest Test PCC of the study, 0.267, has a 95 % interval from "
+    f"{low:.2f} to {high:.2f}, and this takes its recordings as independent, which they are not."
+)
+
+# %% [markdown]
+# ## The label has an error of its own
+#
+# The same person who fills in BDI-II twice within a week does not get the same score. With the
+# published retest reliability $r$ the standard error of measurement is $\mathrm{SD}\sqrt{1-r}$, and
+# no predictor can have an expected MAE much below $\sqrt{2/\pi}$ of it.
+
+# %%
+from deplib.chapters.limitations import label_floor
+
+table(label_floor(), digits=2)
+
+# %% [markdown]
+# The SD is that of the AVEC2014 test labels as published; the reliabilities are those of a one-week
+# retest and the ends of the range over studies {cite}`wang2013bdi`.
+#
+# ## One run a model
+#
+# The tables of this edition hold one seed a model. Their intervals tell how much *persons* matter,
+# not how much the seed does.
+#
+# ## The architectures are reconstructions
+#
+# Parameter counts match what the study reports, and the descriptions are followed; the code behind
+# the study is not public, so details can differ.
+#
+# ## Bias
+#
+# Face encoders do not work equally well for all groups of people. The simulated persons vary in
+# skin tone and in the shape of the face, but not along any group's real distribution, so nothing can
+# be said here about fairness.

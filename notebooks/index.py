@@ -1,0 +1,73 @@
+# ---
+# jupyter:
+#   deplib:
+#     needs:
+#       - results/default/*/*.json
+#     uses:
+#       - deplib.models.mean_mlp
+#       - deplib.models.ldbm
+#       - deplib.models.transformer
+#       - deplib.models.mamba_gru
+#   jupytext:
+#     formats: notebooks//py:percent,book//ipynb
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does temporal architecture matter?
+#
+# *When depression severity (BDI-II) is regressed from facial video, does it matter how frames are
+# combined over time?* A study compared four temporal models on identical, frozen face embeddings of
+# AVEC2014: a mean over frames, attention over patches, attention over all frames, and a recurrent
+# network. This book re-runs that comparison in the open, checks the study's own figures, and asks
+# what 50 test recordings can show.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is installed yet
+    source = os.environ.get(
+        "DEPLIB_SOURCE", "git+https://github.com/deplib--report/depression-temporal-ablation"
+    )
+    subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
+    importlib.invalidate_caches()
+
+# %%
+from deplib import figures
+from deplib.chapters.landing import LandingPage
+
+page = LandingPage()
+page.badge()
+
+# %% [markdown]
+# ## The answer at a glance
+
+# %%
+page.findings()
+
+# %% [markdown]
+# {numref}`fig-glance` shows the models of this book with 95 % intervals over persons. The dashed
+# line is what one gets without any model: the median of the Train labels for every recording.
+
+# %% mystnb={"figure": {"caption": "Test MAE with 95 % intervals over persons, on the simulated cohort. Dashed: a constant, the Train median. The oracle knows the true behaviour of each recording and marks what any model could reach at best.", "name": "fig-glance"}, "image": {"alt": "Points with wide intervals for four models, all near a dashed line; the oracle lies left of them."}}
+page.figure()
+
+# %% [markdown]
+# ## How to read this book
+#
+# - **5 minutes**: this page, then the last section of {doc}`08_results`.
+# - **20 minutes**: {doc}`01_protocol`, {doc}`03_extraction` and {doc}`08_results`.
+# - **an hour**: all chapters in order. Each one computes what it shows and can be run alone.
+#
+# The data behind every page is named at its top. To run the same chapters on AVEC2014, see
+# {doc}`11_your_data`. This is research on methods, not an instrument: nothing here diagnoses anyone.

@@ -1,0 +1,264 @@
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+from tiny import TINY_DIM, write_onnx, write_tiny_onnx
+
+from deplib.errors import EncoderError
+from deplib.extraction.encoder import OnnxEncoder, Preprocess
+
+
+def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
+
+
+def expected_embedding(frames: np.ndarray, mean, std, bgr: bool, seed: int = 0) -> np.ndarray:
+    """The tiny network in plain float64 numpy: grid average, projection, unit length."""
+    pixels = frames[..., ::-1] if bgr else frames
+    x = (pixels.astype(np.float64) - mean) / std
+    grid = x.reshape(len(frames), 4, 28, 4, 28, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
+    weights = np.random.default_rng(seed).standard_normal((48, TINY_DIM)).astype(np.float32)
+    raw = grid.reshape(len(frames), -1) @ weights
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        Preprocess(),
+        Preprocess("BGR"),
+        Preprocess(mean=(0, 0, 0), std=(255, 255, 255)),
+        Preprocess(mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)),
+    ],
+    ids=str,
+)
+def test_embedding_equals_the_network_in_float64(tiny_onnx: Path, preprocess: Preprocess) -> None:
+    frames = noise(5)
+    features, valid = OnnxEncoder(tiny_onnx, preprocess).embed(frames)
+    reference = expected_embedding(
+        frames, preprocess.mean, preprocess.std, preprocess.channel_order == "BGR"
+    )
+    np.testing.assert_allclose(features, reference, atol=2e-5)
+    assert features.dtype == np.float32
+    assert valid.all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 16, 17, 40])
+@pytest.mark.parametrize("batch", ["N", 1, 4])
+def test_batches_of_any_size_give_the_same_rows(tmp_path: Path, n: int, batch: int | str) -> None:
+    encoder = OnnxEncoder(write_tiny_onnx(tmp_path / "e.onnx", batch=batch), batch_size=7)
+    frames = noise(n)
+    features, valid = encoder.embed(frames)
+    assert features.shape == (n, TINY_DIM)
+    assert valid.shape == (n,)
+    one_by_one = [encoder.embed(frame[None]).features[0] for frame in frames]
+    np.testing.assert_allclose(features, np.reshape(one_by_one, (n, TINY_DIM)), atol=1e-6)
+
+
+def test_an_encoder_survives_pickling_and_is_opened_once(tiny_onnx: Path) -> None:
+    encoder = OnnxEncoder(tiny_onnx, Preprocess("BGR"), batch_size=3)
+    copy = pickle.loads(pickle.dumps(encoder))
+    assert (copy.id, copy.batch_size, copy.threads) == (encoder.id, 3, 1)
+    np.testing.assert_array_equal(copy.embed(noise(2)).features, encoder.embed(noise(2)).features)
+    assert pickle.loads(pickle.dumps(encoder)) is copy
+
+
+def test_a_worker_refuses_a_file_that_changed_after_pickling(tmp_path: Path) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx", seed=5)
+    pickled = pickle.dumps(OnnxEncoder(path))
+    write_tiny_onnx(path, seed=6)
+    with pytest.raises(EncoderError, match="another file than the one expected"):
+        pickle.loads(pickled)
+
+
+def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path) -> None:
+    other = write_tiny_onnx(tmp_path / "other.onnx", seed=9)
+    ids = {
+        OnnxEncoder(tiny_onnx).id,
+        OnnxEncoder(other).id,
+        OnnxEncoder(tiny_onnx, Preprocess("BGR")).id,
+        OnnxEncoder(tiny_onnx, Preprocess(std=(128, 128, 128))).id,
+    }
+    assert len(ids) == 4
+    assert OnnxEncoder(tiny_onnx, batch_size=2).id in ids
+
+
+def test_sha256_is_that_of_the_file(tiny_onnx: Path) -> None:
+    digest = hashlib.sha256(tiny_onnx.read_bytes()).hexdigest()
+    assert OnnxEncoder(tiny_onnx, sha256=digest.upper()).sha256 == digest
+    with pytest.raises(EncoderError, match="not 000000"):
+        OnnxEncoder(tiny_onnx, sha256="0" * 64)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match=r"no encoder at .*absent\.onnx"):
+        OnnxEncoder(tmp_path / "absent.onnx")
+
+
+def test_a_folder_is_no_encoder(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="cannot read"):
+        OnnxEncoder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
+        (b"<html><head><title>404</title></head></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"PK\x03\x04 a zip archive of something else", "not a whole ONNX network"),
+        (bytes(range(256)) * 9, "not a whole ONNX network"),
+    ],
+    ids=["empty", "html", "html-lower", "lfs", "zip", "garbage"],
+)
+def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "encoder.onnx"
+    path.write_bytes(content)
+    with pytest.raises(EncoderError, match=message):
+        OnnxEncoder(path)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
+def test_a_truncated_file_is_refused(tiny_onnx: Path, tmp_path: Path, share: float) -> None:
+    content = tiny_onnx.read_bytes()
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(EncoderError, match=r"cut\.onnx"):
+        OnnxEncoder(path)
+
+
+def test_a_network_for_other_frames_is_refused(tmp_path: Path) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx", size=160)
+    with pytest.raises(EncoderError, match=r"160.*Preprocess\(size"):
+        OnnxEncoder(path)
+    assert OnnxEncoder(path, Preprocess(size=160)).embed(noise(1, 160)).valid.all()
+
+
+def flattening(path: Path, inputs: dict, outputs: dict, extra: tuple = ()) -> Path:
+    name = next(iter(inputs))
+    nodes = [helper.make_node("Flatten", [name], ["embedding"]), *extra]
+    return write_onnx(path, nodes, [], inputs=inputs, outputs=outputs)
+
+
+def test_an_input_of_another_rank_is_refused(tmp_path: Path) -> None:
+    path = flattening(tmp_path / "e.onnx", {"x": ["N", 3, 112]}, {"embedding": ["N", 336]})
+    with pytest.raises(EncoderError, match=r"gives tensor\(float\)"):
+        OnnxEncoder(path)
+
+
+def test_channels_last_is_refused(tmp_path: Path) -> None:
+    shapes = {"x": ["N", 112, 112, 3]}, {"embedding": ["N", 37632]}
+    with pytest.raises(EncoderError, match=r"\[N, 3, 112, 112\]"):
+        OnnxEncoder(flattening(tmp_path / "e.onnx", *shapes))
+
+
+def test_an_output_of_another_rank_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["map"])]
+    shape = ["N", 3, 112, 112]
+    path = write_onnx(tmp_path / "e.onnx", nodes, [], inputs={"x": shape}, outputs={"map": shape})
+    with pytest.raises(EncoderError, match=r"shape \(1, 3, 112, 112\)"):
+        OnnxEncoder(path)
+
+
+def test_a_detector_with_several_outputs_is_refused(tmp_path: Path) -> None:
+    path = flattening(
+        tmp_path / "e.onnx",
+        {"x": ["N", 3, 112, 112]},
+        {"embedding": ["N", 37632], "scores": ["N", 3, 112, 112]},
+        (helper.make_node("Sigmoid", ["x"], ["scores"]),),
+    )
+    with pytest.raises(EncoderError, match="2 outputs"):
+        OnnxEncoder(path)
+
+
+def test_nan_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="NaN or infinite"):
+        OnnxEncoder(scaled(tmp_path / "e.onnx", np.nan))
+
+
+def test_zero_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="weights are empty"):
+        OnnxEncoder(scaled(tmp_path / "e.onnx", 0))
+
+
+def scaled(path: Path, factor: float) -> Path:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Mul", ["flat", "factor"], ["embedding"]),
+    ]
+    weights = [numpy_helper.from_array(np.float32([factor]), "factor")]
+    return write_onnx(
+        path, nodes, weights,
+        inputs={"x": ["N", 3, 112, 112]}, outputs={"embedding": ["N", 336]},
+    )  # fmt: skip
+
+
+def test_batch_statistics_left_in_the_network_are_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("ReduceMean", ["flat"], ["over_batch"], axes=[0], keepdims=1),
+        helper.make_node("Mul", ["over_batch", "half"], ["shift"]),
+        helper.make_node("Sub", ["flat", "shift"], ["embedding"]),
+    ]
+    path = write_onnx(
+        tmp_path / "e.onnx", nodes, [numpy_helper.from_array(np.float32([0.5]), "half")],
+        inputs={"x": ["N", 3, 112, 112]}, outputs={"embedding": ["N", 336]},
+    )  # fmt: skip
+    with pytest.raises(EncoderError, match="evaluation mode"):
+        OnnxEncoder(path)
+
+
+def test_a_row_without_length_is_nan_and_not_valid(tmp_path: Path) -> None:
+    """Without bias or offset, a frame at the mean grey has an all-zero embedding."""
+    encoder = OnnxEncoder(
+        write_tiny_onnx(tmp_path / "e.onnx"), Preprocess(mean=(128, 128, 128), std=(128, 128, 128))
+    )
+    frames = noise(3)
+    frames[1] = 128
+    features, valid = encoder.embed(frames)
+    assert valid.tolist() == [True, False, True]
+    assert np.isnan(features[1]).all()
+    np.testing.assert_allclose(np.linalg.norm(features[[0, 2]], axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        noise(2).astype(np.float32),
+        noise(2)[0],
+        noise(2)[:, :100],
+        noise(2).transpose(0, 3, 1, 2),
+        noise(2)[..., :1],
+    ],
+    ids=["float", "one frame", "not square", "channels first", "grey"],
+)
+def test_other_frames_are_refused(tiny_encoder: OnnxEncoder, frames: np.ndarray) -> None:
+    with pytest.raises(EncoderError, match="this encoder takes uint8"):
+        tiny_encoder.embed(frames)
+
+
+def test_frames_are_not_changed(tiny_encoder: OnnxEncoder) -> None:
+    frames = noise(3)
+    before = frames.copy()
+    tiny_encoder.embed(frames)
+    np.testing.assert_array_equal(frames, before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channel_order": "GRB"},
+        {"mean": (1.0, 2.0)},
+        {"mean": (1.0, 2.0, np.nan)},
+        {"std": (1.0, 0.0, 1.0)},
+    ],
+)
+def test_impossible_preprocessing_is_refused(options: dict) -> None:
+    with pytest.raises(EncoderError, match=r"channel_order|mean|std"):
+        Preprocess(**options)
