@@ -1,4 +1,4 @@
-# Five verbs, each one line that calls deplib or a tool. Paths are relative, so the clone may lie anywhere.
+# Five verbs, each one line that calls a tool or deplib. Paths are relative, so the clone may lie anywhere.
 PYTHON ?= python3
 BIN := .venv/bin/
 READY := .venv/installed

@@ -79,7 +79,7 @@ def extract(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The store's folder. Without it, one in the data folder."),
+        typer.Option(help="The store's folder. Without it, one of its own in the data folder."),
     ] = None,
     frame_limit: Annotated[
         int, typer.Option(min=1, help="Frames of a recording that are used.")
@@ -104,12 +104,11 @@ def extract(
     from deplib.extraction import pipeline
     from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
     from deplib.extraction.store import FeatureStore
-    from deplib.paths import data_root
 
     chosen = _open_cohort(cohort, world)
     network = embedded_encoder() if encoder is None else OnnxEncoder(encoder)
-    folder = out or data_root() / "features" / f"{chosen.name}-{network.sha256[:12]}"
     header = pipeline.store_header(chosen, network, frame_limit=frame_limit)
+    folder = out or pipeline.store_folder(header)
     if dry_run:
         there = (folder / "store.json").exists()
         store = FeatureStore(folder, header=header) if there else None

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 
 from deplib import REPOSITORY, provenance
+from deplib.errors import DeplibError
 from deplib.paths import VARIABLE, data_root
 from deplib.publishing import PublishError, pages
 from deplib.publishing.chapters import Chapter, StaleChapter, chapters, ingredients, reasons
@@ -197,7 +198,7 @@ def _execute_all(
                 try:
                     executed[name] = task.result()
                     progress(f"{name}: {executed[name]:.0f} s")
-                except PublishError as error:
+                except DeplibError as error:
                     failed[name] = str(error)
                     progress(f"{name}: failed")
                 graph.done(name)
@@ -225,8 +226,7 @@ def _execute(chapter: Chapter, made_from: dict[str, str]) -> float:
         raise PublishError(f"{why} (kept at {result})")
     _write(chapter.page, nbformat.writes(page) + "\n")
     took = float(executed.metadata.papermill.duration)
-    cells = [cell.metadata.get("papermill", {}).get("duration") for cell in executed.cells]
-    record = {"sha256": provenance.file_digest(chapter.page), "seconds": took, "cells": cells}
+    record = {"sha256": provenance.file_digest(chapter.page), "seconds": took}
     _write(_record_path(chapter), json.dumps(record))
     shutil.rmtree(work)
     return took

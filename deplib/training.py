@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from deplib.cohorts.base import SPLITS
 from deplib.errors import ModelError, ResultError
 from deplib.metrics import describe
 from deplib.models import build, n_parameters
@@ -122,7 +123,8 @@ def train(
         model.parameters(), lr=protocol.learning_rate, weight_decay=protocol.weight_decay
     )
     train_set, dev_set = windows.subset("train"), windows.subset("dev")
-    windows.subset("test")  # fails now, not after the last epoch
+    windows.subset("test")  # if it has none, fail now and not after the last epoch
+    size = protocol.batch_size_eval
     forward = _forward(model, train_set)
     predict_dev = _forward(model, dev_set)
     y_train = torch.from_numpy(train_set.index["y"].to_numpy(np.float32))
@@ -145,7 +147,7 @@ def train(
             optimizer.step()
             y_hat[batch] = output.detach().numpy()
 
-        dev_hat = _predict(model, predict_dev, len(dev_set), protocol.batch_size_eval)
+        dev_hat = _predict(model, predict_dev, len(dev_set), size)
         row = {
             "epoch": epoch,
             "train_loss": float(np.abs(y_hat - y_train.numpy()).mean()),
@@ -162,7 +164,9 @@ def train(
             on_epoch(row)
 
     model.load_state_dict(weights)
-    y_hat = predict(model, windows, batch_size=protocol.batch_size_eval)
+    # Split by split, so that the Dev batches, and their rounding, are those of the history.
+    parts = [windows.subset(split) for split in SPLITS]
+    y_hat = np.concatenate([predict(model, part, batch_size=size) for part in parts])
     index = windows.index[["recording", "person", "split", "window", "y"]]
     return Run(
         predictions=index.assign(
@@ -185,7 +189,8 @@ def predict(model: nn.Module, windows: WindowSet, *, batch_size: int = 64) -> np
     Returns
     -------
     ndarray of float64, shape (n_windows,)
-        z-scored BDI-II, in the order of ``windows.index``.
+        z-scored BDI-II, in the order of ``windows.index``; rounded to 1e-6, since what lies below
+        is float32 noise that would give a collapsed model a spread and a correlation.
     """
     return _predict(model, _forward(model, windows), len(windows), batch_size)
 
@@ -272,7 +277,7 @@ def _predict(
     with torch.inference_mode():
         outputs = [forward(rows) for rows in _batches(np.arange(n), batch_size)]
     model.train(training)
-    return torch.cat(outputs).numpy().astype(float)
+    return torch.cat(outputs).numpy().astype(float).round(6)
 
 
 def _recording_scores(windows: WindowSet, y_hat: np.ndarray) -> dict[str, float]:

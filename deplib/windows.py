@@ -49,6 +49,10 @@ class WindowSet:
     label_mean: float
     label_std: float
 
+    def __post_init__(self) -> None:
+        if not self.index["split"].map(SPLITS.index).is_monotonic_increasing:
+            raise CohortError(f"windows must be ordered by split: {', '.join(SPLITS)}")
+
     def __len__(self) -> int:
         return len(self.features)
 
@@ -97,8 +101,8 @@ def build_windows(recordings: pd.DataFrame, read: Read, protocol: Protocol) -> W
     Raises
     ------
     CohortError
-        If a column is missing, a recording occurs twice, a split is unknown, or a label is
-        missing, outside 0-63, or the same in all of Train.
+        If a column is missing, a recording occurs twice, a split is unknown, a recording
+        has no frame, or a label is missing, outside 0-63, or the same in all of Train.
     StoreError
         If the features of a recording have a wrong shape, hold NaN or infinity in a valid frame,
         or if it has no valid frame at all.
@@ -145,9 +149,13 @@ def _checked_table(recordings: pd.DataFrame) -> pd.DataFrame:
     bad = recordings["recording"][~bdi.between(BDI_MIN, BDI_MAX)]  # NaN is not between
     if len(bad):
         raise CohortError(
-            f"recording {bad.iloc[0]!r} has BDI-II {recordings['bdi'][bad.index[0]]!r}: a label "
+            f"recording {bad.iloc[0]!r} has BDI-II {recordings['bdi'][bad.index[0]]}: a label "
             f"must be a number from {BDI_MIN:g} to {BDI_MAX:g} ({len(bad)} recordings are wrong)"
         )
+    short = recordings["recording"][~(pd.to_numeric(recordings["n_frames"], errors="coerce") >= 1)]
+    if len(short):
+        n = recordings["n_frames"][short.index[0]]
+        raise CohortError(f"recording {short.iloc[0]!r} has {n} frames; leave it out")
     order = recordings["split"].map(SPLITS.index).argsort(kind="stable")
     return recordings.assign(bdi=bdi.astype(float)).iloc[order].reset_index(drop=True)
 

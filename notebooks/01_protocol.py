@@ -2,12 +2,13 @@
 # jupyter:
 #   deplib:
 #     uses:
-#       - deplib.models.mean_mlp
-#       - deplib.models.ldbm
-#       - deplib.models.transformer
-#       - deplib.models.mamba_gru
+#     - deplib.models.mean_mlp
+#     - deplib.models.ldbm
+#     - deplib.models.transformer
+#     - deplib.models.mamba_gru
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent

@@ -2,6 +2,7 @@
 # jupyter:
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -89,9 +90,7 @@ say(
 # ({numref}`fig-lengths`). The published quantiles of AVEC2014 are drawn beside the cohort's own.
 
 # %% mystnb={"figure": {"caption": "Cumulative distribution of clip lengths. Dots: published quantiles of AVEC2014. Dashed: the length at which the protocol cuts.", "name": "fig-lengths"}, "image": {"alt": "A step curve that passes near five published quantiles."}}
-figures.clip_lengths(
-    cohort.recordings["n_frames"].to_numpy(), chapter.LENGTH_QUANTILES, 2000
-)
+figures.clip_lengths(cohort.recordings["n_frames"].to_numpy(), chapter.LENGTH_QUANTILES, 2000)
 
 # %% [markdown]
 # ## Behaviour
@@ -115,8 +114,8 @@ table(chapter.latent_correlations(cohort))
 # ## What can be known at best
 #
 # The *oracle* sees the true latents of a recording and the whole generative model, and predicts the
-# score that minimises the expected absolute error. No model that sees only frames can do better in
-# expectation. In the world `null` severity acts on nothing, and the oracle can only guess the
+# score that minimises the expected absolute error. No model that learns from behaviour alone can do
+# better in expectation; one that recognises a *person* may, since persons return. In the world `null` severity acts on nothing, and the oracle can only guess the
 # centre; in `published` it acts as strongly as the best published results would require.
 
 # %%

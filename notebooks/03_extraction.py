@@ -2,12 +2,13 @@
 # jupyter:
 #   deplib:
 #     uses:
-#       - deplib.models.mean_mlp
-#       - deplib.models.ldbm
-#       - deplib.models.transformer
-#       - deplib.models.mamba_gru
+#     - deplib.models.mean_mlp
+#     - deplib.models.ldbm
+#     - deplib.models.transformer
+#     - deplib.models.mamba_gru
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -108,9 +109,7 @@ table(chapter.train_on(broken))
 
 # %%
 mended = chapter.direct_features(cohort, encoder)
-say(
-    f"Of the {len(mended.rows)} rows, {mended.zero_share:.0%} are zero now."
-)
+say(f"Of the {len(mended.rows)} rows, {mended.zero_share:.0%} are zero now.")
 
 # %% [markdown]
 # ## The checks

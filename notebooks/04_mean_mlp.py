@@ -2,11 +2,12 @@
 # jupyter:
 #   deplib:
 #     needs:
-#       - results/default/true/TemporalMeanMLP-seed0.json
+#     - results/default/true/TemporalMeanMLP-seed0.json
 #     uses:
-#       - deplib.models.mean_mlp
+#     - deplib.models.mean_mlp
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent

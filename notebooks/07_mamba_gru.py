@@ -2,11 +2,12 @@
 # jupyter:
 #   deplib:
 #     needs:
-#       - results/default/true/MambaGRU-seed0.json
+#     - results/default/true/MambaGRU-seed0.json
 #     uses:
-#       - deplib.models.mamba_gru
+#     - deplib.models.mamba_gru
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent

@@ -2,14 +2,15 @@
 # jupyter:
 #   deplib:
 #     needs:
-#       - results/default/*/*.json
+#     - results/default/*/*.json
 #     uses:
-#       - deplib.models.mean_mlp
-#       - deplib.models.ldbm
-#       - deplib.models.transformer
-#       - deplib.models.mamba_gru
+#     - deplib.models.mean_mlp
+#     - deplib.models.ldbm
+#     - deplib.models.transformer
+#     - deplib.models.mamba_gru
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -76,7 +77,9 @@ say(
 
 # %% mystnb={"figure": {"caption": "Test MAE on AVEC2014 as reported by the study (dots; the study gives no intervals), and the MAE of a constant derived from published band statistics (dashed).", "name": "fig-study-mae"}, "image": {"alt": "Four dots, all to the right of a dashed line."}}
 figures.forest(
-    page.study_forest(), reference=constant, reference_label="constant, derived",
+    page.study_forest(),
+    reference=constant,
+    reference_label="constant, derived",
     xlabel="Test MAE on AVEC2014, BDI-II points",
 )
 
@@ -93,7 +96,9 @@ table(page.table("test"), digits=2)
 
 # %% mystnb={"figure": {"caption": "Test MAE on the simulated cohort with 95 % intervals over persons. Dashed: the constant (Train median).", "name": "fig-test-mae"}, "image": {"alt": "Points with intervals for four models, the permuted controls, ridge, the constant and the oracle."}}
 figures.forest(
-    page.forest("mae"), reference=page.constant_mae(), reference_label="constant",
+    page.forest("mae"),
+    reference=page.constant_mae(),
+    reference_label="constant",
     xlabel="Test MAE on the simulated cohort, BDI-II points",
 )
 

@@ -2,14 +2,15 @@
 # jupyter:
 #   deplib:
 #     needs:
-#       - results/default/true/*.json
+#     - results/default/true/*.json
 #     uses:
-#       - deplib.models.mean_mlp
-#       - deplib.models.ldbm
-#       - deplib.models.transformer
-#       - deplib.models.mamba_gru
+#     - deplib.models.mean_mlp
+#     - deplib.models.ldbm
+#     - deplib.models.transformer
+#     - deplib.models.mamba_gru
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -64,8 +65,8 @@ page.ladder_verdict()
 # %% [markdown]
 # The step from embeddings to true behaviour is what a better encoder could gain, the step from
 # summaries of behaviour to latents is what a better model of time could gain, and the step from the
-# oracle to a perfect score is out of reach of any video: it is the error of the questionnaire and
-# the part of severity that does not show.
+# oracle to a perfect score is out of reach of behaviour: it is the error of the questionnaire and the
+# part of severity that does not show.
 #
 # ## Identity as a shortcut
 #

@@ -2,6 +2,7 @@
 # jupyter:
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent

@@ -2,6 +2,7 @@
 # jupyter:
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -54,8 +55,8 @@ badge(source)
 scratch = TemporaryDirectory()
 root = Path(scratch.name) / "corpus"
 write_avec_layout(source, root, recordings=source.recordings["recording"], max_frames=24)
-example = sorted(root.rglob("*"))
-say("Some of its files: " + ", ".join(f"`{p.relative_to(root)}`" for p in example if p.is_file()][:4]))
+files = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+say("Its first and last files: " + ", ".join(f"`{path}`" for path in (*files[:3], files[-1])))
 
 # %% [markdown]
 # ## 2. Check before anything runs
@@ -79,8 +80,8 @@ table(Avec2014Cohort(root).check())
 # ## 3. The encoder
 #
 # Any ONNX model with the ArcFace contract will do: input `N x 3 x 112 x 112`, output `N x D`.
-# State its preprocessing; a wrong one leaves norms and variances healthy. The cosine to the right
-# embedding shows it, so compare with a reference.
+# State its preprocessing: rows have unit length whatever it is, and their variance stays healthy when
+# it is wrong. Only the cosine to the right embedding shows it, so compare with a reference.
 
 # %%
 from deplib.chapters.your_data import preprocessing_faults

@@ -145,7 +145,7 @@ def test_values_without_a_canonical_form_are_refused(value: object) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ResultError, match="gone.csv"):
+    with pytest.raises(ResultError, match="gone"):
         file_digest(tmp_path / "gone.csv")
 
 

@@ -82,12 +82,8 @@ class ModelPage:
     def scatter(self) -> Figure:
         """Return predictions against labels on Dev and Test."""
         table = evaluation.recordings(self.result)
-        return figures.prediction_scatter(
-            {
-                f"{split.title()}": table[table["split"] == split].assign(model=self.model)
-                for split in (DEV, TEST)
-            }
-        )
+        panels = {split.title(): table[table["split"] == split] for split in (DEV, TEST)}
+        return figures.prediction_scatter(panels, model=self.model)
 
     def scores(self) -> pd.DataFrame:
         """Return window-level and recording-level scores on Dev and Test."""

@@ -22,10 +22,7 @@ _FAULTS = {
 
 
 def preprocessing_faults(cohort: SimulatedCohort) -> pd.DataFrame:
-    """Return what wrong preprocessing does to embeddings, and what shows it.
-
-    The norms are those of the network's output before they are scaled to one.
-    """
+    """Return what wrong preprocessing does to embeddings, and what shows it."""
     frames = np.concatenate([cohort.frames(r, 0, 4) for r in cohort.recordings["recording"]])
     right = embedded_encoder().embed(frames).features
     rows = []
@@ -34,7 +31,6 @@ def preprocessing_faults(cohort: SimulatedCohort) -> pd.DataFrame:
         rows.append(
             {
                 "preprocessing": name,
-                "length of the rows": float(np.linalg.norm(features, axis=1).mean()),
                 "variance over frames": float(features.var(axis=0).sum()),
                 "cosine to the right embedding": float((features * right).sum(axis=1).mean()),
             }

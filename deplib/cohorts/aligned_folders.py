@@ -16,10 +16,11 @@ from typing import NoReturn
 import cv2
 import numpy as np
 
+from deplib.cohorts.base import BANDS
 from deplib.errors import CohortError
 
 CROP = (112, 112, 3)
-BDI_MAX = 63
+BDI_MAX = BANDS[-1][-1]
 
 _SPLIT_NAMES = {
     "training": "train",

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import onnxruntime as ort
 
@@ -48,23 +49,31 @@ class Preprocess:
         mean, std = (",".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
         return f"{self.channel_order} mean={mean} std={std} size={self.size}"
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
+    def __call__(self, frames: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the network's input for a block of frames.
 
         Parameters
         ----------
         frames
             RGB, uint8, shape ``(n, size, size, 3)``.
+        out
+            Where to write; new memory by default.
 
         Returns
         -------
         ndarray of float32, shape (n, 3, size, size)
         """
-        planes = np.empty((len(frames), 3, self.size, self.size), np.float32)
-        source = (0, 1, 2) if self.channel_order == "RGB" else (2, 1, 0)
-        for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
-            plane = planes[:, channel]
-            np.multiply(frames[..., source[channel]], np.float32(1 / std), out=plane)
+        shape = (len(frames), self.size, self.size)
+        planes = np.empty((shape[0], 3, *shape[1:]), np.float32) if out is None else out
+        if not len(frames):
+            return planes
+        # One split of the whole block is twice as quick as strided reading of each channel.
+        channels = cv2.split(frames.reshape(-1, self.size, 3))
+        if self.channel_order == "BGR":
+            channels = channels[::-1]
+        for i, (channel, mean, std) in enumerate(zip(channels, self.mean, self.std, strict=True)):
+            plane = planes[:, i]
+            np.multiply(channel.reshape(shape), np.float32(1 / std), out=plane)
             plane -= np.float32(mean / std)
         return planes
 
@@ -175,8 +184,10 @@ class OnnxEncoder:
             )
         step = self._fixed_batch or self.batch_size
         raw = np.empty((len(frames), self.dim), np.float32)
+        planes = np.empty((min(step, len(frames)), 3, size, size), np.float32)  # reused
         for start in range(0, len(frames), step):
-            raw[start : start + step] = self._run(self.preprocess(frames[start : start + step]))
+            block = frames[start : start + step]
+            raw[start : start + step] = self._run(self.preprocess(block, planes[: len(block)]))
         norms = np.linalg.norm(raw, axis=1, keepdims=True)
         valid = np.isfinite(norms[:, 0]) & (norms[:, 0] > _MIN_NORM)
         norms[~valid] = np.nan

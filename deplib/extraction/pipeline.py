@@ -18,6 +18,7 @@ from deplib.cohorts.base import Cohort
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader
+from deplib.paths import data_root
 
 _BLANK_RANGE = 8  # grey levels; a frame whose pixels differ by less shows no face
 
@@ -64,6 +65,12 @@ def store_header(
         frame_limit=frame_limit,
         dtype=dtype,
     )
+
+
+def store_folder(header: StoreHeader) -> Path:
+    """Return where a store lives by default: a folder of its own for each way of making one."""
+    name = header.cohort.replace("/", "-")
+    return data_root() / "features" / f"{name}-{header.key}"
 
 
 def plan(
@@ -189,7 +196,8 @@ def _run(tasks: list[tuple], jobs: int) -> Iterator[LedgerEntry]:
     if jobs == 1 or len(tasks) < 2:
         yield from (extract_recording(*task) for task in tasks)
         return
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    # Workers leave soon after the work, or after this process where it was killed.
+    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=20):
         yield from Parallel(
             n_jobs=min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
         )(delayed(_in_worker)(*task) for task in tasks)

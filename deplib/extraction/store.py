@@ -49,6 +49,11 @@ class StoreHeader:
         if self.dtype not in _DTYPES:
             raise StoreError(f"dtype is {self.dtype!r}; a store holds {' or '.join(_DTYPES)}")
 
+    @property
+    def key(self) -> str:
+        """Short hash of all the fields, for the names of folders."""
+        return hashlib.sha256(_to_json(asdict(self))).hexdigest()[:12]
+
 
 @dataclass(frozen=True)
 class LedgerEntry:

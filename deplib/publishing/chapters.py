@@ -9,7 +9,6 @@ A chapter is a pair: ``notebooks/NAME.py`` (py:percent) is the text that people 
 - ``uses``: modules of deplib that count as imported, beside those that its cells import.
 """
 
-import ast
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -65,7 +64,7 @@ class Chapter:
         names = set(self.uses)
         for cell in self.source.cells:
             if cell.cell_type == "code":
-                names |= provenance.imports_of(_without_magics(cell.source, self.name))
+                names |= _imports(cell.source)
         return sorted(name for name in names if provenance.module_path(name))
 
     def files(self) -> list[Path]:
@@ -200,16 +199,13 @@ def _toc(path: Path) -> list[str]:
         ) from error
 
 
-def _without_magics(source: str, name: str) -> str:
-    """Return a cell as plain Python, for a look at its imports."""
-    code = "\n".join(
-        "" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n")
-    )
+def _imports(cell: str) -> frozenset[str]:
+    """Return what a cell imports; nothing where it is no Python, which its execution will say."""
+    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.split("\n")]
     try:
-        ast.parse(code)
-    except SyntaxError as error:
-        raise PublishError(f"notebooks/{name}.py: {error.msg} in {error.text!r}") from error
-    return code
+        return provenance.imports_of("\n".join(lines))
+    except SyntaxError:
+        return frozenset()
 
 
 def _list(names: set[str]) -> str:

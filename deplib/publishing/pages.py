@@ -42,7 +42,7 @@ def with_ids(source: NotebookNode) -> NotebookNode:
     """Return a copy whose cells have ids made from their text, so that edits move no other id."""
     notebook = NotebookNode(
         cells=[NotebookNode(cell) for cell in source.cells],
-        metadata={**header(source), "kernelspec": KERNEL, "language_info": LANGUAGE},
+        metadata={"kernelspec": KERNEL, **header(source), "language_info": LANGUAGE},
         nbformat=4,
         nbformat_minor=5,
     )

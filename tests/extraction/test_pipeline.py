@@ -12,7 +12,14 @@ from tiny import TINY_DIM, TinyCohort, write_tiny_onnx
 
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoder import OnnxEncoder, Preprocess
-from deplib.extraction.pipeline import extract, fill_invalid, is_blank, plan, store_header
+from deplib.extraction.pipeline import (
+    extract,
+    fill_invalid,
+    is_blank,
+    plan,
+    store_folder,
+    store_header,
+)
 from deplib.extraction.store import FeatureStore
 
 
@@ -239,6 +246,23 @@ def test_header_names_cohort_and_encoder(
     header = store_header(tiny_cohort, tiny_encoder, dtype="float32")
     assert (header.cohort, header.encoder, header.dim) == ("tiny", tiny_encoder.id, TINY_DIM)
     assert (header.n_recordings, header.frame_limit, header.dtype) == (6, 2000, "float32")
+
+
+def test_each_way_of_making_a_store_has_a_folder_of_its_own(
+    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path))
+    named = replace(tiny_cohort, name="simulated/null")
+    folders = {
+        store_folder(store_header(cohort, encoder, frame_limit=limit))
+        for cohort in (named, replace(named, n_frames=(9,)))
+        for encoder in (tiny_encoder, OnnxEncoder(tiny_encoder.path, Preprocess("BGR")))
+        for limit in (2000, 100)
+    }
+    assert len(folders) == 8
+    assert {folder.parent for folder in folders} == {tmp_path / "features"}
+    assert all(folder.name.startswith("simulated-null-") for folder in folders)
 
 
 def test_blank_frames_are_those_of_one_tone() -> None:

@@ -68,7 +68,8 @@ class Anatomy:
     lower_lip: float
     hair_volume: float
     hair_length: float  # y that the hair behind the head reaches
-    parting: float  # -1 to 1, where the fringe parts
+    parting: float  # -1 to 1, where the hair parts
+    fringe: float  # units that it falls over the forehead
     beard: float
     cheek: float
     eye_bag: float
@@ -121,8 +122,8 @@ def anatomy_of(identity: np.ndarray) -> Anatomy:
         lip=lip.astype(np.float32),
         face_width=1.0 + 0.085 * t[7],
         jaw_width=1.0 + 0.11 * t[8],
-        chin=120.0 + 5.0 * t[9],
-        hairline=11.0 + 7.0 * t[10],
+        chin=118.5 + 5.0 * t[9],
+        hairline=13.0 + 5.5 * t[10],
         eye_gap=17.6 + 1.5 * t[11],
         eye_y=51.6 + 1.2 * t[12],
         eye_width=8.7 + 0.9 * t[13],
@@ -142,7 +143,8 @@ def anatomy_of(identity: np.ndarray) -> Anatomy:
         lower_lip=4.3 + 1.2 * t[27],
         hair_volume=7.0 + 3.5 * t[28],
         hair_length=float(95 + 60 * unit[5]) if long_hair else 30.0,
-        parting=float(t[29]),
+        parting=float(t[3]),
+        fringe=float(14.0 * max(0.0, t[29] - 0.3)),
         beard=0.0 if long_hair else float(max(0.0, unit[30] - 0.35) / 0.65),
         cheek=float(unit[31]),
         eye_bag=float(0.3 + 0.7 * unit[12]),

@@ -14,7 +14,8 @@ import numpy as np
 
 from deplib.cohorts.simulated.anatomy import CENTRE_X, IDENTITY_DIM, anatomy_of
 from deplib.cohorts.simulated.channels import CHANNELS, INDEX
-from deplib.cohorts.simulated.parts import EYE_REACH, MOUTH_REACH, EyePainter, MouthPainter
+from deplib.cohorts.simulated.head import PaintedHead
+from deplib.cohorts.simulated.parts import MouthPainter
 from deplib.cohorts.simulated.scene import (
     HEIGHT,
     WIDTH,
@@ -22,10 +23,9 @@ from deplib.cohorts.simulated.scene import (
     paint_surroundings,
     placement,
     sample_scene,
-    white_balance,
 )
-from deplib.cohorts.simulated.shading import ShadingModel, shoulder
-from deplib.cohorts.simulated.texture import Canvas, paint_head
+from deplib.cohorts.simulated.shading import shoulder
+from deplib.cohorts.simulated.texture import Canvas
 from deplib.cohorts.simulated.warp import (
     ORIGIN,
     SPACING,
@@ -34,6 +34,7 @@ from deplib.cohorts.simulated.warp import (
     column,
     compose,
     invert,
+    pose_shift,
     posed,
     similarity,
 )
@@ -44,9 +45,12 @@ __all__ = ["FaceRenderer", "Scene", "SceneFrame", "sample_identity", "sample_sce
 CROP = 112
 """Side of an aligned crop in pixels."""
 
-_BLOCK = 32  # frames rendered together; fixed, so that rounding never depends on the request
-_CROP_CANVAS = Canvas(-22.0, -22.0, 196, 196, 1.25)
+BLOCK = 32
+"""Frames rendered together; fixed, so that rounding never depends on what is asked for."""
+
+CROP_CANVAS = Canvas(-22.0, -22.0, 196, 196, 1.25)
 _SCENE_CANVAS = Canvas(-24.0, -40.0, 320, 400, 2.0)
+_NO_MAP = np.empty(0, np.float32)  # both coordinates are in the first map
 _NECK = np.array([CENTRE_X, 120.0])  # the head rolls about this point
 
 
@@ -69,36 +73,6 @@ class SceneFrame:
 
     image: np.ndarray
     landmarks: np.ndarray
-
-
-class _PaintedHead:
-    """One head on one canvas, ready to be drawn at any parameters."""
-
-    def __init__(self, identity: np.ndarray, scene: Scene, canvas: Canvas) -> None:
-        anatomy = anatomy_of(identity)
-        self.canvas = canvas
-        texture = paint_head(anatomy, canvas)
-        balance = np.append(white_balance(scene), np.float32(1))
-        self.texture = np.clip(texture * balance + 0.5, 0, 255).astype(np.uint8)
-        self._shading = ShadingModel(anatomy, canvas, key_light=scene.key_light)
-        self._painters: list[tuple[tuple[slice, slice], EyePainter | MouthPainter]] = []
-        for outer, eye in zip((-1, 1), anatomy.eyes, strict=True):
-            window = canvas.window(eye, EYE_REACH)
-            place = canvas.slices(window)
-            skin = self.texture[place][..., :3]
-            self._painters.append((place, EyePainter(anatomy, window, skin, outer)))
-        window = canvas.window(np.array([CENTRE_X, anatomy.mouth_y]), MOUTH_REACH)
-        place = canvas.slices(window)
-        skin = self.texture[place][..., :3]
-        self._painters.append((place, MouthPainter(anatomy, window, skin)))
-
-    def patches(self, params: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
-        """Return eyes and mouth of a block: where they go, and uint8 (n, h, w, 3)."""
-        return [(place, painter.draw(params)) for place, painter in self._painters]
-
-    def factors(self, params: np.ndarray) -> np.ndarray:
-        """Return the brightness factors of a block, float32 (n, height, width)."""
-        return self._shading.factors(params)
 
 
 class FaceRenderer:
@@ -131,7 +105,7 @@ class FaceRenderer:
         self._warp = WarpModel.of(anatomy)
         self._surroundings = paint_surroundings(anatomy, scene)
         self._placement = placement(scene)
-        self._close = _PaintedHead(identity, scene, _CROP_CANVAS)
+        self._close = PaintedHead(identity, scene, CROP_CANVAS)
         rng = np.random.default_rng(scene.noise_seed)
         self._noise = rng.normal(0, scene.noise, (2 * CROP, 2 * CROP, 3)).astype(np.float32)
 
@@ -156,15 +130,15 @@ class FaceRenderer:
         params = _checked(params)
         frames = np.empty((len(params), CROP, CROP, 3), np.uint8)
         canvas = self._close.texture.copy()
-        for start in range(0, len(params), _BLOCK):
-            block = params[start : start + _BLOCK]
+        for start in range(0, len(params), BLOCK):
+            block = params[start : start + BLOCK]
             self._render_block(block, canvas, frames[start : start + len(block)])
         return frames
 
     def _render_block(self, params: np.ndarray, canvas: np.ndarray, out: np.ndarray) -> None:
         n = len(params)
-        if n < _BLOCK:
-            params = np.concatenate([params, np.zeros((_BLOCK - n, len(CHANNELS)), np.float32)])
+        if n < BLOCK:
+            params = np.concatenate([params, np.zeros((BLOCK - n, len(CHANNELS)), np.float32)])
         fields, landmarks = self._posed(params)
         to_crop = compose(_jitter(params), align(landmarks))
         from_crop = invert(to_crop)
@@ -181,8 +155,8 @@ class FaceRenderer:
             # the noise is the frame's own, whatever block it is rendered in
             draw = zlib.crc32(params[k].tobytes())
             row, col = draw % CROP, (draw >> 16) % CROP
-            noise = self._noise[row : row + CROP, col : col + CROP]
-            cv2.add(crop, noise, dst=out[k], dtype=cv2.CV_8U)
+            crop += self._noise[row : row + CROP, col : col + CROP]
+            cv2.convertScaleAbs(crop, dst=out[k])
 
     def scene_frame(
         self, params_row: np.ndarray, height: int = HEIGHT, width: int = WIDTH
@@ -204,7 +178,7 @@ class FaceRenderer:
             If the parameters have another shape or are not finite.
         """
         params = _checked(np.asarray(params_row)[None])
-        head = _PaintedHead(self._identity, self._scene, _SCENE_CANVAS)
+        head = PaintedHead(self._identity, self._scene, _SCENE_CANVAS)
         fields, landmarks = self._posed(params)
         zoom = height / HEIGHT
         resize = np.array([[zoom, 0, (width - WIDTH * zoom) / 2], [0, zoom, 0]])
@@ -248,7 +222,7 @@ class FaceRenderer:
     def _head_to_scene(self, params: np.ndarray) -> np.ndarray:
         roll = np.radians(column(params, "roll")).astype(np.float64)
         turned = similarity(roll, np.ones_like(roll), np.tile(_NECK, (len(params), 1)))
-        return compose(self._placement, turned)
+        return compose(self._placement, compose(turned, pose_shift(params)))
 
     def _compose(
         self,
@@ -268,9 +242,9 @@ class FaceRenderer:
         position = cv2.warpAffine(
             knots, to_knots / SPACING, size, flags=pull, borderMode=cv2.BORDER_REPLICATE
         )
-        head = cv2.remap(texture, position, None, cv2.INTER_LINEAR)
+        head = cv2.remap(texture, position, _NO_MAP, cv2.INTER_LINEAR)
         light = cv2.remap(
-            factors, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            factors, position, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         gain = np.exp(params[INDEX["light_gain"]] + np.float32(self._scene.exposure))
         light = shoulder(light * gain)
@@ -284,8 +258,7 @@ class FaceRenderer:
         )
         clear = cv2.cvtColor(255 - cv2.extractChannel(head, 3), cv2.COLOR_GRAY2RGB)
         strength = float(shoulder(gain)) / 255.0
-        lit += cv2.multiply(around, clear, scale=strength, dtype=cv2.CV_32F)
-        return lit
+        return cv2.add(lit, cv2.multiply(around, clear, scale=strength, dtype=cv2.CV_32F))
 
 
 def _jitter(params: np.ndarray) -> np.ndarray:

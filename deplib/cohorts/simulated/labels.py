@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from deplib.cohorts.base import SPLITS
+from deplib.cohorts.base import BANDS, SPLITS
 from deplib.errors import CohortError
 
-BDI_MAX = 63
+BDI_MAX = BANDS[-1][-1]
 GAMMA_SHAPE, GAMMA_SCALE = 1.35, 11.4
 """Marginal of BDI-II before truncation to the scale: mean 14.9 and SD 12.1 after it."""
 RELIABILITY = 0.93
@@ -28,7 +28,6 @@ MIN_RECORDINGS = 6
 _PERSONS = 84 / 150  # persons a recording
 _NEW_PERSONS = 26 / 84  # share of persons that only Test has
 _NEW_RECORDINGS = 36 / 50  # share of Test recorded from them: an assumption inside 26/50 to 48/50
-_CANDIDATE_SCORES = 300_000  # 2,000 draws of 150 recordings
 
 _LENGTHS = ((0, 180), (0.25, 1080), (0.50, 1260), (0.75, 1860), (0.90, 3120), (1, 7440))
 """Published quantiles of the frames in an AVEC2014 clip at 30 frames a second."""
@@ -36,15 +35,18 @@ _LENGTHS = ((0, 180), (0.25, 1080), (0.50, 1260), (0.75, 1860), (0.90, 3120), (1
 _GAMMA = stats.gamma(GAMMA_SHAPE, scale=GAMMA_SCALE)
 _GAMMA_MASS = float(_GAMMA.cdf(BDI_MAX + 0.5))
 
+THRESHOLDS = stats.norm.ppf(_GAMMA.cdf(np.arange(BDI_MAX) + 0.5) / _GAMMA_MASS)
+"""BDI-II is at least ``k`` where the normal score passes ``THRESHOLDS[k - 1]``."""
+
 
 def severity_points(z: np.ndarray) -> np.ndarray:
-    """Map standard normal severity to BDI-II points without rounding, -0.5 to 63.5 at most."""
-    return np.maximum(_GAMMA.ppf(stats.norm.cdf(z) * _GAMMA_MASS), 0.0)
+    """Map standard normal severity to BDI-II points without rounding, 0 to 63.5."""
+    return _GAMMA.ppf(stats.norm.cdf(z) * _GAMMA_MASS)
 
 
 def to_bdi(z: np.ndarray) -> np.ndarray:
     """Map a standard normal score to the integer BDI-II of the same quantile, as float."""
-    return np.rint(severity_points(z))
+    return np.searchsorted(THRESHOLDS, z, side="right").astype(float)
 
 
 @cache
@@ -116,9 +118,10 @@ def draw_labels(
     """Draw severity and BDI-II, with splits balanced as the official ones are.
 
     Severity is ``sqrt(PERSON_SHARE)`` times a person's level plus a session's own; the score adds
-    noise up to ``RELIABILITY``. Of 2,000 whole draws from this model (for 150 recordings) the one
-    is kept whose three splits lie nearest to the marginal: the official splits are as balanced
-    (means 15.1, 14.8 and 14.5), and a free draw of 50 would shift a mean by 1.7 points (SD).
+    noise down to ``RELIABILITY``. Within a split the scores keep their ranks but are spread evenly,
+    one in each of ``n`` equal slices of the marginal: the official splits are as balanced (means
+    15.1, 14.8 and 14.5), where free draws of 50 would differ by 1.7 points (SD). Severity then
+    follows the spread scores by the exact conditional of the same model (Matheron's rule).
 
     Parameters
     ----------
@@ -135,13 +138,15 @@ def draw_labels(
         Integers from 0 to 63.
     """
     _, code = np.unique(person, return_inverse=True)
-    n, draws = len(code), max(1, _CANDIDATE_SCORES // len(code))
-    severity = np.sqrt(PERSON_SHARE) * rng.standard_normal((draws, code.max() + 1))[:, code]
-    severity += np.sqrt(1 - PERSON_SHARE) * rng.standard_normal((draws, n))
-    score = np.sqrt(RELIABILITY) * severity
-    score += np.sqrt(1 - RELIABILITY) * rng.standard_normal((draws, n))
-    best = int(np.argmin(_distance_to_marginal(score, split)))
-    return severity[best], to_bdi(score[best])
+    n = len(code)
+    severity = np.sqrt(PERSON_SHARE) * rng.standard_normal(code.max() + 1)[code]
+    severity += np.sqrt(1 - PERSON_SHARE) * rng.standard_normal(n)
+    score = np.sqrt(RELIABILITY) * severity + np.sqrt(1 - RELIABILITY) * rng.standard_normal(n)
+    spread = _spread(score, split, rng=rng)
+    severity += np.sqrt(RELIABILITY) * _severity_covariance(
+        _solve_score_covariance(spread - score, code), code
+    )
+    return severity, to_bdi(spread)
 
 
 def draw_lengths(n: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -159,21 +164,27 @@ def draw_lengths(n: int, *, rng: np.random.Generator) -> np.ndarray:
     return np.rint(np.exp(np.interp(u, quantiles, np.log(frames)))).astype(int)
 
 
-def _distance_to_marginal(score: np.ndarray, split: np.ndarray) -> np.ndarray:
-    """Return, for each draw, the greatest Wasserstein distance of a split from the marginal.
-
-    In BDI-II points; ``score`` has shape ``(draws, n)``. A table of the quantile function is
-    exact enough to choose by, and a hundred times faster.
-    """
-    grid = np.linspace(-5, 5, 1001)
-    points = np.interp(score, grid, severity_points(grid))
-    distances = []
+def _spread(score: np.ndarray, split: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
+    """Return normal scores with the ranks of ``score``, one in each equal slice of a split."""
+    out = np.empty_like(score)
     for name in np.unique(split):
-        ordered = np.sort(points[:, split == name], axis=1)
-        n = ordered.shape[1]
-        ideal = severity_points(stats.norm.ppf((np.arange(n) + 0.5) / n))
-        distances.append(np.abs(ordered - ideal).mean(axis=1))
-    return np.max(distances, axis=0)
+        rows = np.flatnonzero(split == name)
+        slices = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+        out[rows[np.argsort(score[rows])]] = stats.norm.ppf(slices)
+    return out
+
+
+def _severity_covariance(x: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Multiply by the covariance of severity over recordings, ``share * same person + rest``."""
+    return PERSON_SHARE * np.bincount(code, x)[code] + (1 - PERSON_SHARE) * x
+
+
+def _solve_score_covariance(x: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Multiply by the inverse of the scores' covariance, a block a person (Sherman-Morrison)."""
+    shared = RELIABILITY * PERSON_SHARE
+    own = 1 - shared
+    sessions = np.bincount(code)
+    return (x - (shared * np.bincount(code, x) / (own + shared * sessions))[code]) / own
 
 
 def _sessions_each(n_persons: int, n_sessions: int, *, rng: np.random.Generator) -> np.ndarray:

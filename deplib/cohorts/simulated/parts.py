@@ -35,10 +35,15 @@ def _line(distance: np.ndarray, width: float) -> np.ndarray:
     return weight * weight * (3 - 2 * weight)
 
 
-def _lay(planes: Sequence[np.ndarray], weight: np.ndarray, colour: Sequence[float]) -> None:
+def _lay(
+    planes: Sequence[np.ndarray], weight: np.ndarray, colour: Sequence[float] | np.ndarray
+) -> None:
     """Blend one colour into the three planes, in place."""
+    step = np.empty_like(planes[0])
     for plane, level in zip(planes, colour, strict=True):
-        plane += weight * (np.float32(level) - plane)
+        np.subtract(np.float32(level), plane, out=step)
+        step *= weight
+        plane += step
 
 
 def _base(skin: np.ndarray, n: int) -> list[np.ndarray]:
@@ -141,8 +146,8 @@ class MouthPainter:
         smile, down = column(params, "smile"), column(params, "lip_corner_down")
         dimple, pucker = column(params, "dimpler"), column(params, "lip_pucker")
         jaw = column(params, "jaw_open")
-        outward = 3.0 * smile + 1.1 * dimple - 4.6 * pucker - 1.4 * jaw + 0.4 * down
-        return np.stack([outward, -1.9 * smile + 2.5 * down - 0.3 * dimple + 1.2 * jaw], 1)
+        outward = 2.0 * smile + 0.7 * dimple - 2.9 * pucker - 1.2 * jaw + 0.2 * down
+        return np.stack([outward, -1.7 * smile + 1.9 * down - 0.3 * dimple + 0.8 * jaw], 1)
 
     def draw(self, params: np.ndarray) -> np.ndarray:
         """Return the window's RGB, uint8 (n, h, w, 3), for a block of parameters."""
@@ -164,7 +169,7 @@ class MouthPainter:
         teeth_gap = np.clip(smile - 0.35, 0, 1)
         top = seam - (0.8 * jaw + 2.4 * teeth_gap + 0.4 * pucker) * arch
         bottom = seam + (10.5 * jaw + 1.6 * teeth_gap + 0.6 * pucker) * arch**0.8
-        press = 1 - 0.32 * smile - 0.22 * dimple - 0.12 * jaw + 0.25 * pucker
+        press = 1 - 0.32 * smile - 0.22 * dimple - 0.12 * jaw + 0.4 * pucker
         bow = arch**0.75 * (1 - 0.26 * np.exp(-((v / 0.16) ** 2)))
         outer_top = top - a.upper_lip * press * bow
         outer_bottom = bottom + a.lower_lip * press * arch**0.7
@@ -187,7 +192,7 @@ class MouthPainter:
         _lay(planes, closed * 0.80, a.lip * np.array([0.42, 0.34, 0.36]))
         corner = _line(np.abs(self._x) - a.mouth_width - moved[:, 0] - 0.2, 1.6)
         corner = corner * _line(y - moved[:, 1], 1.5)
-        _lay(planes, corner * (0.30 + 0.3 * dimple), a.skin * 0.38)
+        _lay(planes, corner * (0.30 + 0.30 * dimple), a.skin * 0.38)
         return _pack(planes)
 
     def _open(
@@ -202,7 +207,7 @@ class MouthPainter:
         """Draw what shows between the lips: darkness, upper teeth, tongue."""
         _lay(planes, hollow, _CAVITY)
         deep = np.clip((bottom - top) * 0.25, 0, 1)
-        teeth = hollow * _edge(top + 1.4 + 3.0 * deep - self._y, 0.9)
-        _lay(planes, teeth * (0.55 + 0.40 * smile), _TEETH)
+        teeth = hollow * _edge(top + 0.6 + 2.4 * deep * (1 + 0.5 * smile) - self._y, 1.2)
+        _lay(planes, teeth * np.clip(2.2 * deep, 0, 0.92), _TEETH)
         tongue = hollow * _edge(self._y - bottom + 4.2 * jaw * deep, 0.6) * jaw
         _lay(planes, tongue * 0.75, _TONGUE)

@@ -74,13 +74,14 @@ def paint_surroundings(anatomy: Anatomy, scene: Scene) -> np.ndarray:
     -------
     ndarray of uint8, shape (480, 640, 3)
     """
-    row, column = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    # at half the resolution: the room is out of focus, and this is most of a person's cost
+    row, column = 2 * np.mgrid[: HEIGHT // 2, : WIDTH // 2].astype(np.float32) + np.float32(0.5)
     tilt = 1 + scene.wall_slope[0] * (column / 320 - 1) + scene.wall_slope[1] * (row / 240 - 1)
     image = np.array(scene.wall, np.float32) * tilt[..., None]
     for x, y, width, height, *colour in scene.furniture:
         inside = ramp(width / 2 - np.abs(column - x), 6) * ramp(height / 2 - np.abs(row - y), 6)
         image += inside[..., None] * (np.array(colour, np.float32) * tilt[..., None] - image)
-    image = cv2.GaussianBlur(image, (0, 0), 3.0)
+    image = cv2.GaussianBlur(image, (0, 0), 1.5)
     x = (column - scene.seat[0]) / scene.scale  # units from the head's axis
     y = (row - scene.seat[1]) / scene.scale + 70.0
     side = np.abs(x)
@@ -93,7 +94,8 @@ def paint_surroundings(anatomy: Anatomy, scene: Scene) -> np.ndarray:
     cloth = ramp(y - np.maximum(shoulders, neckline), 1.5) * ramp(116 - side, 3)
     fold = 0.92 - 0.16 * (side / 110) ** 2 - 0.05 * np.cos(side / 9) * np.clip((y - 170) / 60, 0, 1)
     image += cloth[..., None] * (np.array(scene.clothes, np.float32) * fold[..., None] - image)
-    return np.clip(image * white_balance(scene) + 0.5, 0, 255).astype(np.uint8)
+    image = np.clip(image * white_balance(scene) + 0.5, 0, 255).astype(np.uint8)
+    return cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
 
 
 def white_balance(scene: Scene) -> np.ndarray:

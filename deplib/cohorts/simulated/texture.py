@@ -6,6 +6,7 @@ frame by frame.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -59,15 +60,20 @@ def ramp(distance: np.ndarray, softness: float) -> np.ndarray:
 
 
 def bump(x: np.ndarray, y: np.ndarray, cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
-    """Return a Gaussian of height one."""
-    return np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))
+    """Return a Gaussian of height one on a grid whose ``x`` varies along columns only."""
+    across, down = (x[:1] - np.float32(cx)) / sx, (y[:, :1] - np.float32(cy)) / sy
+    return np.exp(-0.5 * across**2) * np.exp(-0.5 * down**2)
 
 
 def stroke(x: np.ndarray, y: np.ndarray, points: np.ndarray, width: float) -> np.ndarray:
     """Return a soft line through ``points`` (k, 2), fading at its ends, of height one."""
+    line = np.zeros(x.shape, np.float32)
+    near = np.abs(y[:, 0] - 0.5 * np.ptp(points[:, 1]) - points[:, 1].min())
+    rows = near < 0.5 * np.ptp(points[:, 1]) + 4 * width
+    x, y = x[rows], y[rows]
     best = np.full(x.shape, np.inf, np.float32)
     along = np.zeros(x.shape, np.float32)
-    for k, (a, b) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    for k, (a, b) in enumerate(pairwise(points)):
         step = b - a
         t = np.clip(((x - a[0]) * step[0] + (y - a[1]) * step[1]) / (step @ step), 0, 1)
         squared = (x - a[0] - t * step[0]) ** 2 + (y - a[1] - t * step[1]) ** 2
@@ -76,10 +82,11 @@ def stroke(x: np.ndarray, y: np.ndarray, points: np.ndarray, width: float) -> np
         along = np.where(nearer, k + t, along)
     position = along / (len(points) - 1)
     fade = np.clip(4.5 * position * (1 - position), 0, 1)
-    return (np.exp(-0.5 * best / width**2) * fade).astype(np.float32)
+    line[rows] = np.exp(-0.5 * best / width**2) * fade
+    return line
 
 
-def curve(*points: tuple[float, float], samples: int = 9) -> np.ndarray:
+def curve(*points: tuple[float, float], samples: int = 7) -> np.ndarray:
     """Return points on the quadratic Bezier curve through three control points."""
     a, b, c = np.asarray(points, np.float32)
     t = np.linspace(0, 1, samples, dtype=np.float32)[:, None]
@@ -98,25 +105,26 @@ class _Noise:
         """Sample at lattice coordinates; the tile repeats."""
         return cv2.remap(
             self._tile,
-            np.mod(u, _NOISE_SIDE - 1).astype(np.float32),
-            np.mod(v, _NOISE_SIDE - 1).astype(np.float32),
+            u.astype(np.float32, copy=False),
+            v.astype(np.float32, copy=False),
             cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_WRAP,
         )
 
 
-def _outline(anatomy: Anatomy) -> PchipInterpolator:
-    """Return the head's radius about (CENTRE_X, 52) against the angle from straight up."""
+def _outline(anatomy: Anatomy, angle: np.ndarray) -> np.ndarray:
+    """Return the head's radius about (CENTRE_X, 52) at angles from straight up."""
     chin, jaw, wide = anatomy.chin, anatomy.jaw_width, anatomy.face_width
     profile = np.array(
         [
-            (0.0, -14.0),
-            (21.0, -9.5),
-            (35.0, 4.0),
-            (41.0, 22.0),
-            (42.0, 42.0),
-            (41.3, 58.0),
-            (39.8, 72.0),
-            (37.3 * (0.5 + 0.5 * jaw), 86.0),
+            (0.0, -8.0),
+            (22.0, -4.0),
+            (36.0, 8.0),
+            (42.3, 25.0),
+            (43.2, 42.0),
+            (42.3, 58.0),
+            (40.5, 72.0),
+            (37.8 * (0.5 + 0.5 * jaw), 86.0),
             (31.5 * jaw, 100.0),
             (22.5 * jaw, chin - 8.0),
             (12.5 * jaw, chin - 2.0),
@@ -124,7 +132,9 @@ def _outline(anatomy: Anatomy) -> PchipInterpolator:
         ]
     )
     across, down = profile[:, 0] * wide, profile[:, 1] - 52.0
-    return PchipInterpolator(np.arctan2(across, -down), np.hypot(across, down))
+    smooth = PchipInterpolator(np.arctan2(across, -down), np.hypot(across, down))
+    knots = np.linspace(0, np.pi, 361)
+    return np.interp(angle, knots, smooth(knots)).astype(np.float32)
 
 
 def _skin(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, noise: _Noise) -> np.ndarray:
@@ -205,7 +215,7 @@ def _brows(
     inside = ramp(half - np.abs(y - middle), 1.4) * ramp(1.05 - np.abs(u), 0.12)
     strands = 0.8 + 0.25 * np.clip(noise(2.2 * (x + 0.8 * y), 0.5 * y + 17), -1.5, 1.5)
     cover = (np.clip(inside * strands, 0, 1) * 0.85)[..., None]
-    colour = anatomy.hair * 0.75 + anatomy.skin * 0.08
+    colour = anatomy.hair * 0.66 + anatomy.skin * 0.08
     return rgb * (1 - cover) + colour * cover
 
 
@@ -220,18 +230,21 @@ def _hair(
     wave = 0.9 * noise(0.10 * x + 7, 0.10 * y + 3)
     cap = ramp(grown + wave - distance, 1.6)
     part = np.clip(across / 34.0, -1.2, 1.2) - 0.55 * anatomy.parting
-    line = anatomy.hairline + 3.0 - 5.0 * np.exp(-(part**2) / 0.10) + 3.0 * part * anatomy.parting
-    line = line + 40.0 * np.clip(side / (40.0 * anatomy.face_width), 0, 1.3) ** 6
-    sideburn = ramp(58.0 - y, 16.0) if anatomy.hair_length < 60 else np.float32(1.0)
+    line = (
+        anatomy.hairline + 3.0 - 5.0 * np.exp(-(part**2) / 0.10) + 3.0 * part * anatomy.parting
+    )
+    line = line + anatomy.fringe * np.exp(-((part / 0.9) ** 4)) * (1 + 0.3 * part)
+    line = line + 40.0 * np.clip(side / (41.5 * anatomy.face_width), 0, 1.3) ** 6
+    sideburn = ramp(58.0 - y, 16.0) if anatomy.hair_length < 60 else np.ones_like(y)
     strand = noise(26.0 * angle * np.sign(across) + 60, 0.07 * distance + 0.02 * y)
     front = cap * ramp(line + 1.1 * strand - y, 3.5) * sideburn
-    spread = (44.0 + 0.5 * anatomy.hair_volume) * anatomy.face_width
+    spread = (45.5 + 0.5 * anatomy.hair_volume) * anatomy.face_width
     spread = spread + 2.5 * np.sin((y - 40) / 24.0)
     behind = ramp(spread - side, 2.0) * ramp(anatomy.hair_length - y + 2 * strand, 6.0)
     behind = np.maximum(cap, behind * ramp(y - 30.0, 10.0))
     behind = behind * (1 - ramp(y - anatomy.chin + 14.0, 10.0) * ramp(25.0 - side, 5.0))
     vertical = noise(0.9 * across + 2.0 * np.sin(y / 30.0) + 100, 0.05 * y)
-    flow = np.where(y < 45, strand, vertical)
+    flow = strand + ramp(y - 48, 36) * (vertical - strand)
     light = 1.0 + 0.16 * np.clip(flow, -2, 2) - 0.25 * np.clip((side - 24) / 30, 0, 1)
     light = light + 0.30 * np.exp(-(((distance - 58.0) / 7.0) ** 2)) * np.clip(1.2 - angle, 0, 1)
     return anatomy.hair * light[..., None], front, behind
@@ -248,7 +261,7 @@ def paint_head(anatomy: Anatomy, canvas: Canvas) -> np.ndarray:
     noise = _Noise(anatomy.seed)
     x, y = canvas.grid()
     side = np.abs(x - CENTRE_X)
-    radius = _outline(anatomy)(np.arctan2(side, 52.0 - y)).astype(np.float32)
+    radius = _outline(anatomy, np.arctan2(side, 52.0 - y))
     distance = np.hypot(side, y - 52.0)
     face = ramp(radius - distance, 1.4)[..., None]
     rgb = _brows(anatomy, x, y, _skin(anatomy, x, y, noise), noise)
@@ -257,7 +270,7 @@ def paint_head(anatomy: Anatomy, canvas: Canvas) -> np.ndarray:
     hairline_shadow = cv2.GaussianBlur(front, (0, 0), 2.2 * canvas.density)[..., None]
     rgb = rgb * (1 - 0.22 * hairline_shadow)
     rgb = rgb * (1 - front[..., None]) + hair * front[..., None]
-    ear_x = 42.0 * anatomy.face_width
+    ear_x = 43.3 * anatomy.face_width
     ear = ramp(1 - np.hypot((side - ear_x) / 4.6, (y - 60.0) / 10.5), 0.2)
     inner = bump(side, y, ear_x + 0.8, 59.0, 1.6, 5.5)
     ear_rgb = anatomy.skin * (0.74 - 0.22 * inner)[..., None]

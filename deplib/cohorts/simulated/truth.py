@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from deplib.cohorts.simulated.behaviour import World, severity_loadings, trait_loadings
-from deplib.cohorts.simulated.labels import RELIABILITY, to_bdi
+from deplib.cohorts.simulated.labels import RELIABILITY, THRESHOLDS, to_bdi
 
 _NODES = stats.norm.ppf((np.arange(400) + 0.5) / 400)
 
@@ -41,10 +41,13 @@ def posterior(latents: np.ndarray, gain: float) -> tuple[np.ndarray, float]:
 
 
 def oracle_mean(latents: np.ndarray, gain: float) -> np.ndarray:
-    """Return ``E[BDI-II | latents]``, shape ``(n,)``: the least squared error."""
+    """Return ``E[BDI-II | latents]``, shape ``(n,)``: the least squared error.
+
+    The mean of a whole number from 0 is the sum of its chances to reach 1, 2, 3 and so on.
+    """
     mean, variance = posterior(latents, gain)
-    score = np.sqrt(RELIABILITY) * mean[:, None] + _score_sd(variance) * _NODES
-    return to_bdi(score).mean(axis=1)
+    above = np.sqrt(RELIABILITY) * mean[:, None] - THRESHOLDS
+    return stats.norm.cdf(above / _score_sd(variance)).sum(axis=1)
 
 
 def oracle_median(latents: np.ndarray, gain: float) -> np.ndarray:

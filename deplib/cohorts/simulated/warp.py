@@ -20,6 +20,9 @@ ORIGIN = np.array([-62.0, -68.0], np.float32)
 FIELD_SHAPE = (82, 80)
 """Knots down and across."""
 
+FACE_DEPTH = 38.0
+"""Depth of the face itself, in units: turning the head moves the whole by this lever."""
+
 _POSE_CENTRE_Y = 60.0
 
 
@@ -53,18 +56,18 @@ def depth(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, *, features: float = 1
 # channel, anchor, then: centre relative to the anchor, extent (sx, sy) and movement (dx, dy) on the
 # image's right side; the left side mirrors it, a centre on the axis has one bump
 _BLENDSHAPES: tuple[tuple[str, str, tuple[float, float, float, float, float, float]], ...] = (
-    ("smile", "mouth", (20.0, -12.0, 10.0, 8.0, 2.0, -3.2)),
-    ("smile", "mouth", (16.0, 0.0, 8.0, 7.0, 2.2, -0.8)),
+    ("smile", "mouth", (20.0, -12.0, 10.0, 8.0, 1.4, -3.2)),
+    ("smile", "mouth", (16.0, 0.0, 8.0, 7.0, 1.0, -0.8)),
     ("cheek_raise", "eye", (3.0, 15.0, 10.0, 7.0, 0.6, -3.8)),
     ("brow_lower", "brow", (-9.0, 0.0, 7.0, 6.0, -2.6, 4.0)),
     ("brow_lower", "brow", (4.0, 0.0, 9.0, 5.0, -1.2, 2.4)),
     ("brow_raise", "brow", (0.0, -3.0, 13.0, 5.2, 0.0, -5.2)),
     ("lid_tighten", "eye", (0.0, 8.0, 9.0, 4.0, 0.0, -1.6)),
-    ("dimpler", "mouth", (17.0, 0.0, 6.0, 7.0, 2.4, -0.6)),
-    ("lip_corner_down", "mouth", (15.0, 5.0, 7.0, 7.0, 0.6, 2.2)),
+    ("dimpler", "mouth", (18.0, 0.0, 6.0, 7.0, 1.2, -0.6)),
+    ("lip_corner_down", "mouth", (15.0, 6.0, 7.0, 6.0, 0.4, 1.5)),
     ("jaw_open", "chin", (0.0, -2.0, 26.0, 11.0, 0.0, 7.5)),
     ("jaw_open", "mouth", (27.0, 8.0, 9.0, 14.0, -2.0, 3.0)),
-    ("lip_pucker", "mouth", (15.0, 0.0, 8.0, 8.0, -3.0, 0.0)),
+    ("lip_pucker", "mouth", (15.0, 0.0, 8.0, 8.0, -1.6, 0.0)),
     ("blink", "eye", (0.0, -6.5, 8.0, 3.5, 0.0, 1.0)),
 )
 
@@ -105,7 +108,9 @@ class WarpModel:
                 field[..., 0] -= side * dx * bump
                 field[..., 1] -= dy * bump
             fields.append(field)
-        height = depth(anatomy, x, y)
+        # only depth relative to the face is a displacement; the rest is a shift, see ``pose_shift``,
+        # so that a nose keeps its own depth wherever the turn takes it
+        height = depth(anatomy, x, y) - FACE_DEPTH
         zero = np.zeros_like(height)
         fields += [
             np.stack([-height, zero], -1),
@@ -123,6 +128,14 @@ class WarpModel:
         return (np.stack(coefficients, 1).astype(np.float32) @ self.basis).reshape(
             len(params), *FIELD_SHAPE, 2
         )
+
+
+def pose_shift(params: np.ndarray) -> np.ndarray:
+    """Return the affine maps (n, 2, 3) by which yaw and pitch carry the whole face along."""
+    shift = np.tile(np.eye(2, 3), (len(params), 1, 1))
+    shift[:, 0, 2] = FACE_DEPTH * np.sin(np.radians(column(params, "yaw")))
+    shift[:, 1, 2] = FACE_DEPTH * np.sin(np.radians(column(params, "pitch")))
+    return shift
 
 
 def posed(canonical: np.ndarray, fields: np.ndarray) -> np.ndarray:

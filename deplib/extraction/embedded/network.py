@@ -1,13 +1,12 @@
 """The embedded encoder's network, in the manner of MobileFaceNet (Chen et al., 2018), smaller.
 
-A 4 x 4 patch stem, inverted bottlenecks with depthwise convolutions, and a global depthwise
-convolution in place of average pooling, so that each place of the aligned face keeps its own
-weight. ReLU throughout: PReLU is slow in onnxruntime and gains nothing at this size.
+A 4 x 4 patch stem, inverted bottlenecks (Sandler et al., 2018), and a global depthwise convolution
+in place of average pooling, so that each place of the aligned face keeps a weight of its own. ReLU
+throughout: PReLU is slow in onnxruntime and gains nothing at this size.
 """
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 INPUT_SIZE = 112
@@ -15,16 +14,20 @@ EMBEDDING_DIM = 512
 
 
 def _convolution(
-    inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, act: bool = True
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    groups: int = 1,
+    active: bool = True,
 ) -> nn.Sequential:
-    padding = 0 if kernel == stride else kernel // 2
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
     ]
-    if act:
-        layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if active else nn.Sequential(*layers)
 
 
 class Bottleneck(nn.Module):
@@ -36,8 +39,8 @@ class Bottleneck(nn.Module):
         self.residual = stride == 1 and inputs == outputs
         self.body = nn.Sequential(
             _convolution(inputs, hidden, 1),
-            _convolution(hidden, hidden, 3, stride=stride, groups=hidden),
-            _convolution(hidden, outputs, 1, act=False),
+            _convolution(hidden, hidden, 3, stride=stride, padding=1, groups=hidden),
+            _convolution(hidden, outputs, 1, active=False),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,6 +58,8 @@ class EmbeddedEncoder(nn.Module):
         ``(channels, blocks)`` of each stage; each stage after the first halves the resolution.
     expansion
         Widening factor inside a bottleneck.
+    pooled
+        Channels of the global depthwise convolution.
     """
 
     def __init__(
@@ -62,10 +67,11 @@ class EmbeddedEncoder(nn.Module):
         *,
         stages: Sequence[tuple[int, int]] = ((32, 2), (64, 3), (96, 2)),
         expansion: int = 2,
+        pooled: int = 320,
     ) -> None:
         super().__init__()
         width = stages[0][0]
-        self.stem = _convolution(3, width, 4, stride=4)  # n 3 112 112 -> n c 28 28
+        self.stem = _convolution(3, width, 4, stride=4)
         blocks: list[nn.Module] = []
         for stage, (channels, depth) in enumerate(stages):
             for block in range(depth):
@@ -74,25 +80,14 @@ class EmbeddedEncoder(nn.Module):
                 width = channels
         self.blocks = nn.Sequential(*blocks)
         side = INPUT_SIZE // 4 // 2 ** (len(stages) - 1)
-        self.pool = _convolution(4 * width, 4 * width, side, groups=4 * width, act=False)
-        self.widen = _convolution(width, 4 * width, 1)
-        self.pool[0].padding = (0, 0)
-        self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(4 * width, EMBEDDING_DIM, bias=False)
-        )
+        self.widen = _convolution(width, pooled, 1)
+        self.pool = _convolution(pooled, pooled, side, groups=pooled, active=False)
+        self.head = nn.Linear(pooled, EMBEDDING_DIM, bias=False)
         self.norm = nn.BatchNorm1d(EMBEDDING_DIM, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (n, 3, 112, 112), scaled to -1 to 1, to embeddings (n, 512)."""
-        features = self.blocks(self.stem(x))  # n c 7 7
-        pooled = self.pool(self.widen(features))  # n 4c 1 1
-        return self.norm(self.head(pooled))  # n 512
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Return the number of trainable numbers."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-__all__ = ["EMBEDDING_DIM", "INPUT_SIZE", "EmbeddedEncoder", "count_parameters"]
-_ = torch
+        x = self.stem(x)  # n 32 28 28
+        x = self.blocks(x)  # n 96 7 7
+        x = self.pool(self.widen(x))  # n 320 1 1
+        return self.norm(self.head(x.flatten(1)))  # n 512

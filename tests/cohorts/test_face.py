@@ -1,0 +1,340 @@
+import dataclasses
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from deplib.cohorts.simulated.anatomy import TEMPLATE, anatomy_of
+from deplib.cohorts.simulated.channels import CHANNELS, INDEX
+from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
+from deplib.cohorts.simulated.shading import ShadingModel
+from deplib.cohorts.simulated.texture import Canvas, paint_head
+from deplib.errors import CohortError
+
+NEUTRAL = np.zeros(len(CHANNELS), np.float32)
+
+
+def frame(**channels):
+    row = NEUTRAL.copy()
+    for name, value in channels.items():
+        row[INDEX[name]] = value
+    return row
+
+
+def renderer(seed, **scene):
+    rng = np.random.default_rng(seed)
+    identity = sample_identity(rng=rng)
+    return FaceRenderer(identity, dataclasses.replace(sample_scene(rng=rng), **scene))
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """A renderer without sensor noise or side light of its own."""
+    return renderer(3, noise=0.0, key_light=0.0, exposure=0.0)
+
+
+def trajectory(n, seed=0):
+    rng = np.random.default_rng(seed)
+    params = np.abs(rng.normal(0, 0.3, (n, len(CHANNELS)))).astype(np.float32)
+    params[:, INDEX["yaw"]] = rng.normal(0, 8, n)
+    params[:, INDEX["pitch"]] = rng.normal(0, 6, n)
+    params[:, INDEX["roll"]] = rng.normal(0, 6, n)
+    params[:, INDEX["align_scale"]] = rng.normal(0, 0.02, n)
+    return params
+
+
+def aligned(scene_frame):
+    """Align as a user would, with the least-squares similarity solved by ``lstsq``."""
+    x, y = scene_frame.landmarks.astype(np.float64).T
+    one, zero = np.ones(5), np.zeros(5)
+    system = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
+    a, b, c, d = np.linalg.lstsq(system, TEMPLATE.T.ravel(), rcond=None)[0]
+    warp = np.array([[a, -b, c], [b, a, d]])
+    return cv2.warpAffine(scene_frame.image, warp, (112, 112), flags=cv2.INTER_AREA)
+
+
+def moved_from_neutral(quiet, **channels):
+    before, after = quiet.crops(np.stack([NEUTRAL, frame(**channels)])).astype(int)
+    return np.abs(after - before).sum(-1)
+
+
+# --- identities and scenes
+
+
+def test_an_identity_is_32_normal_numbers_that_the_seed_decides():
+    first, again = (sample_identity(rng=np.random.default_rng(5)) for _ in range(2))
+    other = sample_identity(rng=np.random.default_rng(6))
+    assert first.shape == (32,)
+    assert first.dtype == np.float32
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_scene_is_frozen_and_the_seed_decides_it():
+    first, again = (sample_scene(rng=np.random.default_rng(5)) for _ in range(2))
+    assert first == again
+    assert first != sample_scene(rng=np.random.default_rng(6))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.noise = 3.0
+
+
+def test_every_number_of_the_code_changes_the_head():
+    code = sample_identity(rng=np.random.default_rng(1))
+    base = anatomy_of(code)
+    unchanged = []
+    for k in range(32):
+        both = [code.copy(), code.copy()]
+        both[0][k], both[1][k] = -1.5, 1.5
+        low, high = (dataclasses.asdict(anatomy_of(c)) for c in both)
+        traits = [name for name in low if name != "seed"]
+        if all(np.array_equal(low[name], high[name]) for name in traits):
+            unchanged.append(k)
+    assert len(base.seed) == 32
+    # beard and freckles need another trait to show, so two numbers may be silent here
+    assert set(unchanged) <= {30, 31}
+
+
+# --- crops
+
+
+def test_crops_are_rgb_frames_and_a_pure_function():
+    params = trajectory(5)
+    kept = params.copy()
+    first = renderer(7).crops(params)
+    assert first.shape == (5, 112, 112, 3)
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(params, kept)
+    np.testing.assert_array_equal(first, renderer(7).crops(params))
+    assert renderer(7).crops(params[:0]).shape == (0, 112, 112, 3)
+
+
+def test_a_frame_does_not_depend_on_its_block():
+    params, face = trajectory(70), renderer(8)
+    whole = face.crops(params)
+    np.testing.assert_array_equal(face.crops(params[41:67]), whole[41:67])
+    np.testing.assert_array_equal(face.crops(params[69:]), whole[69:])
+    np.testing.assert_array_equal(face.crops(params[::-1].copy()), whole[::-1])
+
+
+def test_persons_differ_more_than_expressions_of_a_person():
+    params = np.stack([frame(smile=0.5), frame(brow_lower=0.5), frame(blink=1), frame(gaze_x=1)])
+    faces = [renderer(seed, noise=0.0).crops(params).astype(float) for seed in range(4)]
+    within = np.mean([np.abs(f[1:] - f[:-1]).mean() for f in faces])
+    between = np.mean([np.abs(a - b).mean() for a, b in pairwise(faces)])
+    assert between > 2 * within
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, len(CHANNELS) + 1), (2, 2, len(CHANNELS))])
+def test_wrong_shapes_are_refused(shape):
+    with pytest.raises(CohortError, match="shape"):
+        renderer(1).crops(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_parameters_that_are_not_finite_are_refused_by_row(bad):
+    params = trajectory(4)
+    params[2, 5] = bad
+    with pytest.raises(CohortError, match="row 2 of 4"):
+        renderer(1).crops(params)
+    with pytest.raises(CohortError, match="finite"):
+        renderer(1).scene_frame(params[2])
+
+
+@pytest.mark.parametrize("identity", [np.zeros(31), np.full(32, np.nan)])
+def test_a_bad_identity_is_refused(identity):
+    with pytest.raises(CohortError, match="32 finite numbers"):
+        FaceRenderer(identity, sample_scene(rng=np.random.default_rng(0)))
+
+
+# --- scene, landmarks and alignment
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_aligned_scene_is_the_crop(seed):
+    face = renderer(seed, noise=0.0)
+    row = trajectory(1, seed)[0]
+    row[[INDEX[name] for name in CHANNELS if name.startswith("align_")]] = 0
+    seen, crop = aligned(face.scene_frame(row)).astype(float), face.crops(row[None])[0]
+    assert np.abs(seen - crop).mean() < 2.5
+    match = np.corrcoef(seen.ravel(), crop.ravel())[0, 1]
+    shifted = np.corrcoef(np.roll(seen, 2, axis=1).ravel(), crop.ravel())[0, 1]
+    assert match > 0.99
+    assert match > shifted + 0.01  # so the agreement is one of place, too
+
+
+def test_scene_frames_keep_their_proportions_at_other_sizes():
+    face = renderer(2)
+    full, small = face.scene_frame(NEUTRAL), face.scene_frame(NEUTRAL, height=240, width=320)
+    assert full.image.shape == (480, 640, 3)
+    assert small.image.shape == (240, 320, 3)
+    np.testing.assert_allclose(small.landmarks, full.landmarks / 2, atol=0.05)
+    half = cv2.resize(full.image, (320, 240), interpolation=cv2.INTER_AREA).astype(float)
+    assert np.abs(half - small.image).mean() < 2
+
+
+def test_landmarks_follow_the_head(quiet):
+    def points(**channels):
+        return quiet.scene_frame(frame(**channels)).landmarks
+
+    def nose(p):  # relative to the middle of the eyes
+        return p[2] - p[:2].mean(0)
+
+    still = points()
+    assert still[0, 0] < still[2, 0] < still[1, 0]
+    assert still[0, 1] < still[2, 1] < still[3, 1]
+    assert nose(points(yaw=15))[0] > nose(still)[0] + 4
+    assert nose(points(yaw=-15))[0] < nose(still)[0] - 4
+    assert nose(points(pitch=12))[1] > nose(still)[1] + 2
+    assert points(yaw=15)[:, 0].mean() > still[:, 0].mean() + 8  # and the whole face turns
+    eyes = np.diff(points(roll=10)[:2], axis=0)[0]
+    assert np.degrees(np.arctan2(eyes[1], eyes[0])) == pytest.approx(10, abs=0.5)
+    width = np.diff(still[3:], axis=0)[0, 0]
+    assert np.diff(points(smile=1)[3:], axis=0)[0, 0] > 1.1 * width
+    assert np.diff(points(lip_pucker=1)[3:], axis=0)[0, 0] < 0.85 * width
+
+
+def test_alignment_removes_roll(quiet):
+    inner = np.s_[30:105, 25:87]
+    difference = moved_from_neutral(quiet, roll=12)[inner]
+    assert difference.mean() < 3  # of 3 x 255; a smile changes the mouth by far more
+
+
+@pytest.mark.parametrize(
+    ("channel", "value", "warp"),
+    [
+        ("align_x", 3.0, [[1, 0, 3], [0, 1, 0]]),
+        ("align_y", -2.0, [[1, 0, 0], [0, 1, -2]]),
+        ("align_rotation", 4.0, cv2.getRotationMatrix2D((55.5, 55.5), -4, 1)),
+        ("align_scale", 0.05, cv2.getRotationMatrix2D((55.5, 55.5), 0, np.exp(0.05))),
+    ],
+)
+def test_alignment_jitter_is_a_known_warp_of_the_crop(quiet, channel, value, warp):
+    before, after = quiet.crops(np.stack([NEUTRAL, frame(**{channel: value})]))
+    expected = cv2.warpAffine(before, np.asarray(warp, np.float64), (112, 112))
+    inner = np.s_[10:-10, 10:-10]
+    residual = np.abs(after[inner].astype(int) - expected[inner]).mean()
+    untouched = np.abs(after[inner].astype(int) - before[inner]).mean()
+    assert residual < 1.5
+    assert residual < 0.4 * untouched
+
+
+# --- what each channel shows
+
+EYES, BROWS = np.s_[44:60, 26:86], np.s_[22:47, 26:86]
+MOUTH, CHEEKS = np.s_[82:110, 30:82], np.s_[54:80, 20:92]
+
+
+@pytest.mark.parametrize(
+    ("channel", "place"),
+    [
+        ("smile", MOUTH),
+        ("dimpler", MOUTH),
+        ("lip_corner_down", MOUTH),
+        ("jaw_open", MOUTH),
+        ("lip_pucker", MOUTH),
+        ("brow_lower", BROWS),
+        ("brow_raise", BROWS),
+        ("blink", EYES),
+        ("lid_tighten", EYES),
+        ("cheek_raise", CHEEKS),
+        ("gaze_x", EYES),
+        ("gaze_y", EYES),
+    ],
+)
+def test_an_action_changes_its_part_of_the_face(quiet, channel, place):
+    # both aligned by the neutral landmarks: mouth corners that move would shift the whole face
+    before, after = (quiet.scene_frame(frame(**{channel: value})) for value in (0.0, 1.0))
+    after = dataclasses.replace(after, landmarks=before.landmarks)
+    change = np.abs(aligned(after).astype(int) - aligned(before)).sum(-1)
+    part = change[place]
+    rest = (change.sum() - part.sum()) / (change.size - part.size)
+    assert part.mean() > 4
+    assert part.mean() > 3 * rest
+
+
+def test_a_stronger_action_changes_more(quiet):
+    for channel in CHANNELS[:10]:
+        weak, strong = (moved_from_neutral(quiet, **{channel: v}).sum() for v in (0.3, 1.0))
+        assert strong > 1.3 * weak > 0, channel
+
+
+def test_gaze_and_blink_show_in_the_eyes(quiet):
+    def dark(**channels):  # centre of darkness in the image's left eye
+        eye = quiet.crops(frame(**channels)[None])[0, 46:58, 28:49].astype(float).mean(-1)
+        weight = np.clip(90 - eye, 0, None)
+        y, x = np.mgrid[: eye.shape[0], : eye.shape[1]]
+        return (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
+
+    assert dark(gaze_x=1)[0] > dark()[0] + 0.5 > dark(gaze_x=-1)[0] + 1.0
+    assert dark(gaze_y=1)[1] > dark(gaze_y=-1)[1] + 0.3
+    eye = np.s_[46:58, 28:49]
+    opened, closed = quiet.crops(np.stack([NEUTRAL, frame(blink=1)]))
+    assert closed[eye].max() < opened[eye].max() - 20  # no white of the eye is left
+
+
+def test_brightness_follows_the_exposure(quiet):
+    dim, even, bright = (quiet.crops(frame(light_gain=g)[None]).mean() for g in (-0.4, 0.0, 0.3))
+    assert dim / even == pytest.approx(np.exp(-0.4), rel=0.03)
+    assert bright > 1.05 * even
+
+
+def test_the_key_light_comes_from_the_side_it_names(quiet):
+    even, right, left = quiet.crops(
+        np.stack([NEUTRAL, frame(light_azimuth=1), frame(light_azimuth=-1)])
+    ).astype(float)
+    left_cheek, right_cheek = np.s_[66:84, 22:38], np.s_[66:84, 74:90]
+    assert right[right_cheek].mean() > even[right_cheek].mean() > left[right_cheek].mean()
+    assert left[left_cheek].mean() > even[left_cheek].mean() > right[left_cheek].mean()
+
+
+def test_highlights_keep_their_hue():
+    code = sample_identity(rng=np.random.default_rng(9))
+    code[0] = -3  # the lightest skin
+    scene = dataclasses.replace(sample_scene(rng=np.random.default_rng(9)), noise=0.0)
+    face = FaceRenderer(code, scene)
+    rows = np.stack([NEUTRAL, frame(light_gain=0.8, light_azimuth=1), frame(light_gain=0.8)])
+    cheek = face.crops(rows)[:, 64:80, 74:86].reshape(3, -1, 3).astype(float)
+    ratio = cheek / cheek.sum(-1, keepdims=True)
+    assert cheek.max() < 255
+    np.testing.assert_allclose(ratio[1:], ratio[[0, 0]], atol=0.012)
+
+
+def test_side_light_draws_no_contours():
+    anatomy = anatomy_of(sample_identity(rng=np.random.default_rng(4)))
+    shading = ShadingModel(anatomy, Canvas(-22.0, -22.0, 196, 196, 1.25))
+    lit = shading.factors(frame(light_azimuth=1)[None], key_light=0.3)[0]
+    assert lit.min() > 0.2
+    for axis in (0, 1):
+        assert np.abs(np.diff(lit, axis=axis)).max() < 0.12  # of the even exposure, a pixel
+
+
+# --- the texture
+
+
+def test_a_head_is_the_same_on_every_canvas():
+    anatomy = anatomy_of(sample_identity(rng=np.random.default_rng(12)))
+    coarse = paint_head(anatomy, Canvas(-20.0, -20.0, 152, 152, 1.0)).astype(float)
+    wide = paint_head(anatomy, Canvas(-26.0, -23.0, 170, 166, 1.0)).astype(float)
+    np.testing.assert_allclose(wide[3:155, 6:158][4:-4, 4:-4], coarse[4:-4, 4:-4], atol=1.01)
+    fine = paint_head(anatomy, Canvas(-20.0, -20.0, 456, 456, 3.0))[::3, ::3].astype(float)
+    assert np.abs(fine - coarse).mean() < 1.5
+    assert np.abs(fine - coarse)[40:140, 40:112].max() < 40  # no mole moves or is lost
+
+
+# --- the detector of the report
+
+DETECTOR = cv2.data.haarcascades + "haarcascade_frontalface_default.xml"
+
+
+def test_a_face_detector_finds_the_simulated_faces():
+    cascade = cv2.CascadeClassifier(DETECTOR)
+
+    def found(image):
+        return len(cascade.detectMultiScale(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))) > 0
+
+    faces = [renderer(100 + seed) for seed in range(20)]
+    assert sum(found(face.scene_frame(NEUTRAL).image) for face in faces) >= 19
+    assert sum(found(face.crops(NEUTRAL[None])[0]) for face in faces) >= 19
+    blank = np.full((480, 640, 3), 128, np.uint8)
+    assert not found(blank)

@@ -1,0 +1,147 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import TinyCohort
+from typer.testing import CliRunner, Result
+
+from deplib import cli
+from deplib.errors import ModelError
+from deplib.extraction.store import FeatureStore
+from deplib.paths import data_root
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def extract(monkeypatch: pytest.MonkeyPatch, tiny_onnx: Path, tiny_cohort: TinyCohort):
+    """Run the extract verb on the tiny cohort and encoder."""
+    monkeypatch.setattr(cli, "_open_cohort", lambda name, world: tiny_cohort)
+    return lambda *arguments: run("extract", "--encoder", tiny_onnx, "--jobs", 1, *arguments)
+
+
+def test_extract_then_verify(extract, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = extract("--out", store)
+    assert result.exit_code == 0, result.output
+    assert "6 recordings (218 frames) embedded" in result.output
+    assert f"deplib verify {store}" in result.output
+    checked = run("verify", store, "--json", tmp_path / "report.json")
+    assert checked.exit_code == 0, checked.output
+    assert "sound" in checked.output
+    assert json.loads((tmp_path / "report.json").read_text())["ok"] is True
+
+
+def test_extract_goes_on_where_it_ended(extract, tmp_path: Path) -> None:
+    extract("--out", tmp_path)
+    FeatureStore(tmp_path).discard("202_1")
+    again = extract("--out", tmp_path)
+    assert "1 recordings (60 frames) embedded" in again.output
+    assert "5 already there" in again.output
+
+
+def test_a_dry_run_writes_nothing(extract, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = extract("--out", store, "--dry-run", "--frame-limit", 30)
+    assert result.exit_code == 0
+    assert "6 of 6 recordings to do, 157 frames" in result.output
+    assert not store.exists()
+    extract("--out", store)
+    assert "0 of 6 recordings to do, 0 frames" in extract("--out", store, "--dry-run").output
+
+
+def test_without_out_features_go_to_the_data_folder(
+    extract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path))
+    assert extract().exit_code == 0
+    (store,) = (tmp_path / "features").glob("tiny-*")
+    assert len(FeatureStore(store).done()) == 6
+
+
+def test_verify_tells_faults_by_its_exit_code(extract, tmp_path: Path) -> None:
+    extract("--out", tmp_path)
+    store = FeatureStore(tmp_path)
+    for name in store.done():
+        store.write(name, np.zeros((20, 8)), np.ones(20, bool))
+    result = run("verify", tmp_path, "--json", tmp_path / "r.json")
+    assert result.exit_code == 1
+    assert "fault [all_zero_store] every feature" in result.output
+    assert json.loads((tmp_path / "r.json").read_text())["ok"] is False
+
+
+def test_too_many_lost_faces_exit_with_one(
+    extract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = TinyCohort(blank={"203_1": tuple(range(6))})
+    monkeypatch.setattr(cli, "_open_cohort", lambda name, world: gaps)
+    result = extract("--out", tmp_path)
+    assert result.exit_code == 1
+    assert "6 of 12 frames of 203_1" in result.output
+    assert extract("--out", tmp_path, "--max-miss-rate", 0.5).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("verify", "/nowhere/at/all"), "no feature store in"),
+        (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no encoder at"),
+        (("extract", "--world", "rosy", "--dry-run"), "rosy"),
+    ],
+)
+def test_errors_are_one_message_without_traceback(arguments: tuple, message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.startswith(f"deplib {arguments[0]}: ")
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("arguments", [("verify",), ("extract", "--jobs", "-1"), ("wash",)])
+def test_wrong_usage_exits_with_two(arguments: tuple) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_an_interrupt_says_how_to_go_on(extract, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str, world: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_open_cohort", interrupted)
+    result = extract()
+    assert result.exit_code == 130
+    assert "goes on where this one ended" in result.stderr
+
+
+def test_a_new_verb_needs_no_error_handling_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli.app, "registered_commands", list(cli.app.registered_commands))
+
+    @cli.app.command("fold")
+    def fold() -> None:
+        raise ModelError("a model that cannot be folded")
+
+    result = run("fold")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "deplib fold: a model that cannot be folded\n",
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("extract",), ("verify",)])
+def test_help_tells_what_a_verb_does(arguments: tuple) -> None:
+    result = run(*arguments, "--help")
+    assert result.exit_code == 0
+    assert "features" in result.output or "embedding" in result.output
+
+
+def test_the_data_folder_is_chosen_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path))
+    assert data_root() == tmp_path
+    monkeypatch.setenv("DEPLIB_DATA", "somewhere")
+    assert data_root().is_absolute()
+    monkeypatch.setenv("DEPLIB_DATA", " ")
+    assert data_root().name == "deplib"

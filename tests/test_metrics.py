@@ -1,0 +1,132 @@
+import doctest
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as reference
+
+import deplib.metrics
+from deplib.metrics import METRICS, bias, ccc, describe, mae, pcc, rmse, sigma_ratio
+
+CASES = [
+    (np.random.default_rng(s).uniform(0, 63, n), np.random.default_rng(s + 99).normal(15, 8, n))
+    for s, n in enumerate((2, 3, 50, 300))
+]
+vectors = st.integers(2, 30).flatmap(
+    lambda n: st.tuples(*[st.lists(st.floats(-60, 60), min_size=n, max_size=n)] * 2)
+)
+
+
+@pytest.mark.parametrize(("y", "y_hat"), CASES)
+def test_agree_with_scipy_and_scikit_learn(y, y_hat):
+    near = {"abs": 1e-9, "rel": 1e-9}
+    assert mae(y, y_hat) == pytest.approx(reference.mean_absolute_error(y, y_hat), **near)
+    assert rmse(y, y_hat) == pytest.approx(reference.root_mean_squared_error(y, y_hat), **near)
+    assert pcc(y, y_hat) == pytest.approx(stats.pearsonr(y, y_hat).statistic, **near)
+    assert bias(y, y_hat) == pytest.approx(stats.tmean(y_hat) - stats.tmean(y), **near)
+    assert sigma_ratio(y, y_hat) == pytest.approx(stats.tstd(y_hat) / stats.tstd(y), **near)
+    assert sigma_ratio(y, y_hat, kind="variance") == pytest.approx(
+        stats.tvar(y_hat) / stats.tvar(y), **near
+    )
+
+
+@pytest.mark.parametrize(("y", "y_hat"), CASES)
+@pytest.mark.parametrize(
+    ("convention", "of_covariance", "of_variance"),
+    [("lin", 0, 0), ("unbiased", 1, 1), ("avec2019", 0, 1)],
+)
+def test_ccc_is_made_of_numpys_moments(y, y_hat, convention, of_covariance, of_variance):
+    covariance = np.cov(y, y_hat, ddof=of_covariance)[0, 1]
+    variances = np.var(y, ddof=of_variance) + np.var(y_hat, ddof=of_variance)
+    expected = 2 * covariance / (variances + (y.mean() - y_hat.mean()) ** 2)
+    assert ccc(y, y_hat, convention=convention) == pytest.approx(expected, abs=1e-9)
+
+
+def test_ccc_of_lin_is_one_minus_scaled_mean_squared_error():
+    y, y_hat = CASES[2]
+    scale = y.var() + y_hat.var() + (y.mean() - y_hat.mean()) ** 2
+    expected = 1 - reference.mean_squared_error(y, y_hat) / scale
+    assert ccc(y, y_hat) == pytest.approx(expected, abs=1e-9)
+
+
+@given(vectors)
+def test_relations_between_metrics_hold(pair):
+    y, y_hat = pair
+    scores = describe(y, y_hat)
+    assert scores.mae <= scores.rmse + 1e-9
+    assert abs(scores.bias) <= scores.mae + 1e-9
+    assert np.isnan(scores.pcc) or abs(scores.ccc) <= abs(scores.pcc) + 1e-9
+    assert {name for name in METRICS if np.isnan(getattr(scores, name))} == set(scores.undefined)
+
+
+@given(vectors)
+def test_order_of_rows_does_not_matter(pair):
+    y, y_hat = map(np.array, pair)
+    for metric in METRICS.values():
+        assert metric(y[::-1], y_hat[::-1]) == pytest.approx(
+            metric(y, y_hat), nan_ok=True, abs=1e-6
+        )
+
+
+def test_undefined_is_nan_with_a_reason_and_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        collapsed = describe([3.0, 9.0, 20.0], np.full(3, 0.1) + 13.3)
+        assert np.isnan(collapsed.pcc)
+        assert (collapsed.sigma_ratio, collapsed.ccc) == (0.0, 0.0)
+        assert collapsed.undefined == {"pcc": "the predictions are constant"}
+
+        flat = describe([9.0, 9.0], [1.0, 2.0])
+        assert flat.undefined == dict.fromkeys(("pcc", "sigma_ratio"), "the labels are constant")
+        both = describe([9.0, 9.0], [9.0, 9.0])
+        assert set(both.undefined) == {"pcc", "ccc", "sigma_ratio"}
+        assert both.undefined["ccc"] == "the labels are and the predictions are constant"
+        single = describe([9.0], [7.0])
+        assert (single.mae, single.bias) == (2.0, -2.0)
+        assert single.undefined["pcc"] == "one row only"
+        assert np.isnan(ccc([9.0], [7.0], convention="unbiased"))
+
+
+def test_constant_to_rounding_is_constant():
+    y_hat = np.float64(1e6) + np.array([0, 1e-10, 0, 1e-10])
+    assert np.isnan(pcc([1, 2, 3, 4], y_hat))
+    assert np.isfinite(pcc([1, 2, 3, 4], np.array([0, 1e-10, 0, 1e-10])))
+
+
+def test_rmse_is_not_the_mean_of_batch_rmses():
+    y, y_hat = CASES[2]
+    batches = np.mean(list(map(rmse, y.reshape(5, 10), y_hat.reshape(5, 10))))
+    assert rmse(y, y_hat) > batches + 0.05
+
+
+@pytest.mark.parametrize("metric", [*METRICS.values(), describe])
+@pytest.mark.parametrize(
+    ("y", "y_hat", "message"),
+    [
+        ([1, 2, 3], [1, 2], "one length"),
+        ([[1, 2]], [[1, 2]], "two vectors"),
+        (3.0, 3.0, "two vectors"),
+        ([], [], "empty"),
+        ([1, 2], [1, np.nan], r"y_hat\[1\] is nan"),
+        ([np.inf, 2], [1, 2], r"y\[0\] is inf"),
+    ],
+)
+def test_bad_vectors_are_refused(metric, y, y_hat, message):
+    with pytest.raises(ValueError, match=message):
+        metric(y, y_hat)
+
+
+def test_unknown_conventions_are_refused():
+    with pytest.raises(ValueError, match="unknown CCC convention 'population'"):
+        ccc([1, 2], [1, 2], convention="population")
+    with pytest.raises(ValueError, match="unknown kind of sigma_ratio 'sd'"):
+        sigma_ratio([1, 2], [1, 2], kind="sd")
+
+
+def test_examples_in_the_docstrings():
+    result = doctest.testmod(deplib.metrics)
+    assert result.attempted >= 8
+    assert result.failed == 0

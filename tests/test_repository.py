@@ -1,0 +1,195 @@
+"""The repository's files agree with each other: pins, addresses, pairs, verbs, commands."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import typer.main
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from deplib import REPOSITORY
+from deplib.cli import app
+from deplib.publish import SETUP_CELL, chapters
+from deplib.publishing.pages import header, same_text
+
+ROOT = Path(__file__).parents[1]
+VERBS = {"book", "test", "bench", "sweep", "lint", "help"}
+FILTER = "deplib,-jupytext.text_representation.jupytext_version"
+LOCK = ROOT / "requirements.lock"
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line) for line in found), found
+    return {name(one.split("==")[0]): one.split("==")[1] for one in found}
+
+
+def name(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def locked() -> dict[str, str]:
+    return pins(LOCK.read_text().splitlines())
+
+
+def tracked_files() -> list[Path]:
+    """Files that git tracks or would track; all that were exported where there is no git."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        paths = [ROOT / one for one in listed.stdout.split("\0") if one]
+    else:
+        skip = {".venv", ".deplib", "_build", ".git"}
+        paths = [path for path in ROOT.rglob("*") if not skip & set(path.parts)]
+    return [path for path in paths if path.is_file()]
+
+
+def test_the_environment_for_conda_holds_the_pins_of_the_lock() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip = next(one["pip"] for one in environment["dependencies"] if isinstance(one, dict))
+    assert pip[0] == f"torch=={locked()['torch']}"
+    assert pip[-1] == "--editable ."
+    assert pins(pip[:-1]) == locked()
+
+
+def test_the_lock_fulfils_every_range_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [one for group in project["optional-dependencies"].values() for one in group]
+    for requirement in map(Requirement, project["dependencies"] + extras):
+        pin = locked().get(name(requirement.name))
+        assert pin is not None, f"{requirement.name} is not in requirements.lock"
+        assert Version(pin) in requirement.specifier, f"{requirement} against {pin}"
+
+
+def test_torch_is_pinned_alike_wherever_it_is_installed() -> None:
+    stated = set()
+    for file in ("Makefile", "requirements.lock", "environment.yml"):
+        stated |= set(re.findall(r"torch==([\w.]+)", (ROOT / file).read_text()))
+    assert stated == {locked()["torch"]}
+
+
+def test_the_tests_run_on_what_is_locked() -> None:
+    installed = {name(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    other = {
+        package: (pin, installed.get(package))
+        for package, pin in locked().items()
+        if installed.get(package, "none").partition("+")[0] != pin
+    }
+    assert not other, "locked and installed differ: make the lock anew, or install from it"
+
+
+def test_the_book_takes_its_configuration_from_the_root() -> None:
+    for file in ("_config.yml", "_toc.yml"):
+        assert (ROOT / "book" / file).read_bytes() == (ROOT / file).read_bytes()
+
+
+def test_the_address_of_the_repository_is_the_same_everywhere() -> None:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert config["repository"]["url"] == REPOSITORY
+    assert config["repository"]["path_to_book"] == "book"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(project.get("urls", {"Source": REPOSITORY}).values()) == {REPOSITORY}
+
+
+def test_all_chapters_and_the_guide_start_with_the_same_set_up_cell() -> None:
+    for chapter in chapters(ROOT):
+        first = next(cell for cell in chapter.source.cells if cell.cell_type == "code")
+        assert first.source == SETUP_CELL, chapter.name
+        assert first.metadata["tags"] == ["remove-cell"], chapter.name
+    assert SETUP_CELL in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_the_set_up_cell_prints_nothing_and_installs_nothing_where_deplib_is() -> None:
+    code = f"{SETUP_CELL}\nassert 'source' not in globals()"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert run.stdout + run.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("stated", "installed"), [(None, f"git+{REPOSITORY}"), ("a/checkout", "a/checkout")]
+)
+def test_the_set_up_cell_installs_deplib_where_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch, stated: str | None, installed: str
+) -> None:
+    monkeypatch.delenv("DEPLIB_SOURCE", raising=False)
+    if stated:
+        monkeypatch.setenv("DEPLIB_SOURCE", stated)
+    commands: list[list[str]] = []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    exec(compile(SETUP_CELL, "cell", "exec"), {})
+    assert commands == [[sys.executable, "-m", "pip", "install", "-qq", installed]]
+
+
+def test_notebooks_and_book_hold_the_same_text() -> None:
+    for chapter in chapters(ROOT):
+        page = nbformat.read(chapter.page, as_version=4)
+        assert same_text(page, chapter.source), f"{chapter.name}: run `deplib publish`"
+        assert page.metadata["jupytext"] == header(chapter.source)["jupytext"], chapter.name
+    assert {path.stem for path in (ROOT / "book").glob("*.ipynb")} == {
+        chapter.name for chapter in chapters(ROOT)
+    }
+
+
+def test_texts_are_written_as_jupytext_writes_them_so_that_a_sync_changes_nothing() -> None:
+    for chapter in chapters(ROOT):
+        stated = chapter.source.metadata["jupytext"]
+        assert stated["formats"] == "notebooks//py:percent,book//ipynb", chapter.name
+        assert stated["notebook_metadata_filter"] == FILTER, chapter.name
+        assert jupytext.writes(chapter.source, fmt="py:percent") == chapter.text.read_text()
+
+
+def test_cells_of_chapters_are_short() -> None:
+    for chapter in chapters(ROOT):
+        for cell in chapter.source.cells:
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            assert cell.cell_type != "code" or len(lines) <= 16, f"{chapter.name}: {lines[0]}"
+
+
+def test_the_makefile_has_five_verbs_and_its_help_lists_them() -> None:
+    text = (ROOT / "Makefile").read_text()
+    assert set(re.findall(r"^([a-z]+):(?!=)", text, flags=re.MULTILINE)) == VERBS
+    shown = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert {line.split()[0] for line in shown.stdout.splitlines()} == VERBS
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
+def test_commands_and_files_that_the_texts_name_exist(file: str) -> None:
+    text = (ROOT / file).read_text()
+    code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"```.*?\n(.*?)```", text, re.DOTALL)
+    commands = "\n".join(code) if file.endswith(".md") else text
+    assert set(re.findall(r"\bmake ([a-z]+)\b", commands)) <= VERBS
+    named = set(re.findall(r"(?:^|[/)\s])deplib ([a-z]+)\b", commands))
+    assert named <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):
+        assert (ROOT / target).exists(), f"{file} links to {target}"
+
+
+def test_no_file_names_a_package_registry_or_a_folder_of_one_machine() -> None:
+    hosts = [
+        "pypi" + ".org",
+        "pythonhosted" + ".org",
+        "download.pytorch" + ".org",
+        "npmjs" + ".org",
+    ]
+    folders = [str(ROOT) + "/", "/home" + "/runner", "/tmp" + "/bash"]
+    for path in tracked_files():
+        content = path.read_bytes()
+        for word in hosts + folders:
+            assert word.encode() not in content, f"{path.relative_to(ROOT)} names {word}"
+
+
+def test_the_ci_script_is_executable_and_sound() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert script.read_text().rstrip().endswith("make test")

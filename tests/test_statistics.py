@@ -1,0 +1,228 @@
+import doctest
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import deplib.statistics
+from deplib.metrics import METRICS, mae
+from deplib.statistics import (
+    bootstrap_distribution,
+    cluster_bootstrap,
+    compare_correlations,
+    correlation_p_value,
+    critical_r,
+    fisher_interval,
+    paired_difference,
+)
+
+
+def sample(n=50, n_models=2, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.gamma(1.35, 11.4, n).clip(0, 63)
+    predictions = 15 + 0.4 * (y - 15) + rng.normal(0, 6, (n_models, n))
+    return y, predictions, np.array([f"p{i:02d}" for i in rng.integers(0, int(0.8 * n), n)])
+
+
+def rng(seed=1):
+    return np.random.default_rng(seed)
+
+
+def test_each_resample_scores_as_the_metrics_do_on_its_rows():
+    y, predictions, persons = sample()
+    values = bootstrap_distribution(y, predictions, persons, n_resamples=30, rng=rng())
+    names = list(dict.fromkeys(persons))
+    counts = rng().multinomial(len(names), np.full(len(names), 1 / len(names)), size=30)
+    for k, drawn in enumerate(counts):
+        rows = np.concatenate(
+            [np.tile(np.flatnonzero(persons == p), c) for p, c in zip(names, drawn, strict=True)]
+        )
+        for name, metric in METRICS.items():
+            expected = [metric(y[rows], y_hat[rows]) for y_hat in predictions]
+            np.testing.assert_allclose(values[name][k], expected, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("method", ["bca", "percentile"])
+def test_agrees_with_scipy_when_each_person_has_one_recording(metric, method):
+    y, (y_hat, _), _ = sample()
+    ours = cluster_bootstrap(
+        y, y_hat, np.arange(50), metric=metric, n_resamples=20_000, method=method, rng=rng()
+    )
+    theirs = stats.bootstrap(
+        (y, y_hat),
+        METRICS[metric],
+        paired=True,
+        vectorized=False,
+        n_resamples=2_000,
+        method=method,
+        rng=rng(2),
+    )
+    assert ours.estimate == METRICS[metric](y, y_hat)
+    tolerance = 0.2 * theirs.standard_error
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=tolerance)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=tolerance)
+
+
+def test_quantiles_are_scipys_given_the_same_resamples():
+    """BCa on a statistic with one resampling unit a row, the same draws: equal, not just near."""
+    y, (y_hat, _), _ = sample(n=20)
+    error = np.abs(y - y_hat)
+    values = bootstrap_distribution(y, y_hat[None], np.arange(20), n_resamples=500, rng=rng())
+    theirs = stats.bootstrap(
+        (error,),
+        np.mean,
+        n_resamples=0,
+        bootstrap_result=type("Given", (), {"bootstrap_distribution": values["mae"][:, 0]})(),
+        method="BCa",
+    ).confidence_interval
+    ours = cluster_bootstrap(y, y_hat, np.arange(20), n_resamples=500, rng=rng())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def test_same_seed_same_interval_other_seed_another():
+    y, (y_hat, _), persons = sample()
+    a, b, c = (cluster_bootstrap(y, y_hat, persons, n_resamples=500, rng=rng(s)) for s in (1, 1, 2))
+    assert a == b
+    assert a != c
+
+
+def test_two_clips_of_a_person_are_not_two_persons():
+    y, (y_hat, _), _ = sample()
+    persons = np.arange(50)
+    once = cluster_bootstrap(y, y_hat, persons, rng=rng())
+    y2, y_hat2 = np.repeat(y, 2), np.repeat(y_hat, 2)
+    twice = cluster_bootstrap(y2, y_hat2, np.repeat(persons, 2), rng=rng())
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high), abs=1e-9)
+    assert (twice.n_persons, twice.n_recordings) == (50, 100)
+    naive = cluster_bootstrap(y2, y_hat2, np.arange(100), rng=rng())
+    assert naive.high - naive.low < 0.8 * (once.high - once.low)
+
+
+def test_order_of_rows_does_not_matter_beyond_the_draws():
+    y, (y_hat, _), persons = sample()
+    order = rng(5).permutation(50)
+    a = cluster_bootstrap(y, y_hat, persons, rng=rng(), n_resamples=20_000)
+    b = cluster_bootstrap(y[order], y_hat[order], persons[order], rng=rng(), n_resamples=20_000)
+    assert a.low == pytest.approx(b.low, abs=0.1)
+    assert a.estimate == pytest.approx(b.estimate, abs=1e-12)
+
+
+def test_paired_difference_uses_the_same_persons_for_both():
+    y, (a, _), persons = sample()
+    worse = a + np.sign(a - y)  # every error one point larger
+    difference = paired_difference(y, worse, a, persons, rng=rng())
+    assert difference.estimate == pytest.approx(1.0)
+    assert difference.high - difference.low < 1e-9  # pairing removes all variation
+    assert 0.0 not in difference
+    same = paired_difference(y, a, a, persons, rng=rng())
+    assert (same.estimate, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert 0.0 in same
+
+
+def test_paired_difference_of_mae_is_the_mean_difference_of_errors():
+    y, (a, b), _ = sample()
+    ours = paired_difference(y, a, b, np.arange(50), n_resamples=20_000, rng=rng())
+    errors = np.abs(a - y) - np.abs(b - y)
+    theirs = stats.bootstrap((errors,), np.mean, rng=rng(2))
+    assert ours.estimate == pytest.approx(mae(y, a) - mae(y, b))
+    tolerance = 0.1 * theirs.standard_error
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=tolerance)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=tolerance)
+
+
+@pytest.mark.parametrize("method", ["bca", "percentile"])
+def test_interval_covers_a_known_truth(method):
+    """400 samples of 40 persons with 1 to 2 correlated recordings; the truth is a bias of 2."""
+    draw = rng(7)
+    covered = 0
+    for _ in range(400):
+        persons = np.concatenate([np.arange(40), np.arange(20)])
+        y = draw.uniform(0, 40, 60)
+        y_hat = y + 2 + draw.normal(0, 4, 40)[persons] + draw.normal(0, 2, 60)
+        interval = cluster_bootstrap(
+            y, y_hat, persons, metric="bias", n_resamples=800, method=method, rng=draw
+        )
+        covered += 2.0 in interval
+    assert 0.91 <= covered / 400 <= 0.98
+
+
+def test_undefined_resamples_are_counted_and_left_out():
+    y = np.array([10.0, 10.0, 10.0, 30.0])  # a resample without the last is constant
+    y_hat = np.array([11.0, 12.0, 9.0, 20.0])
+    interval = cluster_bootstrap(
+        y, y_hat, list("abcd"), metric="pcc", n_resamples=2_000, method="percentile", rng=rng()
+    )
+    assert interval.n_undefined / 2_000 == pytest.approx(0.75**4, abs=0.04)
+    assert interval.low <= interval.estimate <= interval.high
+
+
+def test_a_constant_prediction_has_no_correlation_and_no_spread():
+    y, _, persons = sample()
+    constant = np.full(50, 15.1)
+    r = cluster_bootstrap(y, constant, persons, metric="pcc", rng=rng())
+    assert np.isnan([r.estimate, r.low, r.high]).all()
+    assert r.n_undefined == r.n_resamples
+    sigma = cluster_bootstrap(y, constant, persons, metric="sigma_ratio", rng=rng())
+    assert (sigma.estimate, sigma.low, sigma.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"persons": ["a"] * 50}, "1 person"),
+        ({"persons": [None] * 50}, "a person is missing"),
+        ({"persons": ["a", "b"]}, "over the same recordings"),
+        ({"y_hat": np.full(50, np.nan)}, "NaN or infinite"),
+        ({"y_hat": np.zeros(49)}, "over the same recordings"),
+        ({"metric": "r2"}, "unknown metric 'r2'"),
+        ({"method": "basic"}, "unknown method 'basic'"),
+        ({"confidence": 95}, "confidence is 95"),
+        ({"n_resamples": 0}, "n_resamples is 0"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    y, (y_hat, _), persons = sample()
+    arguments = {"y": y, "y_hat": y_hat, "persons": persons, "rng": rng(), **change}
+    with pytest.raises(ValueError, match=message):
+        cluster_bootstrap(**arguments)
+
+
+def test_random_generator_is_required():
+    y, (y_hat, _), persons = sample()
+    with pytest.raises(TypeError, match="rng"):
+        cluster_bootstrap(y, y_hat, persons)
+
+
+@pytest.mark.parametrize("n", [5, 50, 300])
+def test_correlation_tests_are_scipys(n):
+    x, noise = rng(n).normal(size=(2, n))
+    y = 0.3 * x + noise
+    result = stats.pearsonr(x, y)
+    r = result.statistic
+    assert correlation_p_value(r, n) == pytest.approx(result.pvalue, abs=1e-9)
+    expected = result.confidence_interval(0.95)
+    assert fisher_interval(r, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert correlation_p_value(critical_r(n, alpha=0.01), n) == pytest.approx(0.01, abs=1e-9)
+
+
+def test_correlations_at_the_edge():
+    assert fisher_interval(1.0, 10) == (1.0, 1.0)
+    assert correlation_p_value(1.0, 10) == 0.0
+    z, p = compare_correlations(0.3, 50, 0.3, 80)
+    assert (z, p) == (0.0, 1.0)
+    assert compare_correlations(0.1, 50, 0.4, 50)[0] < 0
+    for call in (
+        lambda: fisher_interval(0.2, 3),
+        lambda: fisher_interval(1.2, 30),
+        lambda: critical_r(2),
+        lambda: compare_correlations(1.0, 50, 0.3, 50),
+    ):
+        with pytest.raises(ValueError, match=r"n is|r is|no Fisher z"):
+            call()
+
+
+def test_examples_in_the_docstrings():
+    result = doctest.testmod(deplib.statistics)
+    assert result.attempted >= 6
+    assert result.failed == 0
