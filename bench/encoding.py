@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from deplib.extraction.encoder import OnnxEncoder, Preprocess, embedded_encoder
+from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction.preprocess import ARCFACE
 
 FRAMES = 512
 ROUNDS = 7
@@ -74,7 +75,7 @@ def main() -> None:
     encoder = OnnxEncoder(sys.argv[1]) if len(sys.argv) > 1 else embedded_encoder()
     session = bare_session(encoder.path)
     frames = photographs(FRAMES)
-    planes = Preprocess()(frames)
+    planes = ARCFACE(frames)
     batch_size = encoder.batch_size
     buffer = planes[:batch_size].copy()
     # The same work, or the comparison means nothing.

@@ -43,7 +43,7 @@ class Protocol:
     batch_size_train: int = _variable(32, "windows in a training batch", "fits a small GPU")
     batch_size_eval: int = _variable(64, "windows in an evaluation batch", "no gradient is kept")
     epochs: int = _variable(
-        30, "passes over the Train windows", "the study states no number of epochs", OURS
+        20, "passes over the Train windows", "the study states no number of epochs", OURS
     )
     chosen_by: str = _variable(
         "dev_mae",

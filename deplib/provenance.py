@@ -12,6 +12,7 @@ import io
 import json
 import re
 import tokenize
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -79,13 +80,19 @@ def file_digest(path: Path) -> str:
         ) from error
 
 
-def source_digest(*modules: str, root: Path = PACKAGE) -> str:
+NO_NUMBERS = ("deplib", "deplib.errors", "deplib.protocol")
+"""Modules that no number depends on beyond what a key names itself: version, messages, settings."""
+
+
+def source_digest(*modules: str, without: Collection[str] = (), root: Path = PACKAGE) -> str:
     """Return the SHA-256 of modules, of all they import from their package, and of shipped data.
 
     Parameters
     ----------
     *modules : str
         Dotted names, such as ``"deplib.windows"``.
+    without : collection of str
+        Modules of the closure whose source does not count, such as ``NO_NUMBERS``.
     root : Path
         The package's folder; its name is the package's name.
 
@@ -106,6 +113,7 @@ def source_digest(*modules: str, root: Path = PACKAGE) -> str:
     (``import_module("deplib.models.ldbm")``). A name put together at run time is not seen.
     """
     closure = imported_modules(*modules, root=root)
+    closure = {name: path for name, path in closure.items() if name not in without}
     sources = {name: _scan(path.read_text(encoding="utf-8")).code for name, path in closure.items()}
     folders = {path.parent for path in closure.values()}
     data = {

@@ -30,7 +30,7 @@ from deplib.extraction.verify import verify
 from deplib.models import MODELS, module_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
-from deplib.provenance import digest, source_digest
+from deplib.provenance import NO_NUMBERS, digest, source_digest
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
 from deplib.training import permute_labels, train
 from deplib.windows import WindowSet, build_windows
@@ -74,7 +74,7 @@ def run_key(
             "protocol": asdict(protocol or Protocol()),
             "cohort": cohort.fingerprint,
             "encoder": encoder.id,
-            "source": source_digest("deplib.windows", "deplib.extraction.pipeline", *sources),
+            "source": source_digest("deplib.extraction.pipeline", *sources, without=NO_NUMBERS),
         }
     )
 

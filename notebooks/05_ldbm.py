@@ -21,10 +21,10 @@
 # %% [markdown]
 # # LDBM: patches, attention, merging
 #
-# LDBM cuts the sequence into patches, embeds each as one token, and alternates encoder layers with
-# a merging of neighbouring tokens, so that later layers see longer stretches of time. No public
-# code for it could be found and its name is nowhere expanded; the model here follows the study's
-# description.
+# LDBM belongs to the study's main paper {cite}`wang2025routing`. It cuts the sequence into patches,
+# embeds each as one token, and alternates encoder layers with a merging of neighbouring tokens, so
+# that later layers see longer stretches of time. No public code for it could be found and its name
+# is nowhere expanded; the model here follows the study's description.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -50,14 +50,16 @@ page.badge()
 # ## The idea in a few lines
 #
 # A patch of $p$ frames becomes a token, $z_i = W\,[x_{ip}, \ldots, x_{ip+p-1}] + e_i$, with a
-# learned position $e_i$. Each of the layers $\ell$ is a standard encoder layer {cite}`wang2025routing`
-# followed by a pairwise merging,
+# learned position $e_i$. Each of the layers $\ell$ is a standard encoder layer, followed by a
+# merging of neighbours,
 #
-# $$z^{\ell+1}_i = M_\ell\,[\,h^\ell_{2i},\; h^\ell_{2i+1}\,], \qquad h^\ell = \mathrm{layer}_\ell(z^\ell),$$
+# $$h^\ell = \mathrm{layer}_\ell(z^\ell), \qquad
+#   z^{\ell+1}_i = \tfrac12 \left(h^\ell_{2i} + h^\ell_{2i+1}\right),$$
 #
 # which halves the number of tokens. The mean of the remaining tokens enters a regressor. The mask
 # travels along: a patch is real when it holds a real frame, a merged token when one of its parts
-# is.
+# is, and a pair with one real part keeps that part. The merging has no parameters: with a linear
+# map of the pair the model would have a tenth more than the study reports.
 
 # %% [markdown]
 # ## The whole model

@@ -43,7 +43,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 
 # %%
 from deplib.chapters.implications import ImplicationsPage
-from deplib.report import say, table
+from deplib.report import table
 
 page = ImplicationsPage()
 page.badge()

@@ -44,7 +44,6 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()
 
 # %%
-from deplib import figures
 from deplib.chapters.landing import LandingPage
 
 page = LandingPage()

@@ -155,3 +155,11 @@ def test_an_edit_of_the_same_length_in_the_same_instant_is_seen(package: Path) -
         (package / "lone.py").write_text(f"Y = {value}\n")
         digests.add(source_digest("pack.lone", root=package))
     assert len(digests) == 10
+
+
+def test_a_module_that_is_left_out_does_not_count(package: Path) -> None:
+    before = source_digest("pack.a", without=("pack.b",), root=package)
+    (package / "b.py").write_text("def late():\n    from pack.sub.c import C\n    return C + 1\n")
+    assert source_digest("pack.a", without=("pack.b",), root=package) == before
+    (package / "sub" / "c.py").write_text("C = 5\n")
+    assert source_digest("pack.a", without=("pack.b",), root=package) != before

@@ -1,11 +1,20 @@
 """The landing page: three findings, each with its interval and its source, and one figure."""
 
+from pathlib import Path
+
 from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
 from deplib import claims, evaluation, figures
 from deplib.chapters.results import ORACLE, ResultsPage
+from deplib.errors import ResultError
 from deplib.statistics import critical_r, fisher_interval
+
+README_MARKS = (
+    "<!-- answer:begin (written by `deplib publish`; do not edit) -->",
+    "<!-- answer:end -->",
+)
+"""What stands between the two in README.md is written from the results."""
 
 
 class LandingPage:
@@ -65,3 +74,29 @@ class LandingPage:
             reference_label="constant",
             xlabel="Test MAE on the simulated cohort, BDI-II points",
         )
+
+    def readme_block(self) -> str:
+        """Return the findings as README.md holds them, with the marks around them."""
+        return "\n".join([README_MARKS[0], self.findings().data, README_MARKS[1]])
+
+
+def update_readme(readme: Path) -> bool:
+    """Write the findings into README.md between the marks; return whether that changed it.
+
+    Raises
+    ------
+    ResultError
+        If the marks are not there.
+    """
+    text = readme.read_text(encoding="utf-8")
+    begin, end = text.find(README_MARKS[0]), text.find(README_MARKS[1])
+    if not 0 <= begin < end:
+        raise ResultError(
+            f"{readme} lacks the marks that the answer stands between: put back the two lines "
+            f"{README_MARKS[0]} and {README_MARKS[1]}"
+        )
+    block = LandingPage().readme_block()
+    updated = text[:begin] + block + text[end + len(README_MARKS[1]) :]
+    if updated != text:
+        readme.write_text(updated, encoding="utf-8")
+    return updated != text

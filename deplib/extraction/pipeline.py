@@ -5,9 +5,12 @@ bounded whatever the clip's length, and processes of one thread each share the r
 """
 
 import hashlib
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -196,16 +199,28 @@ def _run(tasks: list[tuple], jobs: int) -> Iterator[LedgerEntry]:
     if jobs == 1 or len(tasks) < 2:
         yield from (extract_recording(*task) for task in tasks)
         return
-    # Workers leave soon after the work, or after this process where it was killed.
-    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=20):
+    with parallel_config(backend="loky", inner_max_num_threads=1):
         yield from Parallel(
             n_jobs=min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
-        )(delayed(_in_worker)(*task) for task in tasks)
+        )(delayed(_in_worker)(os.getpid(), *task) for task in tasks)
 
 
-def _in_worker(*task: object) -> LedgerEntry:
+def _in_worker(parent: int, *task: object) -> LedgerEntry:
     cv2.setNumThreads(1)
+    _leave_with(parent)
     return extract_recording(*task)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)
+def _leave_with(parent: int) -> None:
+    """End this worker soon after its parent; an orphan could wait for its next task for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def extract_recording(

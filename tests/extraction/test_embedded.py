@@ -189,4 +189,4 @@ def test_the_recipe_runs_learns_and_exports(tmp_path):
 
 def test_the_network_has_the_size_on_the_card():
     network = EmbeddedEncoder()
-    assert sum(p.numel() for p in network.parameters()) == CARD["parameters"] == 328_448
+    assert sum(p.numel() for p in network.parameters()) == CARD["parameters"] == 323_456

@@ -1,5 +1,8 @@
 import hashlib
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,8 @@ from onnx import helper, numpy_helper
 from tiny import TINY_DIM, write_onnx, write_tiny_onnx
 
 from deplib.errors import EncoderError
-from deplib.extraction.encoder import OnnxEncoder, Preprocess
+from deplib.extraction.encoder import OnnxEncoder
+from deplib.extraction.preprocess import Preprocess
 
 
 def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
@@ -72,6 +76,19 @@ def test_a_worker_refuses_a_file_that_changed_after_pickling(tmp_path: Path) -> 
     write_tiny_onnx(path, seed=6)
     with pytest.raises(EncoderError, match="another file than the one expected"):
         pickle.loads(pickled)
+
+
+def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path: Path) -> None:
+    """The runtime's telemetry keeps a device id and a queue in the home folder where it is on."""
+    code = "import sys; from deplib.extraction.encoder import OnnxEncoder; OnnxEncoder(sys.argv[1])"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    }
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code, str(tiny_onnx)], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path) -> None:

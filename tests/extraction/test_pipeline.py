@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -7,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from tiny import TINY_DIM, TinyCohort, write_tiny_onnx
 
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.encoder import OnnxEncoder, Preprocess
+from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.pipeline import (
     extract,
     fill_invalid,
@@ -20,6 +20,7 @@ from deplib.extraction.pipeline import (
     store_folder,
     store_header,
 )
+from deplib.extraction.preprocess import Preprocess
 from deplib.extraction.store import FeatureStore
 
 
@@ -220,17 +221,18 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(
     ]  # fmt: skip
     finished_before_kill = 0
     for finish in (1, 4):  # recordings of one run before it is killed
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         for _ in range(finish):
             assert process.stdout.readline()
             finished_before_kill += 1
         time.sleep(0.013 * finish)  # somewhere within a later recording
-        os.killpg(process.pid, signal.SIGKILL)
+        workers = psutil.Process(process.pid).children()
+        process.kill()
         process.wait()
         process.stdout.close()
+        _, orphans = psutil.wait_procs(workers, timeout=20)
+        assert not orphans
     store = FeatureStore(tmp_path / "killed")
     assert finished_before_kill <= len(store.done()) < 20
     final = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -8,8 +8,9 @@ import pytest
 from tiny import TinyCohort
 
 from deplib.errors import VerificationError
-from deplib.extraction.encoder import OnnxEncoder, Preprocess
+from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.pipeline import extract
+from deplib.extraction.preprocess import Preprocess
 from deplib.extraction.store import FeatureStore, StoreHeader
 from deplib.extraction.verify import Bounds, check_reference, verify
 

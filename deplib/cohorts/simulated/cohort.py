@@ -1,8 +1,6 @@
 """The simulated cohort: recordings, labels and truth at once, frames rendered when asked for."""
 
-import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from deplib.cohorts.simulated.face import (
 from deplib.cohorts.simulated.motion import trajectory
 from deplib.cohorts.simulated.truth import oracle_mean, oracle_median
 from deplib.errors import CohortError
+from deplib.provenance import NO_NUMBERS, digest, source_digest
 
 TASK = "Freeform"
 _PURPOSES = (
@@ -33,7 +32,6 @@ _PURPOSES = (
     "scene",
 )
 """Each purpose draws from a stream of its own; append to this list, never reorder it."""
-_NOT_RENDERING = {"__init__.py", "writer.py"}
 
 
 class SimulatedCohort:
@@ -206,15 +204,11 @@ class SimulatedCohort:
 
 
 def _fingerprint(*parameters: object) -> str:
-    """Return a SHA-256 of the parameters and of the simulator's own source."""
-    return hashlib.sha256(f"{parameters}\n{_source()}".encode()).hexdigest()
+    """Return a SHA-256 of the parameters and of all code that decides frames and labels."""
+    return digest([*parameters, _source()])
 
 
 @cache
 def _source() -> str:
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    return "\n".join(
-        f"# {path.name}\n{path.read_text(encoding='utf-8')}"
-        for path in modules
-        if path.name not in _NOT_RENDERING
-    )
+    modules = (__name__, "deplib.cohorts.simulated.face")
+    return source_digest(*modules, without=NO_NUMBERS)

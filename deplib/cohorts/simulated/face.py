@@ -92,7 +92,7 @@ class FaceRenderer:
     """
 
     def __init__(self, identity: np.ndarray, scene: Scene) -> None:
-        identity = np.asarray(identity, np.float32)
+        identity = np.array(identity, np.float32)
         if identity.shape != (IDENTITY_DIM,) or not np.isfinite(identity).all():
             raise CohortError(
                 f"an identity code is {IDENTITY_DIM} finite numbers, got shape {identity.shape}; "

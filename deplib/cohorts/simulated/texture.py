@@ -230,16 +230,14 @@ def _hair(
     wave = 0.9 * noise(0.10 * x + 7, 0.10 * y + 3)
     cap = ramp(grown + wave - distance, 1.6)
     part = np.clip(across / 34.0, -1.2, 1.2) - 0.55 * anatomy.parting
-    line = (
-        anatomy.hairline + 3.0 - 5.0 * np.exp(-(part**2) / 0.10) + 3.0 * part * anatomy.parting
-    )
+    line = anatomy.hairline + 3.0 - 5.0 * np.exp(-(part**2) / 0.10) + 3.0 * part * anatomy.parting
     line = line + anatomy.fringe * np.exp(-((part / 0.9) ** 4)) * (1 + 0.3 * part)
     line = line + 40.0 * np.clip(side / (41.5 * anatomy.face_width), 0, 1.3) ** 6
     sideburn = ramp(58.0 - y, 16.0) if anatomy.hair_length < 60 else np.ones_like(y)
     strand = noise(26.0 * angle * np.sign(across) + 60, 0.07 * distance + 0.02 * y)
     front = cap * ramp(line + 1.1 * strand - y, 3.5) * sideburn
-    spread = (45.5 + 0.5 * anatomy.hair_volume) * anatomy.face_width
-    spread = spread + 2.5 * np.sin((y - 40) / 24.0)
+    width = (45.5 + 0.5 * anatomy.hair_volume) * anatomy.face_width
+    spread = width + 2.5 * np.sin((y - 40) / 24.0)
     behind = ramp(spread - side, 2.0) * ramp(anatomy.hair_length - y + 2 * strand, 6.0)
     behind = np.maximum(cap, behind * ramp(y - 30.0, 10.0))
     behind = behind * (1 - ramp(y - anatomy.chin + 14.0, 10.0) * ramp(25.0 - side, 5.0))
@@ -267,19 +265,17 @@ def paint_head(anatomy: Anatomy, canvas: Canvas) -> np.ndarray:
     rgb = _brows(anatomy, x, y, _skin(anatomy, x, y, noise), noise)
     rgb = rgb * (1 - 0.28 * ramp(distance - radius + 2.0, 9.0))[..., None]
     hair, front, behind = _hair(anatomy, x, y, radius, noise)
-    hairline_shadow = cv2.GaussianBlur(front, (0, 0), 2.2 * canvas.density)[..., None]
-    rgb = rgb * (1 - 0.22 * hairline_shadow)
-    rgb = rgb * (1 - front[..., None]) + hair * front[..., None]
-    ear_x = 43.3 * anatomy.face_width
-    ear = ramp(1 - np.hypot((side - ear_x) / 4.6, (y - 60.0) / 10.5), 0.2)
-    inner = bump(side, y, ear_x + 0.8, 59.0, 1.6, 5.5)
-    ear_rgb = anatomy.skin * (0.74 - 0.22 * inner)[..., None]
-    back, back_alpha = hair * 0.72, behind
+    front = front[..., None]
+    shadow = cv2.GaussianBlur(front, (0, 0), 2.2 * canvas.density)[..., None]
+    rgb = rgb * (1 - 0.22 * shadow) * (1 - front) + hair * front
+    back = hair * (0.72 + 0.28 * front)
     if anatomy.hair_length < 60:  # the ears lie over short hair, under long hair
+        ear_x = 43.3 * anatomy.face_width
+        ear = ramp(1 - np.hypot((side - ear_x) / 4.6, (y - 60.0) / 10.5), 0.2)
+        inner = bump(side, y, ear_x + 0.8, 59.0, 1.6, 5.5)
+        ear_rgb = anatomy.skin * (0.74 - 0.22 * inner)[..., None]
         back = back * (1 - ear[..., None]) + ear_rgb * ear[..., None]
-        back_alpha = np.maximum(behind, ear)
-    alpha = np.maximum(back_alpha[..., None] * (1 - face), 0) + face
-    premultiplied = back * back_alpha[..., None] * (1 - face) + rgb * face
-    outer_hair = (front[..., None] * (1 - face)) * (alpha > 0)
-    premultiplied = premultiplied + (hair * 0.28) * outer_hair
-    return np.clip(np.dstack([premultiplied, 255 * alpha]) + 0.5, 0, 255).astype(np.uint8)
+        behind = np.maximum(behind, ear)
+    behind = behind[..., None] * (1 - face)
+    premultiplied = rgb * face + back * behind
+    return np.clip(np.dstack([premultiplied, 255 * (face + behind)]) + 0.5, 0, 255).astype(np.uint8)

@@ -108,8 +108,8 @@ class WarpModel:
                 field[..., 0] -= side * dx * bump
                 field[..., 1] -= dy * bump
             fields.append(field)
-        # only depth relative to the face is a displacement; the rest is a shift, see ``pose_shift``,
-        # so that a nose keeps its own depth wherever the turn takes it
+        # only depth relative to the face is a displacement; the rest is ``pose_shift``'s, so that a
+        # nose keeps its own depth wherever the turn takes it
         height = depth(anatomy, x, y) - FACE_DEPTH
         zero = np.zeros_like(height)
         fields += [

@@ -65,7 +65,7 @@ class EmbeddedEncoder(nn.Module):
     def __init__(
         self,
         *,
-        stages: Sequence[tuple[int, int]] = ((32, 2), (64, 3), (96, 2)),
+        stages: Sequence[tuple[int, int]] = ((32, 1), (64, 3), (96, 2)),
         expansion: int = 2,
         pooled: int = 320,
     ) -> None:

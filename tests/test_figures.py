@@ -1,0 +1,62 @@
+"""The figures show the data that they are given, in the colours of the models."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from deplib import figures
+from deplib.models import MODELS
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_each_model_has_a_colour_of_its_own():
+    assert len({figures.COLOURS[name] for name in MODELS}) == len(MODELS)
+
+
+def test_forest_draws_point_interval_and_reference():
+    scores = pd.DataFrame(
+        {
+            "label": ["a", "b"],
+            "model": ["LDBM", "oracle"],
+            "value": [9.0, 8.0],
+            "low": [8.0, np.nan],
+            "high": [10.0, np.nan],
+        }
+    )
+    axis = figures.forest(scores, reference=9.5, reference_label="c", xlabel="x").axes[0]
+    lines = [tuple(line.get_xdata()) for line in axis.lines]
+    assert (8.0, 10.0) in lines
+    assert (9.5, 9.5) in lines
+    assert sum(len(line) == 1 for line in lines) == 2  # an unknown interval draws no bar
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+
+
+def test_scatter_shows_every_recording():
+    table = pd.DataFrame({"bdi": [1.0, 20.0, 40.0], "bdi_hat": [5.0, 15.0, 18.0]})
+    axis = figures.prediction_scatter({"Dev": table}, model="LDBM").axes[0]
+    points = axis.collections[-1]
+    assert np.allclose(points.get_offsets(), table.to_numpy())
+
+
+def test_learning_curve_marks_the_chosen_epoch():
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "train_loss": 1.0, "dev_mae": 9.0, "dev_sigma_ratio": 0.1}
+    )
+    figure = figures.learning_curve(history, "LDBM", 2)
+    assert all((2, 2) in [tuple(line.get_xdata()) for line in axis.lines] for axis in figure.axes)
+
+
+def test_detections_say_where_nothing_was_found():
+    image = np.zeros((8, 8, 3), np.uint8)
+    boxes = {"scene": np.array([[1, 1, 5, 5]]), "crop": np.zeros((0, 4))}
+    figure = figures.detections({"scene": image, "crop": image}, boxes)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert "face found" in titles[0]
+    assert "no face, no error" in titles[1]
+    assert len(figure.axes[0].patches) == 1
