@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deplib.errors import DeplibError, VerificationError
+from deplib.errors import CohortError, DeplibError, VerificationError
 
 # Each verb imports its own rooms, so that --help answers at once.
 
@@ -57,10 +57,14 @@ def _verbs() -> None:
     """Keep the verbs' names even while there is only one."""
 
 
+Jobs = Annotated[int, typer.Option(min=0, help="Processes, one thread each; 0: one a core.")]
+
+
 class CohortName(StrEnum):
     """Cohorts that can be named on the command line."""
 
     SIMULATED = "simulated"
+    AVEC2014 = "avec2014"
 
 
 @app.command()
@@ -70,6 +74,10 @@ def extract(
         str,
         typer.Option(help="Simulated only: null (severity changes nothing), default, published."),
     ] = "default",
+    root: Annotated[
+        Path | None,
+        typer.Option(help="avec2014 only: the corpus's folder, with aligned frames and labels."),
+    ] = None,
     encoder: Annotated[
         Path | None,
         typer.Option(
@@ -84,9 +92,7 @@ def extract(
     frame_limit: Annotated[
         int, typer.Option(min=1, help="Frames of a recording that are used.")
     ] = 2000,
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Processes, one thread each; 0 means one a core.")
-    ] = 0,
+    jobs: Jobs = 0,
     max_miss_rate: Annotated[
         float,
         typer.Option(min=0, max=1, help="Stop if more of a recording's frames show no face."),
@@ -105,7 +111,7 @@ def extract(
     from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
     from deplib.extraction.store import FeatureStore
 
-    chosen = _open_cohort(cohort, world)
+    chosen = _open_cohort(cohort, world, root)
     network = embedded_encoder() if encoder is None else OnnxEncoder(encoder)
     header = pipeline.store_header(chosen, network, frame_limit=frame_limit)
     folder = out or pipeline.store_folder(header)
@@ -166,7 +172,67 @@ def verify(
     raise typer.Exit(OK if report.ok else FAULTS)
 
 
-def _open_cohort(name: CohortName, world: str) -> Any:
+@app.command()
+def run(jobs: Jobs = 0) -> None:
+    """Compute on this machine what the book is built on: features, and the four models.
+
+    What is there already is kept; the same command goes on where it was stopped.
+    """
+    from deplib import study
+
+    results = study.complete(
+        study.live_specs(), study.live_dir(), jobs=jobs or os.cpu_count() or 1, progress=True
+    )
+    typer.echo(f"{len(results)} models trained on verified features: {study.live_dir()}")
+
+
+@app.command()
+def sweep(jobs: Jobs = 0) -> None:
+    """Compute the versioned results that are missing or stale, into results/."""
+    from deplib import study
+
+    results = study.complete(
+        study.sweep_specs(), study.results_dir(), jobs=jobs or os.cpu_count() or 1, progress=True
+    )
+    typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
+
+
+@app.command()
+def publish(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Chapters, by name; all where none is given.")
+    ] = None,
+    jobs: Jobs = 0,
+    force: Annotated[bool, typer.Option("--force", help="Also what is not stale.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Execute nothing; name what is stale, and fail.")
+    ] = False,
+) -> None:
+    """Execute the stale chapters and write their pages into book/. Call it in the repository."""
+    from deplib import publish as publishing
+    from deplib.chapters.landing import update_readme
+
+    root = Path.cwd()
+    report = publishing.publish(
+        root,
+        names=names or None,
+        jobs=jobs or os.cpu_count() or 1,
+        force=force,
+        check=check,
+        progress=typer.echo,
+    )
+    if not check and update_readme(root / "README.md"):
+        typer.echo("README.md: the answer at a glance has changed")
+    typer.echo(f"{len(report.executed)} chapters executed, {len(report.fresh)} as they were")
+
+
+def _open_cohort(name: CohortName, world: str, root: Path | None) -> Any:
+    if name is CohortName.AVEC2014:
+        from deplib.cohorts.avec2014 import Avec2014Cohort
+
+        if root is None:
+            raise CohortError("--cohort avec2014 needs --root: the folder of the corpus")
+        return Avec2014Cohort(root)
     from deplib.cohorts.simulated.cohort import SimulatedCohort
 
     return SimulatedCohort(world)

@@ -126,8 +126,15 @@ def both_levels(result: Result) -> pd.DataFrame:
             }
         )
         table = by_recording[by_recording["split"] == split]
-        cells = printable(pd.DataFrame([with_intervals(table)])).iloc[0].to_dict()
-        rows.append({"split": split, "level": "recording, BDI-II points", "n": len(table), **cells})
+        (cells,) = printable(pd.DataFrame([with_intervals(table)])).to_dict("records")
+        rows.append(
+            {
+                "split": split,
+                "level": "recording, BDI-II points",
+                "n": len(table),
+                **{str(k): v for k, v in cells.items()},
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -4,6 +4,7 @@ Every function takes plain data, draws, and returns the figure; none of them com
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,7 +26,7 @@ COLOURS = {
 }
 """One colour a model throughout the book (after Okabe and Ito)."""
 
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 110,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -39,7 +40,7 @@ STYLE = {
 }
 
 
-def _figure(*shape: int, size: tuple[float, float], **kwargs: object) -> tuple[Figure, np.ndarray]:
+def _figure(*shape: int, size: tuple[float, float], **kwargs: Any) -> tuple[Figure, np.ndarray]:
     with plt.rc_context(STYLE):
         rows, columns = shape or (1, 1)
         figure, axes = plt.subplots(
@@ -184,11 +185,11 @@ def forest(scores: pd.DataFrame, *, reference: float, reference_label: str, xlab
     """
     figure, axes = _figure(size=(7.5, 0.6 + 0.34 * len(scores)))
     axis = axes[0, 0]
-    for row, entry in enumerate(scores.itertuples()):
-        colour = COLOURS[entry.model]
-        if np.isfinite(entry.low):
-            axis.plot([entry.low, entry.high], [row, row], color=colour, linewidth=2)
-        axis.plot(entry.value, row, "o", color=colour)
+    for row, entry in enumerate(scores.to_dict("records")):
+        colour = COLOURS[entry["model"]]
+        if np.isfinite(entry["low"]):
+            axis.plot([entry["low"], entry["high"]], [row, row], color=colour, linewidth=2)
+        axis.plot(entry["value"], row, "o", color=colour)
     axis.axvline(reference, color="black", linestyle="--", linewidth=1, label=reference_label)
     axis.set_yticks(range(len(scores)), scores["label"])
     axis.invert_yaxis()

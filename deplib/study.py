@@ -24,7 +24,7 @@ from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ResultError
 from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
-from deplib.extraction.pipeline import extract, plan, store_header
+from deplib.extraction.pipeline import extract, plan, store_folder, store_header
 from deplib.extraction.store import FeatureStore
 from deplib.extraction.verify import verify
 from deplib.models import MODELS, module_of
@@ -64,17 +64,16 @@ def run_key(
     spec: RunSpec, cohort: Cohort, encoder: OnnxEncoder, protocol: Protocol | None = None
 ) -> str:
     """Return the hash of all that determines a run's result."""
-    if spec.model in MODELS:
-        sources = ("deplib.training", module_of(spec.model))
-    else:
-        sources = ("deplib.baselines",)
+    fitting = (
+        ["deplib.training", module_of(spec.model)] if spec.model in MODELS else ["deplib.baselines"]
+    )
     return digest(
         {
             "spec": asdict(spec),
             "protocol": asdict(protocol or Protocol()),
             "cohort": cohort.fingerprint,
             "encoder": encoder.id,
-            "source": source_digest("deplib.extraction.pipeline", *sources, without=NO_NUMBERS),
+            "source": source_digest("deplib.extraction.pipeline", *fitting, without=NO_NUMBERS),
         }
     )
 
@@ -96,8 +95,7 @@ def prepare_features(
     """
     limit = (protocol or Protocol()).sequence_length
     header = store_header(cohort, encoder, frame_limit=limit)
-    folder = f"{cohort.name.replace('/', '-')}-{digest(asdict(header))[:12]}"
-    store = FeatureStore(data_root() / "features" / folder, header=header)
+    store = FeatureStore(store_folder(header), header=header)
     todo = sum(plan(cohort, store, frame_limit=limit).values())
     with tqdm(total=todo, unit="frame", desc="features", disable=not (progress and todo)) as bar:
         extract(
@@ -222,7 +220,7 @@ def published(specs: Sequence[RunSpec]) -> list[Result]:
 def results_dir() -> Path:
     """Return the folder of the versioned results, in a checkout or in an installed package."""
     package = Path(__file__).resolve().parent
-    inside = package / "results"
+    inside = package / "_results"
     return inside if inside.is_dir() else package.parent / "results"
 
 

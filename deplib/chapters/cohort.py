@@ -23,10 +23,10 @@ def sample_frames(
     first = cohort.recordings.drop_duplicates("person")
     chosen = first.iloc[np.linspace(0, len(first) - 1, n_recordings).astype(int)]
     rows = {}
-    for record in chosen.itertuples():
-        at = np.linspace(0, record.n_frames - 1, n_frames).astype(int)
-        frames = [cohort.frames(record.recording, k, k + 1)[0] for k in at]
-        rows[f"{record.recording}\nBDI-II {record.bdi:.0f}"] = np.stack(frames)
+    for record in chosen.to_dict("records"):
+        at = np.linspace(0, record["n_frames"] - 1, n_frames).astype(int)
+        frames = [cohort.frames(record["recording"], k, k + 1)[0] for k in at]
+        rows[f"{record['recording']}\nBDI-II {record['bdi']:.0f}"] = np.stack(frames)
     return rows
 
 
@@ -38,8 +38,10 @@ def band_of(bdi: pd.Series) -> pd.Series:
 def band_shares(recordings: pd.DataFrame) -> pd.DataFrame:
     """Return the share of recordings in each band, by split, beside the published test split."""
     shares = {
-        f"{split.title()}, simulated": band_of(group["bdi"]).value_counts(normalize=True)
-        for split, group in recordings.groupby("split", sort=False)
+        f"{split.title()}, simulated": band_of(
+            recordings.loc[recordings["split"] == split, "bdi"]
+        ).value_counts(normalize=True)
+        for split in SPLITS
     }
     published = TEST_BANDS.set_index("band")["share"].rename("Test, AVEC2014 (published)")
     return pd.DataFrame(shares).join(published).loc[[name for name, *_ in BANDS]]

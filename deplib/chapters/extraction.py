@@ -137,7 +137,7 @@ def random_features(broken: SmallFeatures) -> SmallFeatures:
     """Return the broken features with random unit vectors in the place of zeros."""
     rng = np.random.default_rng(0)
     filled = {
-        recording: fill_invalid(rows, rows.any(axis=1), rng=rng)
+        recording: fill_invalid(rows, np.abs(rows).max(axis=1) > 0, rng=rng)
         for recording, rows in broken.features.items()
     }
     return SmallFeatures(broken.cohort, filled)

@@ -56,7 +56,7 @@ class ModelPage:
         rows = [(part, f"{count:,}") for part, count in parts.items()]
         rows += [
             ("together", f"{n_parameters(self.network):,}"),
-            ("reported by the study", described["parameters_reported"]),
+            ("reported by the study", str(described["parameters_reported"])),
         ]
         return pd.DataFrame(rows, columns=["part", "parameters"])
 

@@ -8,8 +8,9 @@ import pandas as pd
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction.embedded import PATH, SHA256
-from deplib.extraction.encoder import OnnxEncoder, Preprocess, embedded_encoder
+from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
 from deplib.extraction.pipeline import extract
+from deplib.extraction.preprocess import Preprocess
 from deplib.extraction.store import FeatureStore
 from deplib.extraction.verify import verify
 

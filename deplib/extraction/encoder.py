@@ -64,7 +64,7 @@ class OnnxEncoder:
         *,
         sha256: str | None = None,
         threads: int = 1,
-        batch_size: int = 16,
+        batch_size: int = 4,  # inputs and activations stay in the cache
     ) -> None:
         if threads < 1 or batch_size < 1:
             raise EncoderError(
