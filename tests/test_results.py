@@ -42,7 +42,7 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path, result):
 
 def test_a_result_of_other_code_is_refused(tmp_path, result):
     result.save(tmp_path / "r.json")
-    with pytest.raises(ResultError, match="stale.*make sweep"):
+    with pytest.raises(ResultError, match=r"stale.*make sweep"):
         Result.load(tmp_path / "r.json", key="cd" * 32)
 
 

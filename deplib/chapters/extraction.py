@@ -10,7 +10,11 @@ import pandas as pd
 
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.extraction.detector import BoundedHaarDetector, detect_then_embed_with_zeros
+from deplib.extraction.detector import (
+    BoundedHaarDetector,
+    align,
+    detect_then_embed_with_zeros,
+)
 from deplib.extraction.embedded.verification import verification_accuracy
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.pipeline import fill_invalid, store_header
@@ -25,6 +29,8 @@ from deplib.windows import build_windows
 FRAMES = 4
 """Frames a recording in this chapter; the failure needs no more, and it is quick to watch."""
 EPOCHS = 8
+ASTRONAUT_LANDMARKS = np.array([[204, 101], [247, 102], [224, 125], [205.5, 142], [244, 142]])
+"""Eyes, nose and mouth corners (x, y) of scikit-image's astronaut, read off by eye."""
 DETECTORS = {
     "bounded (stand-in)": BoundedHaarDetector(),
     "no bound (control)": BoundedHaarDetector(max_size_fraction=1.0),
@@ -76,12 +82,11 @@ def photograph_rates() -> pd.DataFrame:
     from skimage import data
 
     photograph = data.astronaut()
-    left, top, right, bottom = DETECTORS["no bound (control)"].detect(photograph)[0].astype(int)
-    crop = cv2.resize(photograph[top:bottom, left:right], (112, 112))
+    crop = align(photograph, ASTRONAUT_LANDMARKS)
     views = {
         "whole photograph": [photograph],
-        "tight crop": [crop],
-        "tight crop, 25 % margin": [_with_margin(crop)],
+        "aligned crop": [crop],
+        "aligned crop, 25 % margin": [_with_margin(crop)],
     }
     return detection_rates(views)
 

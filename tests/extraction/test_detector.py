@@ -4,6 +4,7 @@ import pytest
 import skimage
 from skimage.transform import SimilarityTransform
 
+from deplib.chapters.extraction import ASTRONAUT_LANDMARKS
 from deplib.errors import EncoderError
 from deplib.extraction.detector import (
     TEMPLATE,
@@ -14,9 +15,6 @@ from deplib.extraction.detector import (
 )
 from deplib.extraction.encoder import OnnxEncoder
 
-LANDMARKS = np.array([[204, 101], [247, 102], [224, 125], [205.5, 142], [244, 142]])
-"""Eyes, nose and mouth corners of the photograph, read off by eye."""
-
 
 @pytest.fixture(scope="module")
 def photograph() -> np.ndarray:
@@ -26,7 +24,7 @@ def photograph() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def crop(photograph: np.ndarray) -> np.ndarray:
-    return align(photograph, LANDMARKS)
+    return align(photograph, ASTRONAUT_LANDMARKS)
 
 
 def padded(crop: np.ndarray, share: float = 0.25) -> np.ndarray:
@@ -78,10 +76,10 @@ def test_boxes_are_in_pixels_of_the_image(photograph: np.ndarray) -> None:
         if shift is None:
             left, top, right, bottom = (value / 2 for value in (left, top, right, bottom))
             shift = 0
-        x, y = LANDMARKS.min(axis=0) - [shift, 0]
+        x, y = ASTRONAUT_LANDMARKS.min(axis=0) - [shift, 0]
         assert left < x
         assert top < y
-        x, y = LANDMARKS.max(axis=0) - [shift, 0]
+        x, y = ASTRONAUT_LANDMARKS.max(axis=0) - [shift, 0]
         assert x < right
         assert y < bottom
         assert 90 < right - left < 160
@@ -123,7 +121,7 @@ def test_the_largest_of_several_faces_is_embedded(
 ) -> None:
     scene = np.zeros((512, 1024, 3), np.uint8)
     scene[:, :512] = photograph
-    scene[:256, 700:956] = cv2.resize(photograph, (256, 256))
+    scene[:400, 600:1000] = cv2.resize(photograph, (400, 400))
     boxes = BoundedHaarDetector(det_size=640).detect(scene)
     assert len(boxes) >= 2
     sizes = boxes[:, 2] - boxes[:, 0]
@@ -156,7 +154,7 @@ def test_alignment_puts_the_landmarks_on_the_template() -> None:
 
 
 def test_the_crop_scales_with_its_size(photograph: np.ndarray, crop: np.ndarray) -> None:
-    double = align(photograph, LANDMARKS, size=224)
+    double = align(photograph, ASTRONAUT_LANDMARKS, size=224)
     assert double.shape == (224, 224, 3)
     difference = cv2.resize(double, (112, 112), interpolation=cv2.INTER_AREA).astype(int) - crop
     assert np.abs(difference).mean() < 8

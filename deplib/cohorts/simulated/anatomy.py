@@ -111,7 +111,7 @@ def anatomy_of(identity: np.ndarray) -> Anatomy:
     t = np.tanh(0.75 * code.astype(np.float64))  # about uniform on -1 to 1
     unit = 0.5 + 0.5 * t
     skin = _pick(_SKIN, float(unit[0])) + np.float32(7 * t[1]) * np.array([0.5, -0.2, -0.7])
-    hair_position = float(unit[2] ** (1.0 + 1.5 * unit[0]))  # darker skin, mostly darker hair
+    hair_position = float(unit[2] ** (0.8 + 4.0 * unit[0] ** 2))  # darker skin, mostly darker hair
     hair = _pick(_HAIR, hair_position) + np.float32(10 * max(t[3], 0)) * np.array([1.2, 0.1, -0.4])
     lip = skin * np.array([0.90, 0.66, 0.66]) + np.float32(10 * t[4]) * np.array([0.8, -0.6, -0.3])
     long_hair = t[5] > 0.1

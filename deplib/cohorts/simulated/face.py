@@ -27,6 +27,7 @@ from deplib.cohorts.simulated.scene import (
 from deplib.cohorts.simulated.shading import shoulder
 from deplib.cohorts.simulated.texture import Canvas
 from deplib.cohorts.simulated.warp import (
+    BLOCK,
     ORIGIN,
     SPACING,
     WarpModel,
@@ -44,9 +45,6 @@ __all__ = ["FaceRenderer", "Scene", "SceneFrame", "sample_identity", "sample_sce
 
 CROP = 112
 """Side of an aligned crop in pixels."""
-
-BLOCK = 32
-"""Frames rendered together; fixed, so that rounding never depends on what is asked for."""
 
 CROP_CANVAS = Canvas(-22.0, -22.0, 196, 196, 1.25)
 _SCENE_CANVAS = Canvas(-24.0, -40.0, 320, 400, 2.0)
@@ -136,9 +134,6 @@ class FaceRenderer:
         return frames
 
     def _render_block(self, params: np.ndarray, canvas: np.ndarray, out: np.ndarray) -> None:
-        n = len(params)
-        if n < BLOCK:
-            params = np.concatenate([params, np.zeros((BLOCK - n, len(CHANNELS)), np.float32)])
         fields, landmarks = self._posed(params)
         to_crop = compose(_jitter(params), align(landmarks))
         from_crop = invert(to_crop)
@@ -146,7 +141,7 @@ class FaceRenderer:
         patches = self._close.patches(params)
         factors = self._close.factors(params)
         maps = self._maps(fields, self._close.canvas)
-        for k in range(n):
+        for k in range(len(params)):
             for place, patch in patches:
                 canvas[place][..., :3] = patch[k]
             crop = self._compose(

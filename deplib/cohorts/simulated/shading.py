@@ -4,7 +4,7 @@ import numpy as np
 
 from deplib.cohorts.simulated.anatomy import CENTRE_X, Anatomy
 from deplib.cohorts.simulated.texture import Canvas, bump, curve, stroke
-from deplib.cohorts.simulated.warp import column, depth
+from deplib.cohorts.simulated.warp import blend, column, depth
 
 _WRINKLES = (
     "smile",
@@ -92,6 +92,6 @@ class ShadingModel:
         across = 0.50 * side * np.cos(yaw) - 0.30 * np.sin(yaw)
         coefficients = [across, -0.35 * np.sin(pitch)]
         coefficients += [column(params, name) for name in _WRINKLES]
-        factors = np.stack(coefficients, 1).astype(np.float32) @ self._basis
+        factors = blend(coefficients, self._basis)
         factors += 1
         return np.maximum(factors, 0.12, out=factors).reshape(len(params), *self._shape)

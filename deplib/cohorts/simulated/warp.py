@@ -6,12 +6,16 @@ back to the canonical head. A similarity then places the posed head in the crop 
 crop and scene share the field, so they agree.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deplib.cohorts.simulated.anatomy import CENTRE_X, TEMPLATE, Anatomy
 from deplib.cohorts.simulated.channels import INDEX
+
+BLOCK = 32
+"""Frames that are rendered together, at most."""
 
 SPACING = 3.0
 """Units between the knots of a displacement field; the fields are smooth over several knots."""
@@ -29,6 +33,25 @@ _POSE_CENTRE_Y = 60.0
 def column(params: np.ndarray, name: str) -> np.ndarray:
     """Return one channel of a block of parameters, shape (n,)."""
     return params[:, INDEX[name]]
+
+
+def blend(coefficients: Sequence[np.ndarray], basis: np.ndarray) -> np.ndarray:
+    """Return the mixtures of a basis, float32 (n, size), for n of at most ``BLOCK`` frames.
+
+    A matrix product's rounding depends on its shape. The shape is therefore always the same, padded
+    with empty rows, and a frame's bytes do not depend on what it is rendered with.
+
+    Parameters
+    ----------
+    coefficients
+        One array (n,) a basis row.
+    basis
+        Shape (K, size).
+    """
+    n = len(coefficients[0])
+    rows = np.zeros((BLOCK, len(basis)), np.float32)
+    rows[:n] = np.stack(coefficients, 1)
+    return (rows @ basis)[:n]
 
 
 def depth(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, *, features: float = 1.0) -> np.ndarray:
@@ -125,9 +148,7 @@ class WarpModel:
         yaw, pitch = np.radians(column(params, "yaw")), np.radians(column(params, "pitch"))
         coefficients = [column(params, channel) for channel, _, _ in _BLENDSHAPES]
         coefficients += [np.sin(yaw), 1 - np.cos(yaw), np.sin(pitch), 1 - np.cos(pitch)]
-        return (np.stack(coefficients, 1).astype(np.float32) @ self.basis).reshape(
-            len(params), *FIELD_SHAPE, 2
-        )
+        return blend(coefficients, self.basis).reshape(len(params), *FIELD_SHAPE, 2)
 
 
 def pose_shift(params: np.ndarray) -> np.ndarray:

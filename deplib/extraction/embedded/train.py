@@ -48,7 +48,8 @@ class CosFace(nn.Module):
 
     def __init__(self, persons: int, *, margin: float, scale: float) -> None:
         super().__init__()
-        self.directions = nn.Parameter(torch.randn(persons, EMBEDDING_DIM))
+        # short, so that Adam's steps can turn them quickly; only their direction counts
+        self.directions = nn.Parameter(0.05 * torch.randn(persons, EMBEDDING_DIM))
         self.margin, self.scale = margin, scale
 
     def forward(self, embeddings: Tensor, persons: Tensor) -> Tensor:
