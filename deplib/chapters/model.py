@@ -95,8 +95,10 @@ class ModelPage:
         test = table[table["split"] == TEST]
         constant = baselines.constant(self.cohort.recordings).predictions
         difference = evaluation.paired_mae(test, constant[constant["split"] == TEST])
+        epochs = Protocol().epochs
+        last = " (the last one: more might have gone lower)" if self.result.epoch == epochs else ""
         return report.say(
-            f"Dev chose epoch {self.result.epoch} of {Protocol().epochs}. On Test the model's MAE "
+            f"Dev chose epoch {self.result.epoch} of {epochs}{last}. On Test the model's MAE "
             f"differs from that of the constant by {evaluation.signed(difference)} points: "
             f"{evaluation.reading(difference, 'better than', 'worse than')} the constant."
         )
