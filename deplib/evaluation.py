@@ -101,6 +101,19 @@ def paired_mae(first: pd.DataFrame, second: pd.DataFrame) -> Difference:
     return Difference(interval.estimate, interval.low, interval.high)
 
 
+def mean_over_persons(values: pd.Series, persons: pd.Series) -> Difference:
+    """Return the mean of one value a recording, with its 95 % interval over persons."""
+    interval = cluster_bootstrap(
+        np.zeros(len(values)),
+        values.to_numpy(),
+        persons.to_numpy(),
+        metric="bias",  # the mean of value minus zero
+        n_resamples=RESAMPLES,
+        rng=np.random.default_rng(SEED),
+    )
+    return Difference(interval.estimate, interval.low, interval.high)
+
+
 def mae_of(table: pd.DataFrame) -> float:
     """Return the MAE of a recording table, in BDI-II points."""
     return mae(table["bdi"], table["bdi_hat"])

@@ -130,6 +130,18 @@ table(page.dev_against_test(), digits=2)
 page.dev_verdict()
 
 # %% [markdown]
+# ## Known persons and new ones
+#
+# Persons return in several recordings. Where a person of Dev or Test also appears in Train, a model
+# can recognise the face and repeat the score it learnt with it.
+
+# %%
+table(page.seen_and_unseen(), digits=2)
+
+# %%
+page.seen_verdict()
+
+# %% [markdown]
 # ## Predictions
 
 # %% mystnb={"figure": {"caption": "Predicted against true BDI-II on the 50 Test recordings (simulated cohort); grey: severity bands; dotted: perfect prediction.", "name": "fig-all-scatter"}, "image": {"alt": "Four scatter plots, one a model."}}

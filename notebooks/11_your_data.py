@@ -80,8 +80,9 @@ table(Avec2014Cohort(root).check())
 # ## 3. The encoder
 #
 # Any ONNX model with the ArcFace contract will do: input `N x 3 x 112 x 112`, output `N x D`.
-# State its preprocessing: rows have unit length whatever it is, and their variance stays healthy when
-# it is wrong. Only the cosine to the right embedding shows it, so compare with a reference.
+# State its preprocessing. Rows have unit length whatever it is. The small encoder of this book is so
+# sensitive to colour and contrast that a wrong one shows in the variance too; in a large encoder it
+# is nearly silent (last column), and only a comparison with a reference embedding finds it.
 
 # %%
 from deplib.chapters.your_data import preprocessing_faults

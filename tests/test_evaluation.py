@@ -80,3 +80,10 @@ def test_the_oracle_beats_the_constant_where_there_is_something_to_know():
     oracle = evaluation.oracle(cohort)
     spread = (oracle["bdi"] - oracle["bdi"].median()).abs().mean()
     assert evaluation.mae_of(oracle) < 0.8 * spread
+
+
+def test_a_mean_over_persons_is_the_mean_with_an_interval_around_it():
+    values = pd.Series(np.linspace(-1, 3, 30))
+    mean = evaluation.mean_over_persons(values, pd.Series(np.arange(30) // 2))
+    assert mean.value == pytest.approx(1.0)
+    assert mean.low < 1.0 < mean.high

@@ -186,6 +186,7 @@ def findings(small: SmallFeatures, encoder: OnnxEncoder) -> pd.DataFrame:
         for recording, rows in small.features.items():
             store.write(recording, rows, np.ones(len(rows), bool))
         found = verify(store, small.cohort.recordings).findings
+        found["message"] = found["message"].str.replace(str(store.root), "the store", regex=False)
     grouped = found.groupby("check", sort=False)
     return grouped.agg(
         severity=("severity", "first"),

@@ -152,9 +152,53 @@ class ResultsPage:
         return report.say(
             f"From Dev to Test the MAE changes by {true['gap']:+.2f} points on average with true "
             f"labels and by {permuted['gap']:+.2f} with permuted ones; the mean Dev PCC is "
-            f"{true['Dev PCC']:.2f} and {permuted['Dev PCC']:.2f}. Four runs on one split are few: "
-            "these are examples of what choosing can do, not estimates of it."
+            f"{true['Dev PCC']:.2f} and {permuted['Dev PCC']:.2f}. A few runs on one split are "
+            "examples of what choosing can do, not estimates of it."
         )
+
+    def seen_and_unseen(self) -> pd.DataFrame:
+        """Return each trained model's MAE by whether the person appears in Train, and n."""
+        table = self.cohort.recordings
+        in_train = set(table.loc[table["split"] == "train", "person"])
+        rows = []
+        for split in ("dev", "test"):
+            for seen in (True, False):
+                row: dict[str, object] = {
+                    "split": split,
+                    "person in Train": "yes" if seen else "no",
+                }
+                for model in (*MODELS, CONSTANT):
+                    part = self.split(model, split)
+                    part = part[part["person"].isin(in_train) == seen]
+                    row |= {"recordings": len(part), model: evaluation.mae_of(part)}
+                rows.append(row)
+        return pd.DataFrame(rows)
+
+    def seen_verdict(self) -> Markdown:
+        """Return how far the four models are from the constant on known and on new persons."""
+        table = self.cohort.recordings.set_index("recording")
+        in_train = set(table.loc[table["split"] == "train", "person"])
+        held_out = table[table["split"] != "train"]
+        known = held_out["person"].isin(in_train)
+        excess = self._excess_error()[held_out.index]
+        on_known = evaluation.mean_over_persons(excess[known], held_out.loc[known, "person"])
+        on_new = evaluation.mean_over_persons(excess[~known], held_out.loc[~known, "person"])
+        shares = known.groupby(held_out["split"]).mean()
+        return report.say(
+            "Averaged over the four models and over Dev and Test, the absolute error differs from "
+            f"the constant's by {evaluation.signed(on_known)} points where the person appears in "
+            f"Train, and by {evaluation.signed(on_new)} where not. Of the Dev recordings "
+            f"{shares['dev']:.0%} are of persons in Train, of the Test recordings "
+            f"{shares['test']:.0%}."
+        )
+
+    def _excess_error(self) -> pd.Series:
+        """Return absolute error minus the constant's a recording, mean over the four models."""
+        errors = {
+            name: (table["bdi_hat"] - table["bdi"]).abs().set_axis(table["recording"])
+            for name, table in ((name, self.tables[name, "true"]) for name in (*MODELS, CONSTANT))
+        }
+        return pd.DataFrame({name: errors[name] - errors[CONSTANT] for name in MODELS}).mean(axis=1)
 
     def scatter(self) -> Figure:
         """Return predictions against labels on Test, one panel a model."""
