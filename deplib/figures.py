@@ -46,6 +46,7 @@ def _figure(*shape: int, size: tuple[float, float], **kwargs: Any) -> tuple[Figu
         figure, axes = plt.subplots(
             rows, columns, figsize=size, squeeze=False, layout="constrained", **kwargs
         )
+    plt.close(figure)  # a cell shows the figure that it returns, and not once more by itself
     return figure, axes
 
 
@@ -54,6 +55,7 @@ def contact_sheet(
 ) -> Figure:
     """Show a grid of frames, each row a ``(n, 112, 112, 3)`` uint8 array."""
     figure, axes = _figure(len(rows), len(rows[0]), size=(len(rows[0]) * 1.05, len(rows) * 1.12))
+    figure.set_dpi(85)  # about the frames' own resolution: a sharper sheet only weighs more
     for row_axes, frames, label in zip(axes, rows, row_labels, strict=True):
         for axis, frame in zip(row_axes, frames, strict=True):
             axis.imshow(frame)
@@ -118,17 +120,16 @@ def trajectories(tracks: Mapping[str, pd.DataFrame], seconds: np.ndarray) -> Fig
 
 
 def detections(images: Mapping[str, np.ndarray], boxes: Mapping[str, np.ndarray]) -> Figure:
-    """Show each image as the detector sees it, with the boxes it found, or none."""
+    """Show each image with the boxes (left, top, right, bottom) found in it, or none."""
     figure, axes = _figure(1, len(images), size=(2.3 * len(images), 2.5))
     for axis, (title, image) in zip(axes[0], images.items(), strict=True):
         axis.imshow(image)
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
         found = boxes[title]
-        for x, y, width, height in found:
-            axis.add_patch(
-                plt.Rectangle((x, y), width, height, fill=False, color="#00D5FF", linewidth=2)
-            )
+        for left, top, right, bottom in found:
+            size = right - left, bottom - top
+            axis.add_patch(plt.Rectangle((left, top), *size, fill=False, color="#00D5FF", lw=2))
         axis.set_title(f"{title}\n{'face found' if len(found) else 'no face, no error'}", size=9)
     return figure
 
@@ -192,8 +193,7 @@ def forest(scores: pd.DataFrame, *, reference: float, reference_label: str, xlab
         axis.plot(entry["value"], row, "o", color=colour)
     axis.axvline(reference, color="black", linestyle="--", linewidth=1, label=reference_label)
     axis.set_yticks(range(len(scores)), scores["label"])
-    axis.invert_yaxis()
-    axis.set(xlabel=xlabel)
+    axis.set(xlabel=xlabel, ylim=(len(scores) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
-    axis.legend(loc="lower right", fontsize=8)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, borderpad=0)
     return figure

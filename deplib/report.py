@@ -38,9 +38,13 @@ def say(text: str) -> Markdown:
 
 
 def table(frame: pd.DataFrame, digits: int = 2) -> HTML:
-    """Return a table without its index, floats to ``digits`` decimals, nan as ``undefined``."""
+    """Return a table without its index, floats to ``digits`` decimals, nan as ``undefined``.
+
+    Underscores in the names of columns are printed as spaces.
+    """
+    titled = frame.rename(columns=lambda name: str(name).replace("_", " "))
     return HTML(
-        frame.to_html(
+        titled.to_html(
             index=False,
             float_format=lambda value: f"{value:.{digits}f}",
             na_rep="undefined",

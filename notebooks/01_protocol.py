@@ -104,14 +104,14 @@ table(models_overview())
 # Only the second level is a result; the first is a diagnostic. A recording is not a person either:
 # persons return in several recordings, so every interval in this book resamples *persons*.
 
-# %%
+# %% tags=["hide-input"]
 from deplib.chapters.protocol import window_layout
 
 layout = window_layout(cohort.recordings, protocol)
 say(
-    f"Of the {len(cohort.recordings)} recordings, {layout.padded_share:.0%} are shorter than "
+    f"Of the {len(cohort.recordings)} recordings, {100 * layout.padded_share:.0f} % are shorter than "
     f"{protocol.sequence_length} frames. Together they give {layout.n_windows} windows, and "
-    f"{layout.real_share:.0%} of the frames in those windows are real."
+    f"{100 * layout.real_share:.0f} % of the frames in those windows are real."
 )
 
 # %% [markdown]

@@ -17,7 +17,7 @@
 # # The simulated cohort
 #
 # To know whether a method finds a signal, one needs data in which the signal is known. This chapter
-# builds such a cohort: 84 persons with an identity, a trait of expressivity and a severity; their
+# builds such a cohort: persons with an identity, a trait of expressivity and a severity; their
 # sessions; the behaviour that follows from them; and the rendered frames of their faces. The
 # directions and sizes of the effects are *assumptions*, taken from the literature on behaviour in
 # depression {cite}`girard2014nonverbal,alghowinem2013head,kacem2018detecting,dibeklioglu2018dynamic`.
@@ -47,13 +47,13 @@ badge(cohort)
 # %% [markdown]
 # ## Faces
 #
-# {numref}`fig-faces` shows frames of six recordings as the encoder meets them: 112 pixels square,
+# {numref}`fig-faces` shows frames of some recordings as the encoder meets them: 112 pixels square,
 # aligned by five points. Identity, hair, light and background are drawn from random streams of
 # their own, so that they cannot carry severity by construction.
 
-# %% mystnb={"figure": {"caption": "Frames of six recordings of the simulated cohort, one recording a row, at equal steps through the clip. Everything is rendered; no person is shown.", "name": "fig-faces"}, "image": {"alt": "A grid of rendered faces with different identities, expressions, gaze and head poses."}}
-rows = chapter.sample_frames(cohort, n_recordings=6, n_frames=8)
-figures.contact_sheet(list(rows.values()), list(rows), [""] * 8)
+# %% mystnb={"figure": {"caption": "Frames of some recordings of the simulated cohort, one recording a row, at equal steps through the clip. Everything is rendered; no person is shown.", "name": "fig-faces"}, "image": {"alt": "A grid of rendered faces with different identities, expressions, gaze and head poses."}}
+rows = chapter.sample_frames(cohort, n_recordings=6, n_frames=7)
+figures.contact_sheet(list(rows.values()), list(rows), [""] * 7)
 
 # %% [markdown]
 # ## Labels
@@ -75,7 +75,7 @@ table(chapter.label_summary(cohort.recordings), digits=1)
 # The official split of AVEC2014 is by recording, not by person. The cohort has the same property,
 # because it matters: whoever recognises a person can guess the score.
 
-# %%
+# %% tags=["hide-input"]
 overlap = chapter.person_overlap(cohort.recordings)
 say(
     f"{overlap.n_persons} persons appear in {overlap.n_recordings} recordings. "
@@ -86,7 +86,7 @@ say(
 # %% [markdown]
 # ## Length of the clips
 #
-# Most clips are shorter than the protocol's 2000 frames, so most sequences end in padding
+# Most clips are shorter than the protocol's sequence, so most sequences end in padding
 # ({numref}`fig-lengths`). The published quantiles of AVEC2014 are drawn beside the cohort's own.
 
 # %% mystnb={"figure": {"caption": "Cumulative distribution of clip lengths. Dots: published quantiles of AVEC2014. Dashed: the length at which the protocol cuts.", "name": "fig-lengths"}, "image": {"alt": "A step curve that passes near five published quantiles."}}

@@ -85,11 +85,11 @@ table(chapter.photograph_rates(), digits=2)
 # Now the failing pipeline fills a feature store from aligned crops, and the four models train on it
 # under the protocol.
 
-# %%
+# %% tags=["hide-input"]
 encoder = embedded_encoder()
 broken = chapter.broken_features(cohort, encoder)
 say(
-    f"{broken.zero_share:.0%} of the {len(broken.rows)} rows of features are zero: one row for "
+    f"{100 * broken.zero_share:.0f} % of the {len(broken.rows)} rows of features are zero: one row for "
     "each aligned frame in which the detector found no face. No exception was raised."
 )
 
@@ -107,9 +107,9 @@ table(chapter.train_on(broken))
 # The frames are aligned already, so no detector is needed: the encoder reads them directly, with
 # its preprocessing stated in full.
 
-# %%
+# %% tags=["hide-input"]
 mended = chapter.direct_features(cohort, encoder)
-say(f"Of the {len(mended.rows)} rows, {mended.zero_share:.0%} are zero now.")
+say(f"Of the {len(mended.rows)} rows, {100 * mended.zero_share:.0f} % are zero now.")
 
 # %% [markdown]
 # ## The checks
@@ -120,7 +120,7 @@ say(f"Of the {len(mended.rows)} rows, {mended.zero_share:.0%} are zero now.")
 # %%
 table(chapter.findings(broken, encoder))
 
-# %%
+# %% tags=["hide-input"]
 say(f"Findings on the mended store: {len(chapter.findings(mended, encoder))}.")
 
 # %% [markdown]
@@ -145,7 +145,7 @@ table(chapter.train_on(random_rows))
 # persons apart; none of them is in the cohort. How well it does so is measured here, on persons
 # that it has never seen: pairs of frames, same person or not, told apart by their cosine.
 
-# %%
+# %% tags=["hide-input"]
 card = chapter.encoder_card(encoder)
 say(
     f"The file has {card.megabytes:.1f} MB (SHA-256 {card.sha256[:16]}…). On {card.n_identities} "

@@ -39,7 +39,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
-# %%
+# %% tags=["hide-input"]
 from deplib.chapters.model import ModelPage
 from deplib.report import table
 
@@ -61,7 +61,7 @@ page.badge()
 #
 # This is the file that the results were computed with.
 
-# %%
+# %% tags=["hide-input"]
 page.source()
 
 # %% [markdown]
@@ -76,7 +76,7 @@ table(page.parameters())
 # A model must not see padding. Here a batch is padded with further frames whose content is noise;
 # the outputs may differ by rounding only.
 
-# %%
+# %% tags=["hide-input"]
 page.padding_invariance()
 
 # %% [markdown]
@@ -104,7 +104,7 @@ table(page.scores(), digits=3)
 # Intervals are 95 % bootstrap intervals over persons. The window level is in z-units, the recording
 # level in BDI-II points.
 
-# %%
+# %% tags=["hide-input"]
 page.verdict()
 
 # %% [markdown]
@@ -121,5 +121,5 @@ table(page.reported(), digits=3)
 # fits noise amplifies the last digits of a processor's arithmetic, so the agreement is stated with
 # a tolerance.
 
-# %%
+# %% tags=["hide-input"]
 page.agreement()

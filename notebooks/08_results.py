@@ -43,7 +43,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
-# %%
+# %% tags=["hide-input"]
 from deplib import claims, figures
 from deplib.chapters.results import ResultsPage
 from deplib.report import say, table
@@ -66,7 +66,7 @@ table(claims.REPORTED, digits=3)
 # %%
 table(claims.claims_table(claims.check_claims()))
 
-# %%
+# %% tags=["hide-input"]
 constant = claims.constant_test_mae(13.5)
 worst_constant = claims.REPORTED["test_mae"].min() - constant
 say(
@@ -102,7 +102,7 @@ figures.forest(
     xlabel="Test MAE on the simulated cohort, BDI-II points",
 )
 
-# %%
+# %% tags=["hide-input"]
 page.verdict()
 
 # %% [markdown]
@@ -114,7 +114,7 @@ page.verdict()
 # %%
 table(page.paired_differences(), digits=2)
 
-# %%
+# %% tags=["hide-input"]
 page.paired_verdict()
 
 # %% [markdown]
@@ -126,7 +126,7 @@ page.paired_verdict()
 # %%
 table(page.dev_against_test(), digits=2)
 
-# %%
+# %% tags=["hide-input"]
 page.dev_verdict()
 
 # %% [markdown]
@@ -138,7 +138,7 @@ page.dev_verdict()
 # %%
 table(page.seen_and_unseen(), digits=2)
 
-# %%
+# %% tags=["hide-input"]
 page.seen_verdict()
 
 # %% [markdown]

@@ -41,7 +41,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
-# %%
+# %% tags=["hide-input"]
 from deplib.chapters.implications import ImplicationsPage
 from deplib.report import table
 
@@ -59,7 +59,7 @@ page.badge()
 # %%
 table(page.ladder(), digits=2)
 
-# %%
+# %% tags=["hide-input"]
 page.ladder_verdict()
 
 # %% [markdown]
@@ -73,7 +73,7 @@ page.ladder_verdict()
 # Persons return in several recordings, and an encoder trained on identity recognises them. How well
 # does one do by looking up the same person's other score?
 
-# %%
+# %% tags=["hide-input"]
 page.identity_verdict()
 
 # %% [markdown]

@@ -51,7 +51,7 @@ badge(cohort)
 # A correlation over the Test split must be large to be told from none, and it comes from fewer
 # persons than recordings.
 
-# %%
+# %% tags=["hide-input"]
 from deplib.statistics import critical_r, fisher_interval
 
 n = int((cohort.recordings["split"] == "test").sum())

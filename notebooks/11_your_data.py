@@ -51,7 +51,7 @@ badge(source)
 # Aligned frames lie in one folder a clip, labels in one file a recording, with one number and no
 # header. The reader also knows the common re-packings of the corpus.
 
-# %%
+# %% tags=["hide-input"]
 scratch = TemporaryDirectory()
 root = Path(scratch.name) / "corpus"
 write_avec_layout(source, root, recordings=source.recordings["recording"], max_frames=24)
@@ -65,7 +65,7 @@ say("Its first and last files: " + ", ".join(f"`{path}`" for path in (*files[:3]
 cohort = Avec2014Cohort(root)
 table(cohort.recordings.drop(columns=["bdi"]))
 
-# %%
+# %% tags=["hide-input"]
 problems = cohort.check()
 say(f"The check found {len(problems)} problems in this corpus.")
 
@@ -99,7 +99,7 @@ table(preprocessing_faults(source), digits=3)
 #
 # Extraction may be interrupted at any time; the same command continues where it stopped.
 
-# %%
+# %% tags=["hide-input"]
 from deplib.chapters.your_data import extract_small
 
 report = extract_small(cohort, Path(scratch.name) / "features")

@@ -28,7 +28,7 @@
 # combined over time?* A study compared four temporal models on identical, frozen face embeddings of
 # AVEC2014: a mean over frames, attention over patches, attention over all frames, and a recurrent
 # network. This book re-runs that comparison in the open, checks the study's own figures, and asks
-# what 50 test recordings can show.
+# what so small a test split can show.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -43,7 +43,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
-# %%
+# %% tags=["hide-input"]
 from deplib.chapters.landing import LandingPage
 
 page = LandingPage()
@@ -52,14 +52,14 @@ page.badge()
 # %% [markdown]
 # ## The answer at a glance
 
-# %%
+# %% tags=["hide-input"]
 page.findings()
 
 # %% [markdown]
 # {numref}`fig-glance` shows the models of this book with 95 % intervals over persons. The dashed
 # line is what one gets without any model: the median of the Train labels for every recording.
 
-# %% mystnb={"figure": {"caption": "Test MAE with 95 % intervals over persons, on the simulated cohort. Dashed: a constant, the Train median. The oracle knows the true behaviour of each recording.", "name": "fig-glance"}, "image": {"alt": "Points with wide intervals for four models and two ridge regressions near a dashed line; the oracle lies left of them."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test MAE with 95 % intervals over persons, on the simulated cohort. Dashed: a constant, the Train median. The oracle knows the true behaviour of each recording.", "name": "fig-glance"}, "image": {"alt": "Points with wide intervals for four models and two ridge regressions near a dashed line; the oracle lies left of them."}}
 page.figure()
 
 # %% [markdown]

@@ -59,4 +59,5 @@ def test_detections_say_where_nothing_was_found():
     titles = [axis.get_title() for axis in figure.axes]
     assert "face found" in titles[0]
     assert "no face, no error" in titles[1]
-    assert len(figure.axes[0].patches) == 1
+    (box,) = figure.axes[0].patches
+    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (1, 1, 4, 4)

@@ -27,6 +27,11 @@ class ResultsPage:
         """Return the note that says where the numbers come from."""
         return report.badge(self.cohort)
 
+    @property
+    def n_test(self) -> int:
+        """Number of Test recordings."""
+        return int((self.cohort.recordings["split"] == "test").sum())
+
     def split(self, model: str, split: str, labels: str = "true") -> pd.DataFrame:
         """Return one predictor's rows of one split."""
         table = self.tables[model, labels]
@@ -174,23 +179,37 @@ class ResultsPage:
                 rows.append(row)
         return pd.DataFrame(rows)
 
+    def known_and_new(self) -> tuple[evaluation.Difference, evaluation.Difference]:
+        """Return absolute error minus the constant's on Dev and Test, mean over the four models.
+
+        The first is of recordings whose person appears in Train, the second of all others.
+        """
+        held_out, known = self._held_out()
+        excess = self._excess_error()[held_out.index]
+        on_known, on_new = (
+            evaluation.mean_over_persons(excess[part], held_out.loc[part, "person"])
+            for part in (known, ~known)
+        )
+        return on_known, on_new
+
     def seen_verdict(self) -> Markdown:
         """Return how far the four models are from the constant on known and on new persons."""
-        table = self.cohort.recordings.set_index("recording")
-        in_train = set(table.loc[table["split"] == "train", "person"])
-        held_out = table[table["split"] != "train"]
-        known = held_out["person"].isin(in_train)
-        excess = self._excess_error()[held_out.index]
-        on_known = evaluation.mean_over_persons(excess[known], held_out.loc[known, "person"])
-        on_new = evaluation.mean_over_persons(excess[~known], held_out.loc[~known, "person"])
+        held_out, known = self._held_out()
         shares = known.groupby(held_out["split"]).mean()
+        on_known, on_new = self.known_and_new()
         return report.say(
             "Averaged over the four models and over Dev and Test, the absolute error differs from "
             f"the constant's by {evaluation.signed(on_known)} points where the person appears in "
             f"Train, and by {evaluation.signed(on_new)} where not. Of the Dev recordings "
-            f"{shares['dev']:.0%} are of persons in Train, of the Test recordings "
-            f"{shares['test']:.0%}."
+            f"{100 * shares['dev']:.0f} % are of persons in Train, of the Test recordings "
+            f"{100 * shares['test']:.0f} %."
         )
+
+    def _held_out(self) -> tuple[pd.DataFrame, pd.Series]:
+        """Return the Dev and Test recordings, and whether the person of each is in Train."""
+        table = self.cohort.recordings.set_index("recording")
+        held_out = table[table["split"] != "train"]
+        return held_out, held_out["person"].isin(table.loc[table["split"] == "train", "person"])
 
     def _excess_error(self) -> pd.Series:
         """Return absolute error minus the constant's a recording, mean over the four models."""
