@@ -127,7 +127,7 @@ say(f"Findings on the mended store: {len(chapter.findings(mended, encoder))}.")
 # ## A fix that only looks like one
 #
 # The study replaced failed frames by random vectors. Such rows have unit length and healthy
-# variance, and the models no longer collapse, although the features carry nothing at all.
+# variance, and sigma_ratio leaves zero in some models, although the features carry nothing at all.
 
 # %%
 random_rows = chapter.random_features(broken)

@@ -7,6 +7,8 @@ from tiny import TinyCohort
 from typer.testing import CliRunner, Result
 
 from deplib import cli
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.cohorts.simulated.writer import write_avec_layout
 from deplib.errors import ModelError
 from deplib.extraction.store import FeatureStore
 from deplib.paths import data_root
@@ -19,7 +21,7 @@ def run(*arguments: object) -> Result:
 @pytest.fixture
 def extract(monkeypatch: pytest.MonkeyPatch, tiny_onnx: Path, tiny_cohort: TinyCohort):
     """Run the extract verb on the tiny cohort and encoder."""
-    monkeypatch.setattr(cli, "_open_cohort", lambda name, world: tiny_cohort)
+    monkeypatch.setattr(cli, "_open_cohort", lambda name, world, root: tiny_cohort)
     return lambda *arguments: run("extract", "--encoder", tiny_onnx, "--jobs", 1, *arguments)
 
 
@@ -77,7 +79,7 @@ def test_too_many_lost_faces_exit_with_one(
     extract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gaps = TinyCohort(blank={"203_1": tuple(range(6))})
-    monkeypatch.setattr(cli, "_open_cohort", lambda name, world: gaps)
+    monkeypatch.setattr(cli, "_open_cohort", lambda name, world, root: gaps)
     result = extract("--out", tmp_path)
     assert result.exit_code == 1
     assert "6 of 12 frames of 203_1" in result.output
@@ -106,7 +108,7 @@ def test_wrong_usage_exits_with_two(arguments: tuple) -> None:
 
 
 def test_an_interrupt_says_how_to_go_on(extract, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(name: str, world: str) -> None:
+    def interrupted(name: str, world: str, root: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "_open_cohort", interrupted)
@@ -145,3 +147,23 @@ def test_the_data_folder_is_chosen_by_the_environment(
     assert data_root().is_absolute()
     monkeypatch.setenv("DEPLIB_DATA", " ")
     assert data_root().name == "deplib"
+
+
+def test_the_corpus_needs_its_folder() -> None:
+    result = run("extract", "--cohort", "avec2014")
+    assert result.exit_code == cli.FAILED
+    assert "needs --root" in result.output
+
+
+def test_a_corpus_in_the_official_layout_goes_from_folder_to_verified_features(
+    tmp_path: Path,
+) -> None:
+    cohort = SimulatedCohort(n_recordings=6)
+    write_avec_layout(cohort, tmp_path / "corpus", max_frames=6)
+    store = tmp_path / "features"
+    common = ("extract", "--cohort", "avec2014", "--root", tmp_path / "corpus", "--out", store)
+    planned = run(*common, "--dry-run")
+    assert "6 of 6 recordings to do, 36 frames" in planned.output, planned.output
+    done = run(*common, "--jobs", 1)
+    assert done.exit_code == 0, done.output
+    assert run("verify", store).exit_code == cli.OK
