@@ -67,24 +67,29 @@ class CohortName(StrEnum):
     AVEC2014 = "avec2014"
 
 
+Who = Annotated[CohortName, typer.Option("--cohort", help="Whose recordings.")]
+World = Annotated[
+    str, typer.Option(help="Simulated only: null (severity changes nothing), default, published.")
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="avec2014 only: the corpus's folder, with aligned frames and labels."),
+]
+Encoder = Annotated[
+    Path | None,
+    typer.Option(
+        help="An ONNX face encoder of the ArcFace family (RGB, 112 x 112). "
+        "Without it, the small one that is shipped."
+    ),
+]
+
+
 @app.command()
 def extract(
-    cohort: Annotated[CohortName, typer.Option(help="Whose recordings.")] = CohortName.SIMULATED,
-    world: Annotated[
-        str,
-        typer.Option(help="Simulated only: null (severity changes nothing), default, published."),
-    ] = "default",
-    root: Annotated[
-        Path | None,
-        typer.Option(help="avec2014 only: the corpus's folder, with aligned frames and labels."),
-    ] = None,
-    encoder: Annotated[
-        Path | None,
-        typer.Option(
-            help="An ONNX face encoder of the ArcFace family (RGB, 112 x 112). "
-            "Without it, the small one that is shipped."
-        ),
-    ] = None,
+    cohort: Who = CohortName.SIMULATED,
+    world: World = "default",
+    root: Root = None,
+    encoder: Encoder = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The store's folder. Without it, one of its own in the data folder."),
@@ -170,6 +175,41 @@ def verify(
                 f"cannot write the report to {json_file}: {error.strerror}"
             ) from error
     raise typer.Exit(OK if report.ok else FAULTS)
+
+
+@app.command()
+def train(
+    cohort: Who = CohortName.SIMULATED,
+    world: World = "default",
+    root: Root = None,
+    encoder: Encoder = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results. Without it, one in the data folder.")
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Train the four models on a cohort and print their scores on Test.
+
+    Features that are missing are extracted first, and verified before anything is trained.
+    """
+    from deplib import evaluation, study
+    from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
+
+    chosen = _open_cohort(cohort, world, root)
+    network = embedded_encoder() if encoder is None else OnnxEncoder(encoder)
+    folder = out or study.live_dir()
+    results = study.complete(
+        study.live_specs(chosen.name),
+        folder,
+        cohorts={chosen.name: chosen},
+        encoder=network,
+        jobs=jobs or os.cpu_count() or 1,
+        progress=True,
+    )
+    scores = evaluation.scoreboard(results, split="test")
+    typer.echo(f"{chosen.name}, Test, BDI-II points, 95 % intervals over persons")
+    typer.echo(evaluation.printable(scores).to_string(index=False))
+    typer.echo(f"results: {folder}")
 
 
 @app.command()

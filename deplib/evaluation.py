@@ -3,6 +3,7 @@
 The unit of a result is the recording (BDI-II points); the unit of resampling is the person.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,16 @@ def with_intervals(table: pd.DataFrame) -> dict[str, float]:
             f"{metric}_high": interval.high,
         }
     return row
+
+
+def scoreboard(results: Sequence[Result], *, split: str) -> pd.DataFrame:
+    """Return ``with_intervals`` of each result on one split, with its model as ``predictor``."""
+    rows = []
+    for result in results:
+        table = recordings(result)
+        scores = with_intervals(table[table["split"] == split])
+        rows.append({"predictor": result.spec.model, **scores})
+    return pd.DataFrame(rows)
 
 
 def paired_mae(first: pd.DataFrame, second: pd.DataFrame) -> Difference:

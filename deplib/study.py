@@ -9,7 +9,7 @@ copy under :func:`deplib.paths.data_root` is computed on the reader's own machin
 say whether the two agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -171,17 +171,39 @@ def _ridge(spec: RunSpec, windows: WindowSet, key: str) -> Result:
 
 
 def complete(
-    specs: Sequence[RunSpec], folder: Path, *, jobs: int = 2, progress: bool = False
+    specs: Sequence[RunSpec],
+    folder: Path,
+    *,
+    cohorts: Mapping[str, Cohort] | None = None,
+    encoder: OnnxEncoder | None = None,
+    jobs: int = 2,
+    progress: bool = False,
 ) -> list[Result]:
     """Return the results of all runs, computing those that are missing or stale.
 
     Finished runs are kept one by one, so an interrupted call resumes where it stopped. The runs of
     one world share their features; the slowest models start first.
+
+    Parameters
+    ----------
+    specs
+        The runs; their results are returned in this order.
+    folder
+        Where the results lie, or will.
+    cohorts
+        Cohorts by the name that ``RunSpec.world`` has for them; worlds that are not in it are
+        those of the simulation.
+    encoder
+        The embedded encoder by default.
+    jobs
+        Processes of one thread each.
+    progress
+        Show bars.
     """
-    encoder = embedded_encoder()
+    encoder = encoder or embedded_encoder()
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
-        cohort = open_cohort(world)
+        cohort = (cohorts or {}).get(world) or open_cohort(world)
         keys = {s: run_key(s, cohort, encoder) for s in specs if s.world == world}
         missing = []
         for spec, key in keys.items():

@@ -49,14 +49,15 @@ badge(source)
 # ## 1. The folder
 #
 # Aligned frames lie in one folder a clip, labels in one file a recording, with one number and no
-# header. The reader also knows the common re-packings of the corpus.
+# header. The reader also knows the common re-packings of the corpus. It reads no video: frames must
+# have been cropped and aligned before, as OpenFace does.
 
 # %% tags=["hide-input"]
 scratch = TemporaryDirectory()
 root = Path(scratch.name) / "corpus"
 write_avec_layout(source, root, recordings=source.recordings["recording"], max_frames=24)
-files = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
-say("Its first and last files: " + ", ".join(f"`{path}`" for path in (*files[:3], files[-1])))
+folder, label = (next(root.rglob(name)) for name in ("*_aligned", "*_Depression.csv"))
+say(f"A clip's frames: `{folder.relative_to(root)}`. Its label: `{label.relative_to(root)}`.")
 
 # %% [markdown]
 # ## 2. Check before anything runs
@@ -93,11 +94,14 @@ table(preprocessing_faults(source), digits=3)
 # ## 4. Extract, verify, train
 #
 # ```bash
-# deplib extract --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx --out features
-# deplib verify features
+# deplib extract --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx
+# deplib train --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx
 # ```
 #
-# Extraction may be interrupted at any time; the same command continues where it stopped.
+# The first takes hours on the whole corpus and may be interrupted at any time: the same command
+# goes on where it stopped, and says where the features are and how to verify them. The second
+# refuses features that do not pass, trains the four models and prints their Test scores with
+# intervals over persons. Here is what the first does on the small corpus.
 
 # %% tags=["hide-input"]
 from deplib.chapters.your_data import extract_small

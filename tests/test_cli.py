@@ -1,4 +1,6 @@
 import json
+import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +8,14 @@ import pytest
 from tiny import TinyCohort
 from typer.testing import CliRunner, Result
 
-from deplib import cli
+from deplib import cli, study
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.writer import write_avec_layout
 from deplib.errors import ModelError
 from deplib.extraction.store import FeatureStore
+from deplib.models import MODELS
 from deplib.paths import data_root
+from deplib.protocol import Protocol
 
 
 def run(*arguments: object) -> Result:
@@ -167,3 +171,17 @@ def test_a_corpus_in_the_official_layout_goes_from_folder_to_verified_features(
     done = run(*common, "--jobs", 1)
     assert done.exit_code == 0, done.output
     assert run("verify", store).exit_code == cli.OK
+
+
+def test_train_prints_scores_with_intervals_for_a_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(study, "Protocol", partial(Protocol, epochs=1, window_length=8))
+    write_avec_layout(SimulatedCohort(n_recordings=12), tmp_path / "corpus", max_frames=6)
+    options = ("--cohort", "avec2014", "--root", tmp_path / "corpus", "--out", tmp_path / "results")
+    result = run("train", *options, "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    for model in MODELS:
+        assert re.search(rf"{model} +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
+    assert len(list((tmp_path / "results").rglob("*.json"))) == len(MODELS)
