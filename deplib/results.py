@@ -13,8 +13,12 @@ from deplib.errors import ResultError
 
 FORMAT = 1
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
-MAE_TOLERANCE = 1.0
-"""BDI-II points by which the Test MAE of a run may differ between two processors."""
+MAE_TOLERANCE = 0.25
+"""BDI-II points by which the Test MAE of a run may differ between two processors.
+
+Between AVX-512 and plain SSE code the four models differed by 0.004 at most; single predictions by
+up to 1.7 points where Dev chose another epoch. Dev can choose another epoch on yet another processor.
+"""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ copy under :func:`deplib.paths.data_root` is computed on the reader's own machin
 say whether the two agree.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -261,7 +262,12 @@ def _in_parallel(
     keys: dict[RunSpec, str],
     jobs: int,
     progress: bool,
-) -> Iterable[Result]:
+) -> Iterator[Result]:
     # One process a core with one thread each beats threads within one process.
     workers = Parallel(n_jobs=min(jobs, len(specs)), return_as="generator_unordered")
-    return workers(delayed(run)(spec, windows, keys[spec], progress=progress) for spec in specs)
+    with warnings.catch_warnings():
+        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        yield from workers(
+            delayed(run)(spec, windows, keys[spec], progress=progress) for spec in specs
+        )

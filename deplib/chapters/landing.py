@@ -79,7 +79,10 @@ class LandingPage:
     def _identity_headline(self) -> str:
         known, new = self.results.known_and_new()
         if known.high < 0 <= new.value:
-            return "**What the models learn serves known persons and not new ones**, as recognising faces would."
+            return (
+                "**What the models learn serves known persons and not new ones**, as recognising "
+                "faces would."
+            )
         return "**Known persons and new ones are predicted differently well.**"
 
     def _differences(self) -> str:
