@@ -17,7 +17,7 @@ MAE_TOLERANCE = 0.25
 """BDI-II points by which the Test MAE of a run may differ between two processors.
 
 Between AVX-512 and plain SSE code the four models differed by 0.004 at most; single predictions by
-up to 1.7 points where Dev chose another epoch. Dev can choose another epoch on yet another processor.
+up to 1.7 points, where Dev chose another epoch.
 """
 
 
