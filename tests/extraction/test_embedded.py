@@ -174,6 +174,7 @@ def test_cosface_is_softmax_with_a_margin_on_the_true_person():
     )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's legacy exporter
 def test_the_recipe_runs_learns_and_exports(tmp_path):
     recipe = Recipe(identities=4, renders=8, epochs=6, batch_size=16)
     network = fit(recipe)
