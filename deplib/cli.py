@@ -146,6 +146,29 @@ def extract(
 
 
 @app.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="The corpus's folder: frames and labels.")],
+) -> None:
+    """List what is wrong with a folder of AVEC2014 before anything runs.
+
+    Finds clips without a label, labels that are no score, empty folders, gaps, unreadable frames.
+    Exit code 0: nothing. 1: problems; excluded recordings are left out by the other verbs.
+    """
+    from deplib.cohorts.avec2014 import Avec2014Cohort
+
+    cohort = Avec2014Cohort(root)
+    problems = cohort.check()
+    for row in problems.to_dict("records"):
+        left_out = " (left out)" if row["excluded"] else ""
+        typer.secho(
+            f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}",
+            fg="red" if row["excluded"] else "yellow",
+        )
+    typer.echo(f"{len(cohort.recordings)} recordings can be used, {len(problems)} problems")
+    raise typer.Exit(FAULTS if len(problems) else OK)
+
+
+@app.command()
 def verify(
     store: Annotated[Path, typer.Argument(help="The store's folder, as extract printed it.")],
     json_file: Annotated[

@@ -94,14 +94,16 @@ table(preprocessing_faults(source), digits=3)
 # ## 4. Extract, verify, train
 #
 # ```bash
+# deplib check /path/to/AVEC2014
 # deplib extract --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx
 # deplib train --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx
 # ```
 #
-# The first takes hours on the whole corpus and may be interrupted at any time: the same command
-# goes on where it stopped, and says where the features are and how to verify them. The second
-# refuses features that do not pass, trains the four models and prints their Test scores with
-# intervals over persons. Here is what the first does on the small corpus.
+# `check` lists what is wrong before anything runs. `extract` takes hours on the whole corpus and may
+# be interrupted at any time: the same command goes on where it stopped, and says where the features
+# are and how to verify them. `train` refuses features that do not pass, trains the four models and
+# prints their Test scores with intervals over persons. Here is what `extract` does on the small
+# corpus.
 
 # %% tags=["hide-input"]
 from deplib.chapters.your_data import extract_small

@@ -185,3 +185,16 @@ def test_train_prints_scores_with_intervals_for_a_corpus(
     for model in MODELS:
         assert re.search(rf"{model} +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
     assert len(list((tmp_path / "results").rglob("*.json"))) == len(MODELS)
+
+
+def test_check_names_what_is_wrong_with_a_corpus(tmp_path: Path) -> None:
+    corpus = write_avec_layout(SimulatedCohort(n_recordings=6), tmp_path / "corpus", max_frames=3)
+    sound = run("check", corpus)
+    assert sound.exit_code == cli.OK, sound.output
+    assert "6 recordings can be used, 0 problems" in sound.output
+    label = sorted(corpus.rglob("*_Depression.csv"))[0]
+    label.write_text("a lot\n")
+    faulty = run("check", corpus)
+    assert faulty.exit_code == cli.FAULTS
+    assert label.name.removesuffix("_Depression.csv") in faulty.output
+    assert "5 recordings can be used" in faulty.output

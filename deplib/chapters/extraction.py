@@ -38,6 +38,18 @@ DETECTORS = {
 }
 
 
+SCRFD = pd.DataFrame(
+    [
+        ("whole photograph", 87, 86),
+        ("aligned crop", 86, 0),
+        ("aligned crop, 25 % margin", 86, 85),
+    ],
+    columns=["view", "images", "faces found"],
+)
+"""Measured on public photographs with insightface 0.7.3 and the SCRFD detectors 2.5G and 500M at
+their default size of 640; the detector of the study's pipeline, det_10g, was not to be had."""
+
+
 def _with_margin(crop: np.ndarray) -> np.ndarray:
     margin = crop.shape[0] // 4
     return cv2.copyMakeBorder(crop, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
