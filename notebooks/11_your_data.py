@@ -56,8 +56,8 @@ badge(source)
 scratch = TemporaryDirectory()
 root = Path(scratch.name) / "corpus"
 write_avec_layout(source, root, recordings=source.recordings["recording"], max_frames=24)
-folder, label = (next(root.rglob(name)) for name in ("*_aligned", "*_Depression.csv"))
-say(f"A clip's frames: `{folder.relative_to(root)}`. Its label: `{label.relative_to(root)}`.")
+folder, label = (min(root.rglob(name)) for name in ("*_aligned", "*_Depression.csv"))
+say(f"A clip's frames: `{folder.relative_to(root)}`. A label: `{label.relative_to(root)}`.")
 
 # %% [markdown]
 # ## 2. Check before anything runs
@@ -74,8 +74,8 @@ say(f"The check found {len(problems)} problems in this corpus.")
 # A missing label is reported, by name, and the recording is left out.
 
 # %%
-next(root.rglob("*_Depression.csv")).unlink()
-table(Avec2014Cohort(root).check())
+min(root.rglob("*_Depression.csv")).unlink()
+table(Avec2014Cohort(root).check()[["recording", "problem", "remedy", "excluded"]])
 
 # %% [markdown]
 # ## 3. The encoder
