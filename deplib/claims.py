@@ -52,7 +52,11 @@ README of umayrah-mm/Depression-Severity-Estimation; no single label is known he
 CONFIRMED, CONTRADICTED, UNDECIDABLE = "confirmed", "contradicted", "undecidable"
 
 
-def constant_test_mae(constant: float) -> float:
+BEST_CONSTANT = 13.5
+"""BDI-II points: a median of the AVEC2014 test labels, so no constant has a smaller MAE."""
+
+
+def constant_test_mae(constant: float = BEST_CONSTANT) -> float:
     """Return the test MAE of predicting one constant for every AVEC2014 test recording.
 
     With half of the labels at 13 or below and half at 14 or above, no label lies between the two,
@@ -118,7 +122,7 @@ def check_claims(reported: pd.DataFrame = REPORTED) -> list[Claim]:
     best_pcc = float(pcc.max())
     low, high = fisher_interval(best_pcc, N_TEST)
     bound = critical_r(N_TEST)
-    constant = constant_test_mae(13.5)
+    constant = constant_test_mae()
     return [
         Claim(
             "Test MAE: mean 10.573",

@@ -1,4 +1,4 @@
-"""One run's result as one keyed JSON file, and how far two results of the same run agree."""
+"""One run's result as one keyed JSON file."""
 
 import json
 import os
@@ -13,12 +13,6 @@ from deplib.errors import ResultError
 
 FORMAT = 1
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
-MAE_TOLERANCE = 0.25
-"""BDI-II points by which the Test MAE of a run may differ between two processors.
-
-Between AVX-512 and plain SSE code the four models differed by 0.004 at most; single predictions by
-up to 1.7 points, where Dev chose another epoch.
-"""
 
 
 @dataclass(frozen=True)
@@ -137,50 +131,6 @@ class Result:
                 f"protocol, cohort and encoder give {key[:12]}; run `make sweep`"
             )
         return result
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How two results of one run, made on two machines, compare on the Test recordings."""
-
-    model: str
-    mae_difference: float  # BDI-II points
-    tolerance: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether the difference is within the tolerance."""
-        return abs(self.mae_difference) <= self.tolerance
-
-    def sentence(self) -> str:
-        """Return the comparison as prose that is the same wherever it holds."""
-        return (
-            f"{self.model} was trained again on this machine: its Test MAE "
-            f"{'agrees with' if self.ok else 'DIFFERS from'} the versioned result within "
-            f"{self.tolerance:g} BDI-II point{'' if self.tolerance == 1 else 's'}."
-        )
-
-
-def compare(versioned: Result, live: Result, *, tolerance: float = MAE_TOLERANCE) -> Agreement:
-    """Compare the recording-level Test MAE of two results of the same run.
-
-    Raises
-    ------
-    ResultError
-        If the two are not results of the same run, by their key.
-    """
-    if versioned.key != live.key:
-        raise ResultError(
-            f"the two results of {versioned.spec.model} have different keys "
-            f"({versioned.key[:12]} and {live.key[:12]}): run `make sweep`"
-        )
-    return Agreement(versioned.spec.model, _test_mae(live) - _test_mae(versioned), tolerance)
-
-
-def _test_mae(result: Result) -> float:
-    test = result.predictions[result.predictions["split"] == "test"]
-    means = test.groupby("recording")[["y", "y_hat"]].mean()
-    return float(result.label_std * (means["y"] - means["y_hat"]).abs().mean())
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:

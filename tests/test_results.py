@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from deplib.errors import ResultError
-from deplib.results import Result, RunSpec, compare
+from deplib.evaluation import compare
+from deplib.results import Result, RunSpec
 
 
 @pytest.fixture

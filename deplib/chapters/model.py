@@ -10,7 +10,7 @@ import torch
 from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
-from deplib import baselines, claims, evaluation, figures, report, results, study
+from deplib import baselines, claims, evaluation, figures, report, study
 from deplib.models import build, n_parameters
 from deplib.protocol import Protocol
 
@@ -106,9 +106,9 @@ class ModelPage:
     def reported(self) -> pd.DataFrame:
         """Return the study's row for this model (AVEC2014), beside the derived constant."""
         row = claims.REPORTED[claims.REPORTED["model"] == self.model]
-        return row.assign(constant_test_mae=claims.constant_test_mae(13.5))
+        return row.assign(constant_test_mae=claims.constant_test_mae())
 
     def agreement(self) -> Markdown:
         """Train again on this machine, or load what this build trained, and compare."""
         live = study.complete([self.spec], study.live_dir())[0]
-        return report.say(results.compare(self.result, live).sentence())
+        return report.say(evaluation.compare(self.result, live).sentence())

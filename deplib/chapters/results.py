@@ -163,8 +163,7 @@ class ResultsPage:
 
     def seen_and_unseen(self) -> pd.DataFrame:
         """Return each trained model's MAE by whether the person appears in Train, and n."""
-        table = self.cohort.recordings
-        in_train = set(table.loc[table["split"] == "train", "person"])
+        _, known = self._held_out()
         rows = []
         for split in ("dev", "test"):
             for seen in (True, False):
@@ -174,7 +173,7 @@ class ResultsPage:
                 }
                 for model in (*MODELS, CONSTANT):
                     part = self.split(model, split)
-                    part = part[part["person"].isin(in_train) == seen]
+                    part = part[part["recording"].map(known) == seen]
                     row |= {"recordings": len(part), model: evaluation.mae_of(part)}
                 rows.append(row)
         return pd.DataFrame(rows)
