@@ -1,11 +1,12 @@
-"""The licensed corpus AVEC2014, read from folders of aligned frames.
+"""The licensed corpus AVEC2014, read from folders of aligned frames or from its raw videos.
 
 Two layouts are understood, and mixtures of them: the official one
 (``AVEC2014_AudioVisual/Video/Training/Freeform/...`` with ``Final_Labels`` and
 ``AVEC2014_Labels_Testset``) and the common re-packing (``train/Freeform/...`` with
 ``label/DepressionLabels``). A recording is a folder named like ``203_1_Freeform_video_aligned``
-that holds images numbered like ``frame_det_00_000001.bmp`` or ``frame_000001.png``; its label is
-the one number in ``203_1_Depression.csv``, shared by both tasks.
+that holds images numbered like ``frame_det_00_000001.bmp`` or ``frame_000001.png``, or a video
+``203_1_Freeform_video.mp4``, which needs an aligner; where there are both, the frames are used.
+Its label is the one number in ``203_1_Depression.csv``, shared by both tasks.
 
 The corpus, its labels and anything that reveals them stay with the licensee: nothing here copies
 a label anywhere but into memory.
@@ -13,14 +14,19 @@ a label anywhere but into memory.
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.aligned_folders import CROP, Problem, Scan, frame_files, read_crop
 from deplib.cohorts.base import COLUMNS, SPLITS
+from deplib.cohorts.corpus_check import failing_frames, identical_clips
+from deplib.cohorts.faults import FrameBlock
+from deplib.cohorts.frame_folder import FrameFolder, file_size
+from deplib.cohorts.images import shown
+from deplib.cohorts.scan import Problem, Scan
+from deplib.cohorts.video import Aligner, VideoClip
 from deplib.errors import CohortError
 
 TASKS = ("Freeform", "Northwind")
@@ -29,62 +35,76 @@ SIMULATED_MARKER = "SIMULATED.txt"
 
 
 class Avec2014Cohort:
-    """AVEC2014 as aligned frames on disk: implements ``Cohort``.
+    """AVEC2014 on disk, as aligned frames or videos: implements ``TolerantCohort``.
 
     Parameters
     ----------
     root
-        Folder that holds frames and labels, in any of the layouts above.
+        Folder that holds frames or videos, and labels, in any of the layouts above.
     tasks
         Which of ``TASKS`` to use.
+    aligner
+        Finds and aligns the faces of videos. Without one, a clip that exists only as a video is
+        left out, and ``check`` says so.
 
     Attributes
     ----------
     name, simulated, recordings, fingerprint
         As in ``Cohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
-        fingerprint covers relative file names, file sizes and labels, not the pixels.
+        fingerprint covers relative file names, file sizes, labels and, for videos, the aligner's
+        id; not the pixels.
 
     Raises
     ------
     CohortError
-        If the root or a task does not exist, or not one recording is usable.
+        If the root or a task does not exist, not one recording is usable, or there are videos to
+        read and PyAV is not installed.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, tasks: Collection[str] = TASKS) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        tasks: Collection[str] = TASKS,
+        aligner: Aligner | None = None,
+    ) -> None:
         self.root = Path(root)
         if not self.root.is_dir():
-            raise CohortError(f"no folder {self.root}: give the one that holds AVEC2014")
+            raise CohortError(f"no folder {shown(self.root)}: give the one that holds AVEC2014")
         if not tasks or not set(tasks) <= set(TASKS):
             raise CohortError(f"tasks {tuple(tasks)} are not among those of AVEC2014: {TASKS}")
         self.simulated = (self.root / SIMULATED_MARKER).is_file()
         self.name = "simulated/AVEC2014 layout" if self.simulated else "AVEC2014"
 
-        scan = Scan(self.root, tasks)
-        self._problems = scan.problems
+        scan = Scan(self.root, tasks, aligner)
+        self._problems, self._samples = scan.problems, scan.samples
+        self._clips = list(scan.clips.items())
         bad = {problem.recording for problem in scan.problems if problem.excluded}
-        good = [clip for clip in scan.clips if clip.recording not in bad]
+        good = [(clip, source) for clip, source in self._clips if clip.recording not in bad]
         if not good:
-            first = "".join(f": {x.where}: {x.problem}" for x in self._problems[:1])
+            found = [f"{x.where}: {x.problem}: {x.remedy}" for x in self._problems if x.excluded]
+            first = f". {found[0]} ({len(found)} problems in all)" if found else ""
             raise CohortError(
-                f"no usable recording of {', '.join(tasks)} under {self.root}{first}. Expected "
-                "folders such as Training/Freeform/203_1_Freeform_video_aligned with 112x112 "
-                "frames, and labels such as 203_1_Depression.csv"
+                f"no usable recording of {', '.join(tasks)} under {shown(self.root)}{first}. "
+                "Expected folders such as Training/Freeform/203_1_Freeform_video_aligned with "
+                "112x112 frames, and labels such as 203_1_Depression.csv"
             )
-        good.sort(key=lambda clip: (SPLITS.index(str(clip.split)), clip.recording))
-        self._folders: dict[str, tuple[Path, int]] = {}
-        self._last: tuple[str, list[Path]] | None = None
+        good.sort(key=lambda pair: (SPLITS.index(str(pair[0].split)), pair[0].recording))
+        self._sources = {clip.recording: source for clip, source in good}
+        self._open: FrameFolder | VideoClip | None = None
 
         digest = hashlib.sha256(repr(self.simulated).encode())
         rows = []
-        for clip in good:
-            files = frame_files(clip.folder)
-            self._folders[clip.recording] = (clip.folder, len(files))
+        for clip, source in good:
             bdi = scan.labels[clip.session_id]
-            rows.append((clip.recording, clip.person, clip.split, clip.task, bdi, len(files)))
+            rows.append((clip.recording, clip.person, clip.split, clip.task, bdi, source.n_frames))
             digest.update(repr((clip.recording, clip.split, bdi)).encode())
-            for file in files:
+            if isinstance(source, VideoClip):
+                digest.update(f"\0aligned by {source.aligner.id}\0".encode())
+            for file in source.files():
                 digest.update(os.fsencode(file.relative_to(self.root)))
-                digest.update(f"\0{file.stat().st_size}\0".encode())
+                digest.update(f"\0{file_size(file)}\0".encode())
+            source.close()
         self.recordings = pd.DataFrame(rows, columns=list(COLUMNS))
         self.fingerprint = digest.hexdigest()
 
@@ -94,53 +114,76 @@ class Avec2014Cohort:
         Returns
         -------
         ndarray of uint8, shape (stop - start, 112, 112, 3)
-            RGB, as stored: nothing is resized.
+            RGB; images as stored, nothing is resized; faces of videos as the aligner returns them.
 
         Raises
         ------
         CohortError
-            If the recording is unknown, the block leaves it, or a frame is unreadable or not
-            112x112 RGB.
+            If the recording is unknown, the block leaves it, a frame is unreadable or not 112x112
+            RGB, or a video's frame shows no face.
         """
-        if recording not in self._folders:
+        block = self.read(recording, start, stop)
+        for fault in block.faults:
+            if fault.kind != "gap":
+                raise CohortError(fault.message)
+        return block.frames
+
+    def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
+        """Read as ``frames`` does, but leave a frame that fails black and say why.
+
+        Raises
+        ------
+        CohortError
+            If the recording is unknown, gone, or changed since the corpus was opened, or the block
+            leaves it.
+        """
+        if recording not in self._sources:
             raise CohortError(
                 f"{self.name} has no usable recording {recording!r}: .recordings lists those that "
                 "it has, .check() those left out and why"
             )
-        files = self._files(recording)
-        stop = len(files) if stop is None else stop
-        if not 0 <= start <= stop <= len(files):
+        source = self._sources[recording]
+        stop = source.n_frames if stop is None else stop
+        if not 0 <= start <= stop <= source.n_frames:
             raise CohortError(
                 f"frames {start} to {stop} of recording {recording} were asked for, but it has "
-                f"frames 0 to {len(files)}"
+                f"frames 0 to {source.n_frames}"
             )
-        out = np.empty((stop - start, *CROP), np.uint8)
-        for row, file in enumerate(files[start:stop]):
-            out[row] = read_crop(file)
-        return out
+        if self._open is not source:  # one listing, one decoder at a time
+            if self._open is not None:
+                self._open.close()
+            self._open = source
+        return source.read(start, stop)
 
-    def _files(self, recording: str) -> list[Path]:
-        """List a recording's frames anew, so that a changed folder is noticed and not read."""
-        last = self._last
-        if last is None or last[0] != recording:
-            folder, n_frames = self._folders[recording]
-            files = frame_files(folder) if folder.is_dir() else []
-            if len(files) != n_frames:
-                raise CohortError(
-                    f"{folder} had {n_frames} frames when the corpus was opened and has "
-                    f"{len(files)} now: open it again"
-                )
-            last = self._last = (recording, files)
-        return last[1]
-
-    def check(self) -> pd.DataFrame:
+    def check(
+        self,
+        full: bool = False,
+        jobs: int = 1,
+        progress: Callable[[str], None] | None = None,
+    ) -> pd.DataFrame:
         """Return what was found wrong, one row a problem; ``excluded`` tells what it cost.
+
+        Parameters
+        ----------
+        full
+            Decode every frame, not three of each clip, and list those that are unreadable, blank
+            or without a face.
+        jobs
+            Processes that decode.
+        progress
+            With ``full``, called with the name of each recording as it is finished.
 
         Returns
         -------
         DataFrame
-            Columns ``recording``, ``where``, ``problem``, ``remedy``, ``excluded``.
+            Columns ``recording``, ``where``, ``problem``, ``remedy``, ``excluded``. A label's value
+            is never repeated.
         """
+        problems = [*self._problems, *identical_clips(self.root, self._clips)]
+        if full:
+            problems += failing_frames(self.root, self._clips, jobs=jobs, progress=progress)
+        else:
+            problems += self._samples
         columns = list(Problem.__dataclass_fields__)
-        table = pd.DataFrame([vars(problem) for problem in self._problems], columns=columns)
-        return table.sort_values(["recording", "where"], ignore_index=True)
+        table = pd.DataFrame([vars(problem) for problem in problems], columns=columns)
+        return table.sort_values(["recording", "where"], ignore_index=True, kind="stable")

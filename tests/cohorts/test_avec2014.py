@@ -8,42 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from avec_layout import clip_folder, encoded, frame_files, label_file
 
 from deplib.cohorts.avec2014 import SIMULATED_MARKER, Avec2014Cohort
 from deplib.cohorts.base import COLUMNS, Cohort
-from deplib.cohorts.simulated import SimulatedCohort
+from deplib.cohorts.faults import TolerantCohort, read_frames
 from deplib.cohorts.simulated.writer import write_avec_layout
 from deplib.errors import CohortError
 
 N_FRAMES = 12
-
-
-@pytest.fixture(scope="module")
-def source() -> SimulatedCohort:
-    return SimulatedCohort(n_recordings=6, max_frames=N_FRAMES)
-
-
-@pytest.fixture(scope="module")
-def written(source, tmp_path_factory) -> Path:
-    return write_avec_layout(source, tmp_path_factory.mktemp("avec"))
-
-
-@pytest.fixture
-def root(written, tmp_path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(written, tmp_path / "corpus"))
-
-
-def clip_folder(root: Path, recording: str) -> Path:
-    return next(path for path in root.rglob(f"{recording}_Freeform_video_aligned"))
-
-
-def label_file(root: Path, recording: str) -> Path:
-    return next(root.rglob(f"{recording}_Depression.csv"))
-
-
-def encoded(image: np.ndarray, extension: str = ".png") -> bytes:
-    return cv2.imencode(extension, image)[1].tobytes()
 
 
 def rewrite(folder: Path, name: Callable[[int], str], extension: str = ".png") -> None:
@@ -57,6 +30,7 @@ def rewrite(folder: Path, name: Callable[[int], str], extension: str = ".png") -
 def test_round_trip_keeps_every_pixel_label_split_and_person(written, source):
     cohort = Avec2014Cohort(written)
     assert isinstance(cohort, Cohort)
+    assert isinstance(cohort, TolerantCohort)
     assert tuple(cohort.recordings.columns) == COLUMNS
     expected = source.recordings.assign(recording=source.recordings["recording"] + "_Freeform")
     got = cohort.recordings.set_index("recording").loc[expected["recording"]].reset_index()
@@ -86,8 +60,9 @@ def test_rendered_frames_are_never_taken_for_the_corpus(written, root):
         (lambda k: f"frame_det_00_{k:06d}.PNG", ".png"),
         (lambda k: f'it\'s "frame"\n no. {k}.png', ".png"),
         (lambda k: f"{k - 1}.bmp", ".bmp"),  # counted from 0
+        (lambda k: f"frame_det_{k % 3:02d}_{k:06d}.png", ".png"),  # the face has another number
     ],
-    ids=["bmp", "unpadded", "capitals", "quotes and newline", "from zero"],
+    ids=["bmp", "unpadded", "capitals", "quotes and newline", "from zero", "faces"],
 )
 def test_repacked_corpus_reads_the_same(written, tmp_path, name, extension):
     root = tmp_path / 'it\'s\n my "corpus"'
@@ -131,145 +106,42 @@ def test_both_tasks_share_one_label_and_can_be_chosen(root, source):
     assert len(Avec2014Cohort(root, tasks=["Freeform"]).recordings) == 6
 
 
-def damage_label(text: str) -> Callable[[Path, str], None]:
-    return lambda root, recording: label_file(root, recording).write_text(text)
-
-
-def remove_label(root: Path, recording: str) -> None:
-    label_file(root, recording).unlink()
-
-
-def contradict_label(root: Path, recording: str) -> None:
-    label = label_file(root, recording)
-    other = root / "label" / label.name
-    other.parent.mkdir()
-    other.write_text(str((float(label.read_text()) + 1) % 60))
-
-
-def empty_folder(root: Path, recording: str) -> None:
-    for file in clip_folder(root, recording).iterdir():
-        file.unlink()
-
-
-def leave_only_video(root: Path, recording: str) -> None:
-    folder = clip_folder(root, recording)
-    shutil.rmtree(folder)
-    (folder.parent / f"{recording}_Freeform_video.mp4").write_bytes(b"video")
-
-
-def zero_byte_frame(root: Path, recording: str) -> None:
-    sorted(clip_folder(root, recording).iterdir())[5].write_bytes(b"")
-
-
-def garbage_frame(root: Path, recording: str) -> None:
-    sorted(clip_folder(root, recording).iterdir())[-1].write_bytes(b"no image at all")
-
-
-def truncated_frame(root: Path, recording: str) -> None:
-    file = sorted(clip_folder(root, recording).iterdir())[0]
-    file.write_bytes(file.read_bytes()[:-200])
-
-
-def replace_first(image: np.ndarray) -> Callable[[Path, str], None]:
-    def change(root: Path, recording: str) -> None:
-        sorted(clip_folder(root, recording).iterdir())[0].write_bytes(encoded(image))
-
-    return change
-
-
-def second_image_of_a_frame(root: Path, recording: str) -> None:
-    folder = clip_folder(root, recording)
-    shutil.copy(folder / "frame_det_00_000003.png", folder / "frame_det_01_000003.png")
-
-
-def unnumbered_frame(root: Path, recording: str) -> None:
-    folder = clip_folder(root, recording)
-    shutil.copy(folder / "frame_det_00_000003.png", folder / "thumbnail.png")
-
-
-def other_split(root: Path, recording: str) -> None:
-    folder = clip_folder(root, recording)
-    task = folder.parent
-    other = "Testing" if task.parent.name != "Testing" else "Training"
-    shutil.copytree(folder, task.parent.parent / other / "Freeform" / folder.name)
-
-
-def same_split_twice(root: Path, recording: str) -> None:
-    folder = clip_folder(root, recording)
-    shutil.copytree(folder, folder.parent / f"{recording}_Freeform")
-
-
-def outside_any_split(root: Path, recording: str) -> None:
-    folder = clip_folder(root, recording)
-    shutil.move(folder, root / folder.name)
-
-
-DAMAGES = {
-    "label is text": (damage_label("n/a"), "one whole number"),
-    "label is empty": (damage_label(""), "one whole number"),
-    "label is a table": (damage_label("1,2\n3,4"), "one whole number"),
-    "label is NaN": (damage_label("nan"), "one whole number"),
-    "label is negative": (damage_label("-1"), "one whole number"),
-    "label is no sum of items": (damage_label("12.5"), "one whole number"),
-    "label is above the scale": (damage_label("64"), "above 63"),
-    "label is missing": (remove_label, "no label"),
-    "labels disagree": (contradict_label, "disagree"),
-    "empty folder": (empty_folder, "without frames"),
-    "video only": (leave_only_video, "without aligned frames"),
-    "zero bytes": (zero_byte_frame, "zero bytes"),
-    "garbage": (garbage_frame, "no image"),
-    "truncated": (truncated_frame, "no image"),
-    "wrong size": (replace_first(np.zeros((224, 224, 3), np.uint8)), r"\(224, 224, 3\)"),
-    "grey": (replace_first(np.zeros((112, 112), np.uint8)), r"\(112, 112\)"),
-    "alpha": (replace_first(np.zeros((112, 112, 4), np.uint8)), r"\(112, 112, 4\)"),
-    "16 bit": (replace_first(np.zeros((112, 112, 3), np.uint16)), "uint16"),
-    "two images of a frame": (second_image_of_a_frame, "two images of one frame"),
-    "no number": (unnumbered_frame, "thumbnail.png"),
-    "two splits": (other_split, "several splits"),
-    "two folders": (same_split_twice, "2 folders"),
-    "no split": (outside_any_split, "names a split"),
-}
-
-
-@pytest.mark.parametrize(("damage", "text"), DAMAGES.values(), ids=DAMAGES)
-def test_unusable_recordings_are_excluded_and_reported(root, source, damage, text):
-    victim = source.recordings["recording"][2]
-    damage(root, victim)
-    cohort = Avec2014Cohort(root)
-    report = cohort.check()
-    assert len(cohort.recordings) == 5
-    assert f"{victim}_Freeform" not in set(cohort.recordings["recording"])
-    assert set(report["recording"]) == {f"{victim}_Freeform"}
-    assert report["excluded"].all()
-    assert report["problem"].str.contains(text).any()
-    assert (report["remedy"].str.len() > 5).all()
-    with pytest.raises(CohortError, match="check"):
-        cohort.frames(f"{victim}_Freeform")
-
-
-def test_report_never_repeats_a_label(root, source):
-    victim = source.recordings["recording"][2]
-    label_file(root, victim).write_text("9871")
-    assert (
-        not Avec2014Cohort(root)
-        .check()
-        .astype(str)
-        .apply(lambda c: c.str.contains("9871"))
-        .any()
-        .any()
-    )
-
-
-def test_gap_in_the_numbers_is_reported_and_the_rest_is_read(root, source):
+def test_time_closes_over_missing_frame_numbers_and_each_gap_is_told(root, source):
     first = source.recordings["recording"][0]
     for number in (4, 5, 9):
         (clip_folder(root, first) / f"frame_det_00_{number:06d}.png").unlink()
     cohort = Avec2014Cohort(root)
-    report = cohort.check()
-    assert list(report["problem"]) == ["3 frame numbers are missing between first and last"]
-    assert not report["excluded"].any()
     kept = [0, 1, 2, 5, 6, 7, 9, 10, 11]
-    np.testing.assert_array_equal(cohort.frames(f"{first}_Freeform"), source.frames(first)[kept])
+    expected = source.frames(first)[kept]
+    np.testing.assert_array_equal(cohort.frames(f"{first}_Freeform"), expected)
+    block = cohort.read(f"{first}_Freeform")
+    np.testing.assert_array_equal(block.frames, expected)
+    assert [(fault.frame, fault.kind) for fault in block.faults] == [(3, "gap"), (6, "gap")]
+    assert "frame numbers 4 to 5 are missing before" in block.faults[0].message
+    assert "frame number 9 is missing before" in block.faults[1].message
+    at_the_edge = cohort.read(f"{first}_Freeform", 3, 5)  # the frame before is in another block
+    assert [(fault.frame, fault.kind) for fault in at_the_edge.faults] == [(3, "gap")]
+
+
+def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):
+    first = source.recordings["recording"][0]
+    bad = {2: b"", 5: b"no image", 6: encoded(np.zeros((111, 112, 3), np.uint8))}
+    files = frame_files(root, first)
+    for index, content in bad.items():
+        files[index].write_bytes(content)
+    cohort = Avec2014Cohort(root)
+    block = read_frames(cohort, f"{first}_Freeform", 1, 9)
+    expected = source.frames(first)[1:9]
+    expected[[1, 4, 5]] = 0
+    np.testing.assert_array_equal(block.frames, expected)
+    assert [(fault.frame, fault.kind) for fault in block.faults] == [
+        (index, "unreadable") for index in bad
+    ]
+    for fault in block.faults:
+        assert str(files[fault.frame]) in fault.message
+    assert cohort.frames(f"{first}_Freeform", 3, 5).shape == (2, 112, 112, 3)
+    with pytest.raises(CohortError, match=r"000003\.png is empty"):
+        cohort.frames(f"{first}_Freeform")
 
 
 @pytest.mark.parametrize("size", [(56, 56, 3), (113, 112, 3)])
@@ -283,25 +155,26 @@ def test_frame_of_another_size_within_a_clip_is_named_and_not_resized(root, sour
         cohort.frames(f"{first}_Freeform")
 
 
-def test_images_of_no_recording_are_mentioned(root):
-    (root / "preview").mkdir()
-    (root / "preview" / "1.png").write_bytes(encoded(np.zeros((112, 112, 3), np.uint8)))
-    report = Avec2014Cohort(root).check()
-    assert list(report["where"]) == ["preview"]
-    assert not report["excluded"].any()
-
-
-def test_videos_beside_aligned_frames_are_no_problem(root, source):
-    first = source.recordings["recording"][0]
-    folder = clip_folder(root, first)
-    (folder.parent / f"{first}_Freeform_video.mp4").write_bytes(b"video")
-    assert Avec2014Cohort(root).check().empty
-
-
 def test_linked_folders_are_followed_but_not_in_circles(written, tmp_path):
     (tmp_path / "linked").symlink_to(written)
-    (tmp_path / "circle").symlink_to(tmp_path)
+    for name in ("circle", "again", "and again"):  # each leads to all: without end, if followed
+        (tmp_path / name).symlink_to(tmp_path)
     assert len(Avec2014Cohort(tmp_path).recordings) == 6
+
+
+def test_recordings_linked_into_their_split_belong_to_it(written, root, tmp_path, source):
+    first = source.recordings["recording"][0]
+    folder = clip_folder(root, first)
+    shutil.move(folder, root / "all" / folder.name)
+    folder.symlink_to(root / "all" / folder.name)
+    outside = clip_folder(root, source.recordings["recording"][1])
+    shutil.move(outside, tmp_path / "elsewhere")
+    outside.symlink_to(tmp_path / "elsewhere")
+    (folder.parent / "loop").symlink_to(folder.parent / "loop")
+    (folder.parent / "up").symlink_to("..")
+    cohort = Avec2014Cohort(root)
+    assert cohort.recordings.equals(Avec2014Cohort(written).recordings)
+    assert cohort.check(full=True).empty
 
 
 def test_fingerprint_follows_content_and_not_place(written, root, source):
@@ -324,6 +197,15 @@ def test_folder_changed_after_opening_is_noticed(root, source):
     (clip_folder(root, first) / "frame_det_00_000002.png").unlink()
     with pytest.raises(CohortError, match="open it again"):
         cohort.frames(f"{first}_Freeform")
+
+
+def test_frame_removed_while_it_is_read_stops_the_recording(root, source):
+    cohort = Avec2014Cohort(root)
+    first = source.recordings["recording"][0]
+    cohort.read(f"{first}_Freeform", 0, 2)
+    (clip_folder(root, first) / "frame_det_00_000004.png").unlink()
+    with pytest.raises(CohortError, match=r"000004\.png is gone .*open the corpus again"):
+        cohort.read(f"{first}_Freeform", 2, 6)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, N_FRAMES + 1), (-1, 2), (5, 4)])
@@ -350,6 +232,19 @@ def test_writer_takes_some_recordings_and_some_frames(source, tmp_path):
     table = Avec2014Cohort(tmp_path).recordings
     assert list(table["recording"]) == [f"{name}_Freeform" for name in chosen]
     assert list(table["n_frames"]) == [4, 4]
+
+
+def test_writer_knows_the_repacked_layout(written, source, tmp_path):
+    write_avec_layout(source, tmp_path, layout="repacked")
+    first = source.recordings.iloc[0]
+    name = f"{first['recording']}_Freeform"
+    assert (tmp_path / first["split"] / "Freeform" / name / "frame_det_00_000001.png").is_file()
+    repacked, official = Avec2014Cohort(tmp_path), Avec2014Cohort(written)
+    assert repacked.check().empty
+    assert repacked.recordings.equals(official.recordings)
+    np.testing.assert_array_equal(repacked.frames(name), official.frames(name))
+    with pytest.raises(CohortError, match="official or repacked"):
+        write_avec_layout(source, tmp_path / "other", layout="zip")
 
 
 def test_writer_mixes_with_nothing_and_knows_its_recordings(source, tmp_path):

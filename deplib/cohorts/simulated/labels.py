@@ -29,8 +29,8 @@ _PERSONS = 84 / 150  # persons a recording
 _NEW_PERSONS = 26 / 84  # share of persons that only Test has
 _NEW_RECORDINGS = 36 / 50  # share of Test recorded from them: an assumption inside 26/50 to 48/50
 
-_LENGTHS = ((0, 180), (0.25, 1080), (0.50, 1260), (0.75, 1860), (0.90, 3120), (1, 7440))
-"""Published quantiles of the frames in an AVEC2014 clip at 30 frames a second."""
+CLIP_LENGTHS = ((0, 180), (0.25, 1080), (0.50, 1260), (0.75, 1860), (0.90, 3120), (1, 7440))
+"""Published quantiles of the frames in an AVEC2014 clip, at 30 a second (zhen-gitch/STC)."""
 
 _GAMMA = stats.gamma(GAMMA_SHAPE, scale=GAMMA_SCALE)
 _GAMMA_MASS = float(_GAMMA.cdf(BDI_MAX + 0.5))
@@ -159,7 +159,7 @@ def draw_lengths(n: int, *, rng: np.random.Generator) -> np.ndarray:
     -------
     ndarray of int, shape (n,)
     """
-    quantiles, frames = np.array(_LENGTHS).T
+    quantiles, frames = np.array(CLIP_LENGTHS).T
     u = (rng.permutation(n) + rng.random(n)) / n
     return np.rint(np.exp(np.interp(u, quantiles, np.log(frames)))).astype(int)
 
