@@ -2,18 +2,27 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
 
 from deplib.errors import EncoderError
-from deplib.extraction.preprocess import ARCFACE, Preprocess
+from deplib.extraction.encoders.graph import FrontNormalisation, front_normalisation, rewrite_prelu
+from deplib.extraction.encoders.onnx_file import (
+    Device,
+    check_signature,
+    first_line,
+    open_session,
+    parse,
+    read_file,
+)
+from deplib.extraction.encoders.preprocess import ARCFACE, Preprocess
 
 _MIN_NORM = 1e-6  # a shorter output has no direction worth the name
-_NO_ERRORS_BELOW_FATAL = 4  # failures become EncoderError; the runtime need not also print them
+_BATCH_SIZES = {"cpu": 4, "cuda": 64}  # CPU: inputs and activations stay in the cache
 
 
 class Embedded(NamedTuple):
@@ -34,66 +43,102 @@ class OnnxEncoder:
         The ONNX file: one float32 input ``N x 3 x size x size``, one output ``N x D``, where N is
         free or a fixed number. Weights are inside the file.
     preprocess
-        What the network expects of its pixels.
+        What is done to pixels before the network sees them. By default the graph decides: nothing
+        but a change of range where it normalises its input itself, else `ARCFACE`. A graph cannot
+        tell RGB from BGR.
     sha256
         Expected hash of the file; another file is refused.
     threads
         Threads of the runtime. One is best where a process runs on each core.
     batch_size
-        Frames given to the network at once, where the file leaves that free.
+        Frames given to the network at once, where the file leaves that free; by default 4 on the
+        CPU, 64 on CUDA.
+    device
+        ``"cpu"``, or ``"cuda"`` with onnxruntime-gpu. Another device than the one asked for is
+        never taken instead.
+    flip
+        Whether to add the network's outputs for a frame and its mirror image before scaling to
+        unit length, as ArcFace's authors do at test time; twice the work.
 
     Attributes
     ----------
     dim : int
         Width D of an embedding.
+    preprocess : Preprocess
+        The one given, or the one that the graph decided.
+    normalises_inside : str or None
+        What the graph itself does to its input, in words.
     sha256 : str
         Hash of the file that was opened.
     id : str
-        File hash and preprocessing in one line: the same id means the same features.
+        File hash, preprocessing and flip in one line: the same id means the same features.
 
     Raises
     ------
     EncoderError
-        If the file is missing, altered, no ONNX, or breaks the contract on a probe.
+        If the file is missing, altered, no ONNX, or breaks the contract on a probe; if pixels
+        would be normalised twice; if the device cannot be had.
     """
 
     def __init__(
         self,
         path: str | Path,
-        preprocess: Preprocess = ARCFACE,
+        preprocess: Preprocess | None = None,
         *,
         sha256: str | None = None,
         threads: int = 1,
-        batch_size: int = 4,  # inputs and activations stay in the cache
+        batch_size: int | None = None,
+        device: Device = "cpu",
+        flip: bool = False,
     ) -> None:
+        if device not in _BATCH_SIZES:
+            raise EncoderError(f"device is {device!r}; it must be 'cpu' or 'cuda'")
+        if batch_size is None:
+            batch_size = _BATCH_SIZES[device]
         if threads < 1 or batch_size < 1:
             raise EncoderError(
                 f"threads is {threads} and batch_size {batch_size}; both must be 1 or more"
             )
         self.path = Path(path)
-        self.preprocess = preprocess
         self.threads = threads
         self.batch_size = batch_size
-        content = _read(self.path)
+        self.device = device
+        self.flip = flip
+        content = read_file(self.path)
         self.sha256 = hashlib.sha256(content).hexdigest()
         if sha256 is not None and self.sha256 != sha256.lower():
             raise EncoderError(
                 f"{self.path} has sha256 {self.sha256}, not {sha256}: it is another file than the "
                 "one expected, or a damaged copy; fetch it again or pass its own sha256"
             )
-        self._session = _open_session(content, self.path, threads)
+        model = parse(content, self.path)
+        inside = front_normalisation(model.graph)
+        if device == "cpu" and rewrite_prelu(model):
+            del content  # 170 MB in an IResNet-50
+            content = model.SerializeToString()
+        del model  # a large network need not be in memory twice while it is opened
+        self._session = open_session(content, self.path, threads=threads, device=device)
+        self.normalises_inside = None if inside is None else str(inside)
+        self.preprocess = _decide(preprocess, inside, self.path)
         self._input = self._session.get_inputs()[0]
-        self._fixed_batch = _check_signature(self._session, self.path, preprocess.size)
+        self._fixed_batch = check_signature(self._session, self.path, self.preprocess.size)
         self.dim = self._probe()
-        self.id = f"sha256={self.sha256} {preprocess}"
+        self.id = f"sha256={self.sha256} {self.preprocess}" + (" flip" if flip else "")
 
     def __repr__(self) -> str:
         return f"OnnxEncoder({self.path.name}, D={self.dim}, {self.preprocess})"
 
     def __reduce__(self) -> tuple[Callable[..., "OnnxEncoder"], tuple[Any, ...]]:
         # A runtime session cannot be pickled: a worker opens the same file, by hash, once.
-        arguments = (self.path, self.preprocess, self.sha256, self.threads, self.batch_size)
-        return _reopen, arguments
+        return _reopen, (
+            self.path,
+            self.preprocess,
+            self.sha256,
+            self.threads,
+            self.batch_size,
+            self.device,
+            self.flip,
+        )
 
     def embed(self, frames: np.ndarray) -> Embedded:
         """Embed aligned face frames.
@@ -125,7 +170,10 @@ class OnnxEncoder:
         planes = np.empty((min(step, len(frames)), 3, size, size), np.float32)  # reused
         for start in range(0, len(frames), step):
             block = frames[start : start + step]
-            raw[start : start + step] = self._run(self.preprocess(block, planes[: len(block)]))
+            ready = self.preprocess(block, planes[: len(block)])
+            raw[start : start + step] = self._run(ready)
+            if self.flip:
+                raw[start : start + step] += self._run(np.ascontiguousarray(ready[..., ::-1]))
         norms = np.linalg.norm(raw, axis=1, keepdims=True)
         valid = np.isfinite(norms[:, 0]) & (norms[:, 0] > _MIN_NORM)
         norms[~valid] = np.nan
@@ -140,7 +188,7 @@ class OnnxEncoder:
             return self._session.run(None, {self._input.name: planes})[0][:n]
         except Exception as error:  # the runtime's exceptions share no base of their own
             raise EncoderError(
-                f"{self.path} failed on a batch of {n}: {_first_line(error)}; if the network was "
+                f"{self.path} failed on a batch of {n}: {first_line(error)}; if the network was "
                 "exported for a fixed batch, export it again with a free first dimension"
             ) from error
 
@@ -183,7 +231,7 @@ def embedded_encoder(**options: Any) -> OnnxEncoder:
     Parameters
     ----------
     **options
-        ``threads`` and ``batch_size`` of `OnnxEncoder`.
+        ``threads``, ``batch_size``, ``device`` and ``flip`` of `OnnxEncoder`.
 
     Returns
     -------
@@ -195,75 +243,38 @@ def embedded_encoder(**options: Any) -> OnnxEncoder:
     return OnnxEncoder(PATH, sha256=SHA256, **options)
 
 
+def _decide(given: Preprocess | None, inside: FrontNormalisation | None, path: Path) -> Preprocess:
+    """Return the preprocessing to use; pixels must be normalised once, not twice."""
+    if inside is None:
+        return ARCFACE if given is None else given
+    needed = inside.convention
+    if given is None:
+        return needed
+    if (given.mean, given.std) != (needed.mean, needed.std):
+        raise EncoderError(
+            f"{path} would normalise pixels twice: its graph does {inside}, and '{given}' is done "
+            "before. Twice normalised, different faces look alike to it; leave preprocess out, or "
+            f"give '{replace(needed, channel_order=given.channel_order, size=given.size)}'"
+        )
+    return given
+
+
 @lru_cache(maxsize=2)
 def _reopen(
-    path: Path, preprocess: Preprocess, sha256: str, threads: int, batch_size: int
+    path: Path,
+    preprocess: Preprocess,
+    sha256: str,
+    threads: int,
+    batch_size: int,
+    device: Device,
+    flip: bool,
 ) -> OnnxEncoder:
-    return OnnxEncoder(path, preprocess, sha256=sha256, threads=threads, batch_size=batch_size)
-
-
-def _read(path: Path) -> bytes:
-    """Return a file's bytes, after the checks that name what is wrong better than a parser."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise EncoderError(
-            f"no encoder at {path.absolute()}: check the path, or download the ONNX file first"
-        ) from None
-    except OSError as error:
-        raise EncoderError(f"cannot read the encoder {path}: {error.strerror}") from error
-    head = content[:64].lstrip().lower()
-    if not content:
-        raise EncoderError(f"{path} is empty: the download did not finish; fetch it again")
-    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise EncoderError(
-            f"{path} is a web page saved under an encoder's name (a login, licence or error "
-            "page): fetch the file itself"
-        )
-    if head.startswith(b"version https://git-lfs"):
-        raise EncoderError(f"{path} is a Git LFS pointer, not the file: run 'git lfs pull'")
-    return content
-
-
-def _open_session(content: bytes, path: Path, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _NO_ERRORS_BELOW_FATAL
-    # Spinning threads steal the core from the renderer or decoder that feeds the network.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's exceptions share no base of their own
-        raise EncoderError(
-            f"{path} ({len(content):,} bytes) is not a whole ONNX network that can run here: "
-            f"{_first_line(error)}; it is truncated, in another format, newer than the installed "
-            "onnxruntime, or keeps its weights in a second file: fetch or export it again as one"
-        ) from error
-
-
-def _check_signature(session: ort.InferenceSession, path: Path, size: int) -> int | None:
-    """Check the declared inputs and outputs; return the fixed batch size, or None if free."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise EncoderError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; an encoder has one of "
-            "each: choose the recognition network, not a detector"
-        )
-    shape, kind = inputs[0].shape, inputs[0].type
-    expected = (None, 3, size, size)
-    fits = len(shape) == 4 and all(
-        want is None or not isinstance(have, int) or have == want
-        for have, want in zip(shape, expected, strict=True)
+    return OnnxEncoder(
+        path,
+        preprocess,
+        sha256=sha256,
+        threads=threads,
+        batch_size=batch_size,
+        device=device,
+        flip=flip,
     )
-    if not fits or kind != "tensor(float)":
-        raise EncoderError(
-            f"{path} takes {kind} {shape}; this pipeline gives tensor(float) "
-            f"[N, 3, {size}, {size}]: choose an encoder of that input, or set Preprocess(size=...)"
-        )
-    return shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)

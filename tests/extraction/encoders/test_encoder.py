@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 from tiny import TINY_DIM, write_onnx, write_tiny_onnx
 
 from deplib.errors import EncoderError
-from deplib.extraction.encoder import OnnxEncoder
-from deplib.extraction.preprocess import Preprocess
+from deplib.extraction.embedded import PATH, SHA256
+from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction.encoders.preprocess import ARCFACE, IMAGENET, RAW, UNIT, Preprocess
 
 
 def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
@@ -80,7 +83,10 @@ def test_a_worker_refuses_a_file_that_changed_after_pickling(tmp_path: Path) -> 
 
 def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path: Path) -> None:
     """The runtime's telemetry keeps a device id and a queue in the home folder where it is on."""
-    code = "import sys; from deplib.extraction.encoder import OnnxEncoder; OnnxEncoder(sys.argv[1])"
+    code = (
+        "import sys; from deplib.extraction.encoders.encoder import OnnxEncoder; "
+        "OnnxEncoder(sys.argv[1])"
+    )
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -101,6 +107,12 @@ def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path)
     }
     assert len(ids) == 4
     assert OnnxEncoder(tiny_onnx, batch_size=2).id in ids
+
+
+def test_the_id_of_the_default_never_changes() -> None:
+    """Every store and result names it: another spelling would make all of them stale."""
+    text = f"sha256={SHA256} RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
+    assert embedded_encoder().id == OnnxEncoder(PATH, ARCFACE).id == text
 
 
 def test_sha256_is_that_of_the_file(tiny_onnx: Path) -> None:
@@ -126,11 +138,12 @@ def test_a_folder_is_no_encoder(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
         (b"<html><head><title>404</title></head></html>", "web page"),
+        (b"\xef\xbb\xbf<!doctype html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"PK\x03\x04 a zip archive of something else", "not a whole ONNX network"),
         (bytes(range(256)) * 9, "not a whole ONNX network"),
     ],
-    ids=["empty", "html", "html-lower", "lfs", "zip", "garbage"],
+    ids=["empty", "html", "html-lower", "html-bom", "lfs", "zip", "garbage"],
 )
 def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "encoder.onnx"
@@ -190,6 +203,185 @@ def test_a_detector_with_several_outputs_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(EncoderError, match="2 outputs"):
         OnnxEncoder(path)
+
+
+def test_two_inputs_are_refused(tmp_path: Path) -> None:
+    shape = ["N", 3, 112, 112]
+    nodes = [
+        helper.make_node("Add", ["x", "mask"], ["sum"]),
+        helper.make_node("Flatten", ["sum"], ["embedding"]),
+    ]
+    path = write_onnx(
+        tmp_path / "e.onnx", nodes, [],
+        inputs={"x": shape, "mask": shape}, outputs={"embedding": ["N", 37632]},
+    )  # fmt: skip
+    with pytest.raises(EncoderError, match="2 inputs and 1 outputs"):
+        OnnxEncoder(path)
+
+
+def test_weights_in_a_second_file_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
+    path = tmp_path / "split.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    with pytest.raises(EncoderError, match=r"split\.onnx keeps its weights in w\.bin.*one_file"):
+        OnnxEncoder(path)
+
+
+def test_another_type_of_input_is_refused(tmp_path: Path) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx")
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    cast = helper.make_node("Cast", ["frames"], ["floats"], to=onnx.TensorProto.FLOAT)
+    model.graph.node[0].input[0] = "floats"
+    model.graph.node.insert(0, cast)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(EncoderError, match=r"takes tensor\(uint8\)"):
+        OnnxEncoder(path)
+
+
+def normalising(path: Path, mean: float, std: float) -> Path:
+    """Write the tiny encoder with a normalisation at its front."""
+    model = onnx.load(write_tiny_onnx(path))
+    model.graph.node[0].input[0] = "normalised"
+    for i, (op, inputs, output, constant) in enumerate(
+        [
+            ("Sub", ["frames", "mean"], "centred", mean),
+            ("Div", ["centred", "std"], "normalised", std),
+        ]
+    ):
+        model.graph.node.insert(i, helper.make_node(op, inputs, [output]))
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(constant), inputs[1]))
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "chosen"), [(127.5, 128.0, RAW), (0.5, 0.5, UNIT)], ids=["pixels", "0 to 1"]
+)
+def test_a_graph_that_normalises_gets_what_it_takes(
+    tmp_path: Path, mean: float, std: float, chosen: Preprocess
+) -> None:
+    encoder = OnnxEncoder(normalising(tmp_path / "e.onnx", mean, std))
+    frames = noise(3)
+    in_all = (mean * chosen.std[0], std * chosen.std[0])
+    expected = expected_embedding(frames, *in_all, bgr=False)
+    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=2e-5)
+    assert encoder.preprocess == chosen
+    assert encoder.normalises_inside is not None
+    assert encoder.normalises_inside.startswith(f"(x - {mean:g}) / {std:g}")
+    assert pickle.loads(pickle.dumps(encoder)).id == encoder.id
+
+
+def test_a_graph_that_does_not_normalise_is_arcface(tiny_encoder: OnnxEncoder) -> None:
+    assert tiny_encoder.preprocess == ARCFACE
+    assert tiny_encoder.normalises_inside is None
+
+
+@pytest.mark.parametrize("given", [ARCFACE, IMAGENET, UNIT, Preprocess("BGR")], ids=str)
+def test_normalising_twice_is_refused(tmp_path: Path, given: Preprocess) -> None:
+    path = normalising(tmp_path / "e.onnx", 127.5, 128)
+    with pytest.raises(EncoderError, match=r"twice.*\(x - 127\.5\) / 128.*leave preprocess out"):
+        OnnxEncoder(path, given)
+    raw = Preprocess(given.channel_order, RAW.mean, RAW.std)
+    assert OnnxEncoder(path, raw).preprocess == raw
+
+
+def test_prelu_is_rewritten_without_a_trace(tmp_path: Path) -> None:
+    """The session runs another graph; file, hash and features are those of the file."""
+    model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
+    slope = np.random.default_rng(1).uniform(0, 0.5, (3, 1, 1)).astype(np.float32)
+    model.graph.node[0].input[0] = "bent"
+    model.graph.node.insert(0, helper.make_node("PRelu", ["frames", "slope"], ["bent"]))
+    model.graph.initializer.append(numpy_helper.from_array(slope, "slope"))
+    path = tmp_path / "prelu.onnx"
+    path.write_bytes(model.SerializeToString())
+    encoder, frames = OnnxEncoder(path), noise(5)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    raw = session.run(None, {"frames": ARCFACE(frames)})[0]
+    expected = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=1e-5)
+    assert encoder.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("batch", ["N", 4])
+@pytest.mark.parametrize("n", [1, 3, 4, 9])
+def test_flip_adds_the_mirror_image_before_unit_length(
+    tmp_path: Path, n: int, batch: int | str
+) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx", batch=batch)
+    frames = noise(n)
+    encoder = OnnxEncoder(path, flip=True)
+    weights = np.random.default_rng(0).standard_normal((48, TINY_DIM)).astype(np.float32)
+
+    def raw(pixels: np.ndarray) -> np.ndarray:
+        x = (pixels.astype(np.float64) - 127.5) / 127.5
+        grid = x.reshape(n, 4, 28, 4, 28, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
+        return grid.reshape(n, -1) @ weights
+
+    both = raw(frames) + raw(frames[:, :, ::-1])
+    expected = both / np.linalg.norm(both, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=2e-5)
+    mirrored = encoder.embed(np.ascontiguousarray(frames[:, :, ::-1]))
+    np.testing.assert_allclose(mirrored.features, expected, atol=2e-5)
+    assert encoder.id == OnnxEncoder(path).id + " flip"
+    assert pickle.loads(pickle.dumps(encoder)).flip
+
+
+def test_cuda_without_its_runtime_is_refused(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(EncoderError, match="pip install onnxruntime-gpu"):
+        OnnxEncoder(tiny_onnx, device="cuda")
+
+
+def test_falling_back_to_the_cpu_is_refused(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime-gpu without a fitting driver opens a session on the CPU and only warns."""
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: providers)
+    session = ort.InferenceSession(tiny_onnx, providers=["CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", lambda *_, **__: session)
+    with pytest.raises(EncoderError, match=r"in place of CUDAExecutionProvider.*driver"):
+        OnnxEncoder(tiny_onnx, device="cuda")
+
+
+def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that says it is on CUDA, and records how it was opened, stands in for a GPU."""
+    opened = {}
+
+    class OnCuda(ort.InferenceSession):
+        def __init__(self, content: bytes, options: ort.SessionOptions, providers: list) -> None:
+            opened["providers"] = providers
+            super().__init__(content, options, providers=["CPUExecutionProvider"])
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", OnCuda)
+    encoder = OnnxEncoder(tiny_onnx, device="cuda")
+    assert opened["providers"] == [("CUDAExecutionProvider", {"use_tf32": "0"})]
+    assert encoder.batch_size == 64
+    assert pickle.loads(pickle.dumps(encoder)).device == "cuda"
+    monkeypatch.undo()
+    assert encoder.id == OnnxEncoder(tiny_onnx).id
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "device is 'gpu'"),
+        ({"threads": 0}, "threads is 0"),
+        ({"batch_size": 0}, "batch_size 0"),
+    ],
+)
+def test_impossible_options_are_refused(tiny_onnx: Path, options: dict, message: str) -> None:
+    with pytest.raises(EncoderError, match=message):
+        OnnxEncoder(tiny_onnx, **options)
 
 
 def test_nan_weights_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Face encoders: any ONNX network of the ArcFace contract, its preprocessing, known weights."""
