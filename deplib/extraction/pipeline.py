@@ -1,56 +1,35 @@
 """Frames to features: a cohort's recordings through an encoder into a store.
 
 One recording is one unit of work: it is done wholly or again. Frames come in blocks, so memory is
-bounded whatever the clip's length, and processes of one thread each share the recordings.
+bounded whatever the clip's length, and processes of one thread each share the recordings. A frame
+that fails costs its embedding, a recording that fails costs itself; only too many of them end the
+run, and then what was finished stays.
 """
 
-import hashlib
-import os
-import threading
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import cv2
-import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import cpu_count
 
 from deplib.cohorts.base import Cohort
-from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.encoder import OnnxEncoder
-from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader
+from deplib.cohorts.faults import FrameFault
+from deplib.errors import CohortError, StoreError
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.extraction_report import ExtractionReport
+from deplib.extraction.log import RunLog
+from deplib.extraction.misses import MissCount
+from deplib.extraction.recording import Extractor, Outcome
+from deplib.extraction.storage.ledger import LedgerEntry, StoreHeader
+from deplib.extraction.storage.store import FeatureStore
+from deplib.extraction.workers import run_unordered
 from deplib.paths import data_root
-
-_BLANK_RANGE = 8  # grey levels; a frame whose pixels differ by less shows no face
 
 Progress = Callable[[LedgerEntry], None]
 """Called in the calling process each time a recording is finished."""
-
-
-@dataclass(frozen=True)
-class ExtractionReport:
-    """What one call of `extract` did."""
-
-    cohort: str
-    encoder: str
-    extracted: tuple[str, ...]  # recordings embedded by this call
-    kept: tuple[str, ...]  # recordings that were already there and whole
-    recomputed: dict[str, str] = field(repr=False)  # found corrupt and done again, and why
-    n_frames: int  # frames embedded by this call
-    n_invalid: int  # of them, frames that could not be embedded
-    seconds: float  # wall time
-
-    def __str__(self) -> str:
-        text = (
-            f"{len(self.extracted)} recordings ({self.n_frames:,} frames) embedded in "
-            f"{self.seconds:.1f} s, {len(self.kept)} already there; "
-            f"{self.n_invalid:,} frames without a face"
-        )
-        if self.recomputed:
-            text += f"; found corrupt and done again: {', '.join(self.recomputed)}"
-        return text
 
 
 def store_header(
@@ -72,7 +51,7 @@ def store_header(
 
 def store_folder(header: StoreHeader) -> Path:
     """Return where a store lives by default: a folder of its own for each way of making one."""
-    name = header.cohort.replace("/", "-")
+    name = re.sub(r"[^\w.-]+", "-", header.cohort)
     return data_root() / "features" / f"{name}-{header.key}"
 
 
@@ -112,17 +91,21 @@ def extract(
     frame_limit: int = 2000,
     recordings: Sequence[str] | None = None,
     jobs: int = 1,
-    block: int = 256,
+    block: int = 128,
     max_miss_rate: float = 0.05,
+    max_recording_miss_rate: float = 0.5,
+    dtype: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    log: str | Path | None = None,
 ) -> ExtractionReport:
     """Embed every recording of a cohort that the store does not hold yet.
 
-    A frame that could not be embedded (blank, or no finite output) keeps its place: its features
-    are a seeded random unit vector and its ``valid`` is False. The vector depends on ``seed``,
-    recording and encoder only, so the result is the same for any ``jobs`` and ``block`` and
-    after any interruption.
+    A frame that could not be embedded (unreadable, without a face, blank, or without a finite
+    output) keeps its place: its features are a seeded random unit vector and its ``valid`` is
+    False. The vector depends on ``seed``, recording and encoder only, so the result is the same
+    for any ``jobs`` and ``block`` and after any interruption. Two processes may work on one store
+    at a time; they share the recordings.
 
     Parameters
     ----------
@@ -137,158 +120,152 @@ def extract(
     jobs
         Processes. One a core, each with one thread, beats one process with many threads.
     block
-        Frames in memory at once, in each process.
+        Frames read at once. A process holds two blocks at most: where cores are spare or reading
+        waits for the disk, one is read while the network runs on the other.
     max_miss_rate
-        Largest share of a recording's frames that may fail. Bounding it in each recording bounds
-        it overall.
+        Largest share of all frames planned that may fail, those in the store already and those of
+        refused recordings counted. The run ends as soon as it is exceeded for certain.
+    max_recording_miss_rate
+        Largest share of one recording's frames that may fail; a recording above it is refused:
+        nothing is written for it, and the run goes on. A later call tries it again.
+    dtype
+        ``"float16"`` or ``"float32"``, as which features are stored. By default what the store
+        has already, and float16 for a new one.
     seed
         Of the vectors that hold the place of failed frames.
     progress
         Called with the ledger entry of each recording as it is finished.
+    log
+        A file to which each event is appended as one line of JSON; see `RunLog`.
+
+    Returns
+    -------
+    ExtractionReport
+        With the recordings that were ``refused``, and why: those of which too many frames failed
+        or that cannot be read as a whole.
 
     Raises
     ------
     StoreError
         If the store was made otherwise, or cannot be written.
     CohortError
-        If a recording is unknown or its frames cannot be read.
+        If one of ``recordings`` is not in the cohort.
+    EncoderError
+        If the encoder fails on sound frames.
     VerificationError
-        If a recording exceeds ``max_miss_rate``; nothing is written for it. Random vectors pass
-        every check of norm and variance, so too many of them would hide that extraction failed.
+        If the misses exceed ``max_miss_rate``. Random vectors pass every check of norm and
+        variance, so too many of them would hide that extraction failed.
     """
     began = time.perf_counter()
-    if jobs < 1 or block < 1 or not 0 <= max_miss_rate <= 1:
+    rates = (max_miss_rate, max_recording_miss_rate)
+    if jobs < 1 or block < 1 or not all(0 <= rate <= 1 for rate in rates):
         raise StoreError(
-            f"jobs={jobs}, block={block}, max_miss_rate={max_miss_rate}: the first two must be at "
-            "least 1 and the third between 0 and 1"
+            f"jobs={jobs}, block={block}, max_miss_rate={max_miss_rate}, max_recording_miss_rate="
+            f"{max_recording_miss_rate}: the first two must be at least 1, the others from 0 to 1"
         )
-    if not isinstance(store, FeatureStore):
-        store = FeatureStore(store, header=store_header(cohort, encoder, frame_limit=frame_limit))
-    wanted = store_header(cohort, encoder, frame_limit=frame_limit, dtype=store.header.dtype)
-    store = FeatureStore(store.root, header=wanted)  # refuses a store that was made otherwise
-    corrupt = store.verify_hashes()
-    for recording in corrupt:
-        store.discard(recording)
+    store = _open(cohort, encoder, store, frame_limit, dtype)
+    damaged = store.discard_damaged()
+    asked = plan(cohort, frame_limit=frame_limit, recordings=recordings)
     todo = plan(cohort, store, frame_limit=frame_limit, recordings=recordings)
-    asked = cohort.recordings["recording"] if recordings is None else recordings
-    kept = [str(recording) for recording in asked if recording not in todo]
+    kept = [recording for recording in asked if recording not in todo]
+    bound = MissCount()  # of all that is asked for: what the verdict is about
+    for recording in kept:
+        bound.add_counts(store.entry(recording).faults)
+    found = MissCount()  # by this call: what the report tells
+    finished: list[LedgerEntry] = []
+    refused: dict[str, str] = {}
+    planned = sum(asked.values())
+    spare = min(jobs, len(todo)) < cpu_count()  # cores on which to read ahead
+    work = Extractor(cohort, encoder, store, block, spare or None, max_recording_miss_rate, seed)
 
-    tasks = [
-        (cohort, encoder, store, recording, n_frames, block, max_miss_rate, seed)
-        for recording, n_frames in todo.items()
-    ]
-    entries = []
-    for entry in _run(tasks, jobs):
-        entries.append(entry)
-        if progress is not None:
-            progress(entry)
-    return ExtractionReport(
-        cohort=cohort.name,
-        encoder=encoder.id,
-        extracted=tuple(entry.recording for entry in entries),
-        kept=tuple(kept),
-        recomputed={r: why for r, why in corrupt.items() if r in todo},
-        n_frames=sum(entry.n_frames for entry in entries),
-        n_invalid=sum(entry.n_invalid for entry in entries),
-        seconds=time.perf_counter() - began,
-    )
+    with RunLog(log) as note:
+        note(
+            "start", cohort=cohort.name, encoder=encoder.id, store=str(store.root.absolute()),
+            recordings=len(todo), frames=sum(todo.values()), kept=len(kept), jobs=jobs,
+            max_miss_rate=max_miss_rate, max_recording_miss_rate=max_recording_miss_rate,
+            damaged=damaged,
+        )  # fmt: skip
+        try:
+            bound.require_few(planned, max_miss_rate)
+            for outcome in _outcomes(work, todo, jobs):
+                _note(note, outcome)
+                if outcome.refused is not None:
+                    refused[outcome.recording] = outcome.refused
+                elif outcome.entry is not None:
+                    if outcome.extracted:
+                        finished.append(outcome.entry)
+                    else:
+                        kept.append(outcome.recording)
+                        bound.add_counts(outcome.entry.faults)
+                    if progress is not None:
+                        progress(outcome.entry)
+                found.add(outcome.faults)
+                bound.add(outcome.faults)
+                bound.require_few(planned, max_miss_rate)
+        except BaseException as error:
+            note("stop", error=type(error).__name__, why=str(error))
+            raise
+        report = ExtractionReport(
+            cohort=cohort.name,
+            encoder=encoder.id,
+            extracted=tuple(entry.recording for entry in finished),
+            kept=tuple(kept),
+            recomputed={r: why for r, why in damaged.items() if r in todo},
+            refused=refused,
+            faults=dict(found.faults),
+            n_frames=sum(entry.n_frames for entry in finished),
+            n_invalid=sum(entry.n_invalid for entry in finished),
+            seconds=time.perf_counter() - began,
+        )
+        note(
+            "done", extracted=len(finished), kept=len(kept), refused=len(refused),
+            n_frames=report.n_frames, n_invalid=report.n_invalid, faults=report.faults,
+            seconds=round(report.seconds, 3),
+        )  # fmt: skip
+    return report
 
 
-def _run(tasks: list[tuple], jobs: int) -> Iterator[LedgerEntry]:
-    """Yield each recording's ledger entry as soon as it is finished."""
-    if jobs == 1 or len(tasks) < 2:
-        yield from (extract_recording(*task) for task in tasks)
-        return
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(
-            n_jobs=min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
-        )(delayed(_in_worker)(os.getpid(), *task) for task in tasks)
-
-
-def _in_worker(parent: int, *task: object) -> LedgerEntry:
-    cv2.setNumThreads(1)
-    _leave_with(parent)
-    return extract_recording(*task)  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=1)
-def _leave_with(parent: int) -> None:
-    """End this worker soon after its parent; an orphan could wait for its next task for ever."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def extract_recording(
+def _open(
     cohort: Cohort,
     encoder: OnnxEncoder,
-    store: FeatureStore,
-    recording: str,
-    n_frames: int,
-    block: int,
-    max_miss_rate: float,
-    seed: int,
-) -> LedgerEntry:
-    """Embed the first ``n_frames`` frames of one recording and write them; see `extract`."""
-    features = np.empty((n_frames, encoder.dim), np.float32)
-    valid = np.empty(n_frames, bool)
-    for start in range(0, n_frames, block):
-        stop = min(start + block, n_frames)
-        frames = cohort.frames(recording, start, stop)
-        if len(frames) != stop - start:
-            raise CohortError(
-                f"{cohort.name} gives {len(frames)} frames of {recording} for {start} to {stop}: "
-                f"its table says n_frames is at least {n_frames}; correct the table or the files"
-            )
-        embedded = encoder.embed(frames)
-        features[start:stop] = embedded.features
-        valid[start:stop] = embedded.valid & ~is_blank(frames)
-    missed = int((~valid).sum())
-    if missed > max_miss_rate * n_frames:
-        raise VerificationError(
-            f"{missed} of {n_frames} frames of {recording} could not be embedded (more than "
-            f"{max_miss_rate:.0%}): look at its frames; leave the recording out, or raise "
-            "max_miss_rate if the gaps are real. Nothing was written for it"
-        )
-    key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
-    rng = np.random.default_rng([seed, *key])
-    return store.write(recording, fill_invalid(features, valid, rng=rng), valid)
+    store: FeatureStore | str | Path,
+    frame_limit: int,
+    dtype: str | None,
+) -> FeatureStore:
+    """Open or create the store; refuse one that was made otherwise."""
+    root = store.root if isinstance(store, FeatureStore) else Path(store)
+    if dtype is None:
+        there = (root / "store.json").exists()
+        dtype = FeatureStore(root).header.dtype if there else "float16"
+    wanted = store_header(cohort, encoder, frame_limit=frame_limit, dtype=dtype)
+    return FeatureStore(root, header=wanted)
 
 
-def is_blank(frames: np.ndarray) -> np.ndarray:
-    """Return which frames are a single tone, as face trackers write when they lose the face.
-
-    Parameters
-    ----------
-    frames
-        uint8, shape ``(n, height, width, 3)``.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-    """
-    return np.ptp(frames[:, ::4, ::4], axis=(1, 2, 3)) < _BLANK_RANGE
+def _outcomes(work: Extractor, todo: dict[str, int], jobs: int) -> Iterator[Outcome]:
+    """Yield what becomes of each recording; those that another process has come last."""
+    elsewhere = []
+    calls = [partial(work, recording, n_frames) for recording, n_frames in todo.items()]
+    for outcome in run_unordered(calls, jobs):
+        if outcome.elsewhere:
+            elsewhere.append(outcome.recording)
+        else:
+            yield outcome
+    yield from run_unordered([partial(work, r, todo[r], wait=True) for r in elsewhere], jobs)
 
 
-def fill_invalid(
-    features: np.ndarray, valid: np.ndarray, *, rng: np.random.Generator
-) -> np.ndarray:
-    """Return features with a random unit vector in place of each row that is not valid.
-
-    Parameters
-    ----------
-    features
-        Shape ``(n, dim)``.
-    valid
-        bool, shape ``(n,)``.
-    rng
-        Source of the vectors: directions uniform on the sphere.
-    """
-    filled = features.copy()
-    vectors = rng.standard_normal((int((~valid).sum()), features.shape[1]))
-    filled[~valid] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return filled
+def _note(note: RunLog, outcome: Outcome) -> None:
+    """Log one recording: its faults, a line for each kind, and what became of it."""
+    by_kind: dict[str, list[FrameFault]] = {}
+    for fault in outcome.faults:
+        by_kind.setdefault(fault.kind, []).append(fault)
+    for kind, faults in by_kind.items():
+        note(
+            "fault", recording=outcome.recording, kind=kind, count=len(faults),
+            frames=[fault.frame for fault in faults], example=faults[0].message,
+        )  # fmt: skip
+    if outcome.refused is not None:
+        note("refused", recording=outcome.recording, why=outcome.refused)
+    elif outcome.entry is not None:
+        fields: dict[str, Any] = {"n_invalid": outcome.entry.n_invalid}
+        fields |= {"here": outcome.extracted, "seconds": round(outcome.seconds, 3)}
+        note("recording", recording=outcome.recording, n_frames=outcome.entry.n_frames, **fields)

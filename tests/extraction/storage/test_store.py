@@ -3,6 +3,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from deplib.errors import StoreError
-from deplib.extraction import store as store_module
-from deplib.extraction.store import FeatureStore, StoreHeader
+from deplib.extraction.storage.claims import claim
+from deplib.extraction.storage.ledger import FORMAT
+from deplib.extraction.storage.store import FeatureStore, StoreHeader
 
 HEADER = StoreHeader(
     encoder="sha256=aa RGB", dim=6, cohort="tiny", fingerprint="ff", n_recordings=3,
@@ -60,7 +62,15 @@ def test_the_ledger_describes_the_file(store: FeatureStore) -> None:
     content = store.path("201_2").read_bytes()
     assert entry.sha256 == hashlib.sha256(content).hexdigest()
     assert (entry.size, entry.n_frames, entry.n_invalid) == (len(content), 11, 1)
+    assert entry.faults == {}
     assert set(load_file(store.path("201_2"))) == {"features", "valid"}
+
+
+def test_the_ledger_counts_faults_by_kind(store: FeatureStore) -> None:
+    store.write("202_1", rows(4), np.arange(4) > 1, {"no_face": 2, "gap": np.int64(1)})
+    again = FeatureStore(store.root)
+    assert again.entry("202_1").faults == {"no_face": 2, "gap": 1}
+    assert again.digest() == store.digest()
 
 
 def test_done_and_missing(store: FeatureStore) -> None:
@@ -96,12 +106,21 @@ def test_no_store_is_said_plainly(tmp_path: Path) -> None:
         FeatureStore(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 2}', '{"encoder": "x"}'])
 def test_a_damaged_header_is_refused(store: FeatureStore, content: str) -> None:
     (store.root / "store.json").write_text(content)
     for header in (None, HEADER):
-        with pytest.raises(StoreError, match=r"unreadable|format 99"):
+        with pytest.raises(StoreError, match="unreadable"):
             FeatureStore(store.root, header=header)
+
+
+@pytest.mark.parametrize("other", [1, 99])
+def test_a_store_of_another_format_is_refused(store: FeatureStore, other: int) -> None:
+    header = {**vars(HEADER), "format": other}
+    (store.root / "store.json").write_text(json.dumps(header))
+    for wanted in (None, HEADER):
+        with pytest.raises(StoreError, match=f"format {other}; .* again into another folder"):
+            FeatureStore(store.root, header=wanted)
 
 
 def test_features_without_header_are_not_adopted(store: FeatureStore) -> None:
@@ -180,6 +199,75 @@ def test_a_recording_copied_under_another_name_is_found(store: FeatureStore) -> 
     assert set(store.verify_hashes()) == {"202_1"}
 
 
+def test_damage_and_leftovers_are_discarded_and_nothing_else(store: FeatureStore) -> None:
+    store.write("202_1", rows(8), np.ones(8, bool))
+    halve(store.path("201_1"))
+    folder = store.root / "recordings"
+    leftovers = [
+        folder / ".202_2.safetensors.partial", folder / ".202_2.json.partial",
+        store.root / ".store.json.partial", store.root / ".202_2.claim",
+    ]  # fmt: skip
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
+    with store.claim("202_1"):  # a recording that is at work now
+        assert set(store.discard_damaged()) == {"201_1"}
+        assert (store.root / ".202_1.claim").exists()
+    assert store.done() == {"201_2", "202_1"}
+    assert not any(leftover.exists() for leftover in leftovers)
+    assert not list(store.root.rglob("*.claim"))
+    assert store.discard_damaged() == {}
+
+
+def test_a_recording_mended_meanwhile_is_not_discarded(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_before = {"201_1": "is gone, though the ledger has it"}  # by a check without the lock
+    monkeypatch.setattr(store, "verify_hashes", lambda: seen_before)
+    assert store.discard_damaged() == {}
+    assert store.done() == {"201_1", "201_2"}
+
+
+def hold(root: Path, ready: Connection) -> None:
+    with claim(root, "201_1") as held:
+        ready.send(held)
+        ready.recv()  # never answered
+
+
+def test_a_claim_is_held_by_one_and_ends_with_a_kill(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    holder = context.Process(target=hold, args=(tmp_path, theirs))
+    holder.start()
+    assert ours.recv() is True
+    with claim(tmp_path, "201_1") as held, claim(tmp_path, "201_2") as other:
+        assert (held, other) == (False, True)
+    holder.kill()
+    holder.join(20)
+    with claim(tmp_path, "201_1", wait=True) as held:
+        assert held
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["201_1.safetensors", "201_1.json"])
+def test_what_a_failing_disk_hides_is_reported_and_not_thrown_away(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    real = Path.open
+
+    def failing(path: Path, *options: object, **more: object) -> object:
+        if path.name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, *options, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", failing)
+    assert store.verify_hashes() == {"201_1": "cannot be read (Input/output error)"}
+    with pytest.raises(StoreError, match=r"Input/output error; check the disk"):
+        store.discard_damaged()
+    monkeypatch.undo()
+    assert store.done() == {"201_1", "201_2"}
+    assert store.verify_hashes() == {}
+
+
 def test_discarding_makes_a_recording_missing(store: FeatureStore) -> None:
     store.discard("201_1")
     store.discard("never_there")
@@ -195,7 +283,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(
     def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store_module.os, "fsync", no_room)
+    monkeypatch.setattr(os, "fsync", no_room)
     for name in ("201_1", "202_1"):  # replacing, and new
         with pytest.raises(StoreError, match=r"No space left on device.*finished recordings"):
             store.write(name, rows(8, seed=9), np.ones(8, bool))
@@ -226,7 +314,7 @@ def test_a_kill_between_the_two_renames_is_found(
 
     for name in ("202_1", "201_1"):  # new, and replacing
         calls.clear()
-        monkeypatch.setattr(store_module.os, "replace", dies_at_the_second)
+        monkeypatch.setattr(os, "replace", dies_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             store.write(name, rows(8, seed=9), np.ones(8, bool))
         monkeypatch.undo()
@@ -259,4 +347,4 @@ def test_two_processes_do_not_mix_their_writes(tmp_path: Path) -> None:
 
 def test_store_files_are_plain_json(store: FeatureStore) -> None:
     header = json.loads((store.root / "store.json").read_text())
-    assert header == {**vars(HEADER), "format": 1}
+    assert header == {**vars(HEADER), "format": FORMAT}

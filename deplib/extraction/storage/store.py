@@ -4,7 +4,7 @@
 
     store.json                     header: format, encoder, cohort, dtype, frame limit
     recordings/<id>.safetensors    features (n, D) float16 or float32, valid (n,) bool
-    recordings/<id>.json           ledger entry: SHA-256 of the file above, frames, invalid frames
+    recordings/<id>.json           ledger entry: SHA-256 of the file above, frames, faults by kind
 
 A recording counts as done once its ledger entry is there, and the entry is written last; each file
 is written beside its place, flushed to the disk and renamed. So a kill at any moment leaves whole
@@ -12,58 +12,30 @@ recordings and, at worst, one that is done again. Nothing here is ever unpickled
 """
 
 import hashlib
-import json
-import os
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
 
 from deplib.errors import StoreError
+from deplib.extraction.storage.atomic import remove_partial, write_atomically
+from deplib.extraction.storage.claims import claim, remove_claims
+from deplib.extraction.storage.ledger import (
+    LedgerEntry,
+    StoreHeader,
+    read_entry,
+    read_header,
+    require_same,
+    to_json,
+)
+from deplib.extraction.storage.recording_file import fault_of, pack, unpack
 
-FORMAT = 1
 _ID = re.compile(r"[A-Za-z0-9._-]+")
-_DTYPES = ("float16", "float32")
-
-
-@dataclass(frozen=True)
-class StoreHeader:
-    """What all recordings of a store have in common; a store made otherwise is refused."""
-
-    encoder: str  # OnnxEncoder.id: hash of the file, and the preprocessing
-    dim: int  # width of an embedding
-    cohort: str  # the cohort's name
-    fingerprint: str  # the cohort's fingerprint: frames and labels
-    n_recordings: int  # recordings of the cohort; fewer in the store means unfinished
-    frame_limit: int  # frames of a recording that are kept; longer ones are cut
-    dtype: str = "float16"  # of the stored features, "float16" or "float32"
-    format: int = FORMAT  # layout of the store on disk
-
-    def __post_init__(self) -> None:
-        if self.dtype not in _DTYPES:
-            raise StoreError(f"dtype is {self.dtype!r}; a store holds {' or '.join(_DTYPES)}")
-
-    @property
-    def key(self) -> str:
-        """Short hash of all the fields, for the names of folders."""
-        return hashlib.sha256(_to_json(asdict(self))).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """What the ledger says of one recording."""
-
-    recording: str
-    sha256: str  # of the recording's safetensors file
-    size: int  # of that file, bytes
-    n_frames: int
-    n_invalid: int
 
 
 class FeatureStore:
@@ -90,9 +62,9 @@ class FeatureStore:
         self._trusted: dict[str, tuple[str, int, int]] = {}
         if header is not None and not self._header_path.exists():
             self._create(header)
-        self.header = self._read_header()
-        if header is not None and header != self.header:
-            raise StoreError(_difference(self.root, self.header, header))
+        self.header = read_header(self._header_path)
+        if header is not None:
+            require_same(self.root, self.header, header)
 
     def __repr__(self) -> str:
         return f"FeatureStore({self.root}, {self.header.cohort}, {len(self.done())} recordings)"
@@ -110,7 +82,13 @@ class FeatureStore:
 
     # ---------------------------------------------------------------- writing
 
-    def write(self, recording: str, features: np.ndarray, valid: np.ndarray) -> LedgerEntry:
+    def write(
+        self,
+        recording: str,
+        features: np.ndarray,
+        valid: np.ndarray,
+        faults: Mapping[str, int] | None = None,
+    ) -> LedgerEntry:
         """Write one recording, replacing it if it is there.
 
         Parameters
@@ -121,6 +99,8 @@ class FeatureStore:
             Shape ``(n, dim)``, any float type; stored as the header's dtype.
         valid
             bool, shape ``(n,)``; False where a frame could not be embedded.
+        faults
+            What was wrong with frames, as counts by kind, for the ledger.
 
         Raises
         ------
@@ -129,29 +109,19 @@ class FeatureStore:
             stays whole.
         """
         path = self.path(recording)
-        if features.ndim != 2 or features.shape[1] != self.header.dim or not len(features):
-            raise StoreError(
-                f"features of {recording} have shape {features.shape}; this store holds "
-                f"(n, {self.header.dim}) with n of at least 1"
-            )
-        if valid.dtype != bool or valid.shape != (len(features),):
-            raise StoreError(
-                f"valid of {recording} is {valid.dtype} {valid.shape}; it must be bool "
-                f"({len(features)},), one flag a frame"
-            )
-        stored = np.ascontiguousarray(features, dtype=self.header.dtype)
-        content = save({"features": stored, "valid": np.ascontiguousarray(valid)})
+        content = pack(recording, features, valid, self.header)
         entry = LedgerEntry(
             recording=recording,
             sha256=hashlib.sha256(content).hexdigest(),
             size=len(content),
             n_frames=len(features),
             n_invalid=int((~valid).sum()),
+            faults={kind: int(count) for kind, count in (faults or {}).items()},
         )
         try:
             with self._lock():  # two processes never mix one's features with the other's entry
-                _write_atomically(path, content)
-                _write_atomically(self._entry_path(recording), _to_json(asdict(entry)))
+                write_atomically(path, content)
+                write_atomically(self._entry_path(recording), to_json(asdict(entry)))
         except OSError as error:
             raise StoreError(
                 f"cannot write {recording} to {self.root}: {error.strerror or error}; make room "
@@ -162,8 +132,63 @@ class FeatureStore:
     def discard(self, recording: str) -> None:
         """Forget a recording, so that it counts as missing; unknown ones are ignored."""
         with self._lock():
-            self._entry_path(recording).unlink(missing_ok=True)
-            self.path(recording).unlink(missing_ok=True)
+            self._discard(recording)
+
+    def discard_damaged(self) -> dict[str, str]:
+        """Forget the recordings that are not what the ledger says, and what killed writers left.
+
+        Returns
+        -------
+        dict
+            What was wrong, by recording; empty when all is as written.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written, or a file in it cannot be read. A failing disk is no
+            reason to throw away what may be whole.
+        """
+        suspects = self.verify_hashes()
+        damaged = {}
+        try:
+            with self._lock():
+                for recording in suspects:
+                    fault = self._fault(recording)  # another process may just have mended it
+                    if fault:
+                        damaged[recording] = fault
+                        self._discard(recording)
+                for folder in (self.root, self._folder):
+                    remove_partial(folder)
+            remove_claims(self.root)
+        except OSError as error:
+            raise StoreError(
+                f"cannot read and write in {self.root}: {error.strerror or error}; check the disk "
+                "and the permissions, or choose another folder"
+            ) from error
+        return damaged
+
+    @contextmanager
+    def claim(self, recording: str, *, wait: bool = False) -> Iterator[bool]:
+        """Hold a recording while this process works on it; see `storage.claims.claim`.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(claim(self.root, _checked_id(recording), wait=wait))
+            except OSError as error:
+                raise StoreError(
+                    f"cannot lock {recording} in {self.root}: {error.strerror or error}; make "
+                    "room or choose another folder and run again: finished recordings are kept"
+                ) from error
+            yield held
+
+    def _discard(self, recording: str) -> None:
+        self._entry_path(recording).unlink(missing_ok=True)
+        self.path(recording).unlink(missing_ok=True)
 
     def _create(self, header: StoreHeader) -> None:
         try:
@@ -176,7 +201,7 @@ class FeatureStore:
                         f"{self.root} holds features but no store.json, so nobody knows what made "
                         "them: delete the folder or choose another"
                     )
-                _write_atomically(self._header_path, _to_json(asdict(header)))
+                write_atomically(self._header_path, to_json(asdict(header)))
         except OSError as error:
             raise StoreError(
                 f"cannot create a store in {self.root}: {error.strerror or error}; choose a "
@@ -211,7 +236,7 @@ class FeatureStore:
             status = path.stat()
             state = (entry.sha256, status.st_mtime_ns, status.st_size)
             if self._trusted.get(recording) != state:
-                fault = self._fault(entry)
+                fault = self._fault(recording)
                 if fault:
                     raise StoreError(
                         f"{path} {fault}; run the extraction again: it redoes this recording"
@@ -220,14 +245,11 @@ class FeatureStore:
             start, stop, _ = slice(start, stop).indices(entry.n_frames)
             if start >= stop:
                 return np.empty((0, self.header.dim), np.float32), np.empty(0, bool)
-            with safe_open(path, framework="numpy") as file:
-                features = file.get_slice("features")[start:stop]
-                valid = file.get_slice("valid")[start:stop]
+            return unpack(path, start, stop)
         except (OSError, SafetensorError) as error:
             raise StoreError(
                 f"cannot read {path}: {error}; run the extraction again: it redoes this recording"
             ) from error
-        return features.astype(np.float32), valid
 
     def entry(self, recording: str) -> LedgerEntry:
         """Return the ledger entry of a recording.
@@ -237,26 +259,17 @@ class FeatureStore:
         StoreError
             If there is none, or it is unreadable.
         """
-        path = self._entry_path(recording)
         try:
-            entry = LedgerEntry(**json.loads(path.read_bytes()))
-            if entry.recording != recording:
-                raise ValueError(f"it speaks of {entry.recording!r}")
+            return read_entry(self._entry_path(recording), recording)
         except FileNotFoundError:
             raise StoreError(
                 f"{recording} is not in the store {self.root}; it holds {len(self.done())} "
                 "recordings: extract it first"
             ) from None
-        except (OSError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"the ledger entry {path} is unreadable ({error}); run the extraction again: it "
-                "redoes this recording"
-            ) from error
-        return entry
 
     def done(self) -> set[str]:
         """Return the recordings that have a ledger entry; no hash is checked."""
-        return {path.stem for path in self._folder.glob("*.json")}
+        return {path.stem for path in self._folder.glob("*.json") if path.name[0] != "."}
 
     def missing(self, recordings: Iterable[str]) -> list[str]:
         """Return those of ``recordings`` that are not done, in the order given."""
@@ -274,9 +287,9 @@ class FeatureStore:
         faults = {}
         for recording in sorted(self.done()):
             try:
-                fault = self._fault(self.entry(recording))
-            except StoreError:
-                fault = "has an unreadable ledger entry"
+                fault = self._fault(recording)
+            except OSError as error:
+                fault = f"cannot be read ({error.strerror or error})"
             if fault:
                 faults[recording] = fault
         return faults
@@ -291,42 +304,23 @@ class FeatureStore:
         """
         content = [asdict(self.header)]
         content += [asdict(self.entry(recording)) for recording in sorted(self.done())]
-        return hashlib.sha256(_to_json(content)).hexdigest()
+        return hashlib.sha256(to_json(content)).hexdigest()
 
-    def _fault(self, entry: LedgerEntry) -> str | None:
-        """Return what is wrong with a recording's file, or None."""
-        path = self.path(entry.recording)
-        try:
-            with path.open("rb") as file:
-                actual = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            return "is gone, though the ledger has it"
-        if actual != entry.sha256:
-            return (
-                f"is not the file that the ledger describes (sha256 {actual[:12]}..., "
-                f"{path.stat().st_size:,} bytes; ledger {entry.sha256[:12]}..., {entry.size:,})"
-            )
-        return None
+    def _fault(self, recording: str) -> str | None:
+        """Return what is wrong with a finished recording, or None.
 
-    def _read_header(self) -> StoreHeader:
+        Raises
+        ------
+        OSError
+            If its files are there and cannot be read: then nobody knows.
+        """
         try:
-            content = json.loads(self._header_path.read_bytes())
-            if content["format"] != FORMAT:
-                raise StoreError(
-                    f"{self.root} is a store of format {content['format']}; this library reads "
-                    f"format {FORMAT}: extract again into another folder"
-                )
-            return StoreHeader(**content)
-        except FileNotFoundError:
-            raise StoreError(
-                f"no feature store in {self.root.absolute()} (it has no store.json): check the "
-                "folder, or run the extraction first"
-            ) from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StoreError(
-                f"{self._header_path} is unreadable ({error}): nobody knows what made these "
-                "features; delete the folder and extract again"
-            ) from error
+            entry = read_entry(self._entry_path(recording), recording)
+        except (StoreError, FileNotFoundError) as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            return "has an unreadable ledger entry"
+        return fault_of(self.path(recording), entry)
 
 
 def _checked_id(recording: str) -> str:
@@ -336,39 +330,3 @@ def _checked_id(recording: str) -> str:
             "no leading dot"
         )
     return recording
-
-
-def _difference(root: Path, found: StoreHeader, wanted: StoreHeader) -> str:
-    parts = [
-        f"{field.name} {getattr(found, field.name)!r}, wanted {getattr(wanted, field.name)!r}"
-        for field in fields(StoreHeader)
-        if getattr(found, field.name) != getattr(wanted, field.name)
-    ]
-    return (
-        f"the store {root} was made otherwise: it has {'; '.join(parts)}. Use another folder, or "
-        "delete this one"
-    )
-
-
-def _to_json(content: Any) -> bytes:
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Put a whole file in place or none. The caller holds the lock, so one name is enough."""
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # a rename lasts once its folder is on the disk
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

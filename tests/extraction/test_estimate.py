@@ -1,0 +1,185 @@
+import re
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import TinyCohort, write_tiny_onnx
+
+from deplib.cohorts.faults import FrameBlock, FrameFault
+from deplib.errors import CohortError, StoreError, VerificationError
+from deplib.extraction import estimate as module
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.estimate import Estimate, duration, estimate
+from deplib.extraction.pipeline import extract
+
+LONG = (400, 250, 600, 330, 120, 480, 500, 500, 300, 200, 100, 100)
+
+
+@dataclass(frozen=True)
+class Probed(TinyCohort):
+    """A tiny cohort that notes what is read, and misses what it is told to."""
+
+    asked: list[tuple[str, int, int]] = field(default_factory=list)
+    missed: float = 0.0  # share of the frames, the last ones of each block
+    gone: tuple[str, ...] = ()
+
+    def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
+        if recording in self.gone:
+            raise CohortError(f"{recording}: its folder is gone: open the cohort again")
+        frames = self.frames(recording, start, stop)
+        self.asked.append((recording, start, start + len(frames)))
+        first = round((1 - self.missed) * len(frames))
+        frames[first:] = 0
+        message = f"{recording}: no face found: look at the clip"
+        lost = range(start + first, start + len(frames))
+        return FrameBlock(frames, tuple(FrameFault(i, "no_face", message) for i in lost))
+
+
+def test_it_looks_at_64_frames_spread_over_the_cohort(tiny_encoder: OnnxEncoder) -> None:
+    cohort = Probed(LONG)
+    told = estimate(cohort, tiny_encoder)
+    probed = [(name, start, stop) for name, start, stop in cohort.asked if stop - start > 1]
+    assert [stop - start for _, start, stop in probed] == [8] * 8
+    names = list(cohort.recordings["recording"])
+    assert probed[0][0] == names[0]
+    assert probed[-1][0] == names[-1]
+    places = [start / LONG[names.index(name)] for name, start, _ in probed]
+    assert places == sorted(places)  # beginnings of clips are not typical
+    assert places[0] < 0.01
+    assert 0.7 < places[-1] < 0.95
+    assert (told.recordings, told.frames, told.probed) == (12, sum(LONG), 64)
+    assert (told.misses, told.faults) == (0, {})
+    assert told.seconds > 0
+    for name in names:  # a video is read forwards
+        spans = [(start, stop) for asked, start, stop in cohort.asked if asked == name]
+        assert spans == sorted(spans)
+        assert all(stop <= start for (_, stop), (start, _) in pairwise(spans))
+
+
+def test_slow_reading_is_foreseen(tiny_encoder: OnnxEncoder) -> None:
+    quick, slow, slower = (
+        estimate(TinyCohort(LONG, delay=delay), tiny_encoder) for delay in (0, 0.015, 0.06)
+    )
+    assert quick.seconds < slow.seconds < slower.seconds
+    assert slower.read_seconds >= 0.06 / 8
+    assert slower.seconds > sum(LONG) * 0.06 / 8  # waiting is not work: no process makes up for it
+
+
+def test_a_slow_network_is_foreseen(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
+    wide = OnnxEncoder(write_tiny_onnx(tmp_path / "wide.onnx", dim=200_000))
+    slow = estimate(TinyCohort(LONG), wide)
+    assert slow.embed_seconds > estimate(TinyCohort(LONG), tiny_encoder).embed_seconds
+
+
+def test_what_the_store_holds_is_not_counted(
+    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    root = tmp_path / "s"
+    assert estimate(tiny_cohort, tiny_encoder, root).frames == 218
+    assert not root.exists()  # nothing is written
+    extract(tiny_cohort, tiny_encoder, root, recordings=["202_1", "201_1"], dtype="float32")
+    told = estimate(tiny_cohort, tiny_encoder, root)
+    assert (told.recordings, told.frames) == (4, 118)
+    assert estimate(tiny_cohort, tiny_encoder, root, frame_limit=2000).frames == 118
+    with pytest.raises(StoreError, match="was made otherwise"):
+        estimate(tiny_cohort, tiny_encoder, root, frame_limit=30)
+    extract(tiny_cohort, tiny_encoder, root)
+    done = estimate(tiny_cohort, tiny_encoder, root)
+    assert (done.seconds, done.frames, done.probed) == (0, 0, 0)
+    assert str(done) == "nothing to do: every recording is in the store"
+
+
+def test_a_few_misses_are_told(tiny_encoder: OnnxEncoder) -> None:
+    told = estimate(Probed(LONG, missed=0.25), tiny_encoder)
+    assert (told.misses, told.faults) == (16, {"no_face": 16})
+    assert "no face found: look at the clip" in told.examples
+    assert "16 of 64 frames tried could not be embedded" in str(told)
+
+
+def test_a_systemic_failure_is_said_at_once(tiny_encoder: OnnxEncoder) -> None:
+    with pytest.raises(VerificationError) as caught:
+        estimate(Probed(LONG, missed=0.75), tiny_encoder)
+    for said in ("48 of 64 frames", "48 no_face", "201_1: no face found", "without a detector"):
+        assert said in str(caught.value)
+    names = tuple(TinyCohort(LONG).recordings["recording"])
+    with pytest.raises(VerificationError, match="its folder is gone"):
+        estimate(Probed(LONG, gone=names), tiny_encoder)
+    told = estimate(Probed(LONG, gone=names[:1]), tiny_encoder)
+    assert told.faults == {"unreadable": 8}
+
+
+def test_bad_recordings_that_are_left_over_are_no_systemic_failure(
+    tiny_encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    cohort = TinyCohort(blank={"203_1": tuple(range(12))})
+    report = extract(cohort, tiny_encoder, tmp_path / "s", max_miss_rate=0.1)
+    assert list(report.refused) == ["203_1"]
+    told = estimate(cohort, tiny_encoder, tmp_path / "s")
+    assert (told.recordings, told.probed, told.misses) == (1, 12, 12)
+
+
+def test_an_output_that_is_not_finite_is_a_miss(
+    tiny_encoder: OnnxEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tiny_encoder.embed
+
+    def half(frames: np.ndarray) -> object:
+        return real(frames)._replace(valid=np.arange(len(frames)) % 2 == 0)
+
+    monkeypatch.setattr(tiny_encoder, "embed", half)
+    assert estimate(TinyCohort(LONG), tiny_encoder).faults == {"not_embedded": 32}
+
+
+def test_short_and_few_recordings_are_enough(tiny_encoder: OnnxEncoder) -> None:
+    told = estimate(TinyCohort((3, 1)), tiny_encoder)
+    assert (told.recordings, told.frames, told.probed) == (2, 4, 4)
+
+
+def test_processes_share_the_recordings_longest_first() -> None:
+    assert module._makespan([5, 4, 3, 3], 1) == 15
+    assert module._makespan([5, 4, 3, 3], 2) == 8
+    assert module._makespan([5, 4, 3, 3], 9) == 5
+    assert module._makespan([], 3) == 0
+
+
+def test_stages_overlap_as_far_as_there_are_cores(
+    tiny_encoder: OnnxEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "cpu_count", lambda: 4)
+    probe = module._Probe(TinyCohort(), tiny_encoder)
+    for clock, wall, processor in ((probe.read, 3.0, 1.0), (probe.embed, 2.0, 2.0)):
+        clock._samples.append((wall, processor))
+    assert probe.seconds_per_frame(1) == 3  # the slower stage
+    assert probe.seconds_per_frame(4) == 3  # three seconds of work for each of four cores
+    assert probe.seconds_per_frame(8) == 6  # two processes a core
+
+
+def test_it_reads_as_a_sentence() -> None:
+    told = Estimate(
+        seconds=9600, recordings=300, frames=486_000, jobs=2, open_seconds=0.1, read_seconds=0.0004,
+        embed_seconds=0.0391, probed=64, faults={"no_face": 1, "gap": 2}, examples="",
+    )  # fmt: skip
+    assert str(told) == (
+        "about 2 h 40 min for 486,000 frames of 300 recordings in 2 processes (a frame: 0.4 ms to "
+        "read, 39 ms to embed; 1 of 64 frames tried could not be embedded)"
+    )
+    assert re.search("in 1 process ", str(replace(told, jobs=1)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (59.6, "60 s"), (89, "89 s"), (100, "2 min"), (3600, "60 min"),
+     (7150, "2 h"), (9620, "2 h 40 min"), (86_400, "24 h")],
+)  # fmt: skip
+def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("options", [{"jobs": 0}, {"n_frames": 0}])
+def test_impossible_options_are_refused(
+    options: dict, tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder
+) -> None:
+    with pytest.raises(StoreError, match="must be at least 1"):
+        estimate(tiny_cohort, tiny_encoder, **options)

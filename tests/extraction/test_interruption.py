@@ -1,0 +1,276 @@
+"""Extraction killed, doubled, or out of room: real processes, and the same bytes in the end."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from tiny import TinyCohort
+
+from deplib.errors import StoreError
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.pipeline import extract
+from deplib.extraction.storage.store import FeatureStore
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+
+LENGTHS = tuple(range(8, 28)) * 4
+KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def processes() -> multiprocessing.context.ForkServerContext:
+    """Processes that start in milliseconds: forked from one that has imported the library."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tiny", "deplib.extraction.pipeline"])
+    return context
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """All that a store holds, by name; the store's own lock apart."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def uninterrupted(tmp_path: Path, onnx: Path, lengths: tuple[int, ...]) -> dict[str, bytes]:
+    extract(TinyCohort(lengths), OnnxEncoder(onnx), tmp_path / "uninterrupted", block=8)
+    return content(tmp_path / "uninterrupted")
+
+
+def work(root: Path, onnx: Path, dies_at: int | None, started, delay: float) -> None:
+    """Extract; with ``dies_at``, die at that system call of writing, with half of a file there."""
+    calls = []
+
+    def count(target: object) -> None:
+        calls.append(target)
+        if len(calls) == dies_at:
+            if isinstance(target, int) and stat.S_ISREG((status := os.fstat(target)).st_mode):
+                os.ftruncate(target, status.st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        setattr(os, name, lambda *args, real=real: (count(args[0]), real(*args)))
+    encoder, cohort = OnnxEncoder(onnx), TinyCohort(LENGTHS, delay=delay)
+    started.set()
+    extract(cohort, encoder, root, block=8)
+
+
+def test_killed_twenty_times_it_ends_with_the_same_bytes(
+    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    root = tmp_path / "killed"
+    halves = 0
+    for attempt in range(KILLS):
+        dies_at = int(rng.integers(1, 13)) if attempt % 2 else None  # six calls a recording
+        wait = rng.uniform(0, 0.12)
+        started = processes.Event()
+        process = processes.Process(target=work, args=(root, tiny_onnx, dies_at, started, 0.01))
+        process.start()
+        assert started.wait(60)
+        if dies_at is None:
+            time.sleep(wait)
+            process.kill()
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
+        halves += len(list(root.rglob(".*.partial")))
+        if (root / "store.json").exists():
+            assert FeatureStore(root).verify_hashes() == {}  # whatever is done is whole
+    done = FeatureStore(root).done()
+    assert 0 < len(done) < len(LENGTHS)
+    assert halves > 0  # some kills came in the middle of a file
+    report = extract(TinyCohort(LENGTHS), OnnxEncoder(tiny_onnx), root, block=8)
+    assert set(report.kept) == done
+    assert content(root) == uninterrupted(tmp_path, tiny_onnx, LENGTHS)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tiny import TinyCohort
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.pipeline import extract
+cohort = TinyCohort(tuple(range(8, 28)), delay=0.02)
+extract(cohort, OnnxEncoder(sys.argv[2]), sys.argv[3], jobs=2, block=8,
+        progress=lambda entry: print(entry.recording, flush=True))
+"""
+
+
+def test_killed_with_its_workers_it_leaves_no_orphans_and_the_same_bytes(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1]), str(tiny_onnx),
+        str(tmp_path / "killed"),
+    ]  # fmt: skip
+    finished_before_kill = 0
+    for finish in (1, 4):  # recordings of one run before it is killed
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for _ in range(finish):
+            assert process.stdout.readline()
+            finished_before_kill += 1
+        time.sleep(0.013 * finish)  # somewhere within a later recording
+        workers = psutil.Process(process.pid).children()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        _, orphans = psutil.wait_procs(workers, timeout=20)
+        assert not orphans
+    store = FeatureStore(tmp_path / "killed")
+    assert finished_before_kill <= len(store.done()) < 20
+    final = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert len(final.stdout.split()) <= 20 - finished_before_kill
+    assert content(store.root) == uninterrupted(tmp_path, tiny_onnx, tuple(range(8, 28)))
+
+
+def share(root: Path, onnx: Path, together, answers) -> None:
+    cohort, encoder = TinyCohort(LENGTHS[:16], delay=0.01), OnnxEncoder(onnx)
+    together.wait()
+    report = extract(cohort, encoder, root, block=8)
+    answers.put((report.extracted, report.kept, report.ok))
+
+
+def test_two_runs_on_one_store_share_the_work(
+    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
+) -> None:
+    root, together, answers = tmp_path / "s", processes.Barrier(2), processes.Queue()
+    runs = [
+        processes.Process(target=share, args=(root, tiny_onnx, together, answers)) for _ in "ab"
+    ]
+    for run in runs:
+        run.start()
+    (first, kept_first, ok_first), (second, kept_second, ok_second) = (
+        answers.get(timeout=60) for _ in runs
+    )
+    for run in runs:
+        run.join(60)
+    assert [run.exitcode for run in runs] == [0, 0]
+    assert ok_first
+    assert ok_second
+    assert first  # each did a part
+    assert second
+    assert not set(first) & set(second)  # nothing was done twice
+    names = set(TinyCohort(LENGTHS[:16]).recordings["recording"])
+    assert set(first) | set(kept_first) == set(second) | set(kept_second) == names
+    assert content(root) == uninterrupted(tmp_path, tiny_onnx, LENGTHS[:16])
+
+
+def test_one_run_finishes_what_another_was_killed_in(
+    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
+) -> None:
+    root, started = tmp_path / "s", processes.Event()
+    doomed = processes.Process(target=work, args=(root, tiny_onnx, None, started, 0.02))
+    doomed.start()
+    assert started.wait(60)
+    while not list(root.glob(".*.claim")):
+        time.sleep(0.001)
+    os.kill(doomed.pid, signal.SIGSTOP)  # for ever at work on what it has claimed
+    (claimed,) = (path.name[1:].removesuffix(".claim") for path in root.glob(".*.claim"))
+    done_by_doomed = FeatureStore(root).done()
+    others = [n for n in TinyCohort(LENGTHS).recordings["recording"] if n != claimed][:5]
+    asked = [claimed, *others]
+    answered = []
+
+    def kill_at_last(entry: object) -> None:
+        answered.append(entry)
+        if len(answered) == len(set(others) - done_by_doomed):
+            doomed.kill()  # only the claimed one is left, and it is waited for
+
+    cohort, encoder = TinyCohort(LENGTHS), OnnxEncoder(tiny_onnx)
+    report = extract(cohort, encoder, root, recordings=asked, progress=kill_at_last)
+    doomed.join(60)
+    assert report.extracted[-1] == claimed
+    assert FeatureStore(root).missing(asked) == []
+
+
+def out_of_room(root: Path, onnx: Path, answers) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900))  # bytes of one file
+    try:
+        extract(TinyCohort(), OnnxEncoder(onnx), root)
+    except StoreError as error:
+        answers.put(str(error))
+
+
+def test_a_file_that_may_not_grow_is_reported_and_loses_nothing(
+    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
+) -> None:
+    cohort, encoder, root = TinyCohort(), OnnxEncoder(tiny_onnx), tmp_path / "s"
+    extract(cohort, encoder, root, recordings=["203_1", "201_2"])
+    answers = processes.Queue()
+    process = processes.Process(target=out_of_room, args=(root, tiny_onnx, answers))
+    process.start()
+    message = answers.get(timeout=60)
+    process.join(60)
+    assert "cannot write 202_1" in message  # the longest: about 1.2 kB
+    assert "File too large; make room" in message
+    store = FeatureStore(root)
+    assert store.done() == {"203_1", "201_2"}
+    assert store.verify_hashes() == {}
+    assert not list(root.rglob("*.partial"))
+    extract(cohort, encoder, root)
+    extract(cohort, encoder, tmp_path / "roomy")
+    assert content(root) == content(tmp_path / "roomy")
+
+
+SMALL_DISK = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tiny import TinyCohort
+from deplib.errors import StoreError
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.pipeline import extract
+from deplib.extraction.storage.store import FeatureStore
+disk, encoder = Path(sys.argv[3]), OnnxEncoder(sys.argv[2])
+ballast = disk / "ballast"
+ballast.write_bytes(bytes(160 * 1024))
+cohort = TinyCohort(tuple(range(8, 28)))
+try:
+    extract(cohort, encoder, disk / "s", log=disk / "run.jsonl")
+except StoreError as error:
+    print(error)
+store = FeatureStore(disk / "s")
+print(len(store.done()), store.verify_hashes(), list(disk.rglob("*.partial")))
+ballast.unlink()
+extract(cohort, encoder, disk / "s")
+print(store.digest())
+"""
+
+
+def test_a_really_full_disk_is_reported_and_loses_nothing(tiny_onnx: Path, tmp_path: Path) -> None:
+    """On a file system of 256 KiB of its own, where the user may make one."""
+    unshare = shutil.which("unshare")
+    mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
+    inside = [unshare, "-rm", "sh", "-c", mount, str(tmp_path)]
+    if unshare is None or subprocess.run([*inside, "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system in a namespace of its own")
+    result = subprocess.run(
+        [
+            *inside, sys.executable, "-W", "ignore", "-c", SMALL_DISK,
+            str(Path(__file__).parents[1]), str(tiny_onnx), str(tmp_path),
+        ],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    message, state, digest = result.stdout.splitlines()
+    assert "No space left on device; make room" in message
+    n_done, _, rest = state.partition(" ")
+    assert 0 < int(n_done) < 20
+    assert rest == "{} []"  # nothing damaged, nothing left over
+    extract(TinyCohort(tuple(range(8, 28))), OnnxEncoder(tiny_onnx), tmp_path / "roomy")
+    assert FeatureStore(tmp_path / "roomy").digest() == digest
