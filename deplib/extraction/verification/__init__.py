@@ -1,0 +1,1 @@
+"""Whether features are fit for use: checks, the reference embedding, planted faults."""
