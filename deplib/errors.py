@@ -10,7 +10,7 @@ class CohortError(DeplibError):
 
 
 class EncoderError(DeplibError):
-    """A face encoder's file is missing, altered, or breaks the contract N x 3 x H x W -> N x D."""
+    """A face encoder or detector file is missing, altered, or breaks its contract."""
 
 
 class StoreError(DeplibError):

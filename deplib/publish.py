@@ -48,8 +48,14 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()"""
 """The first code cell of every chapter, tagged ``remove-cell``: a chapter runs alone anywhere."""
 
-KERNEL_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
-"""One thread and one hash seed give the same digits again; progress bars never look alike."""
+KERNEL_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "TQDM_DISABLE": "1",
+    "DEPLIB_BUFFALO_L": "",
+}
+"""One thread and one hash seed give the same digits again; progress bars never look alike; weights
+that only some machines have would change a page."""
 
 
 @dataclass(frozen=True)

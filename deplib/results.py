@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deplib.errors import ResultError
+from deplib.extraction.fallback import Fill
 
 FORMAT = 1
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
@@ -17,17 +18,20 @@ PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What one run is: a model, its seed, the simulated world, and which labels it saw."""
+    """What one run is: a model, its seed, the simulated world, and what it saw of it."""
 
     model: str
     seed: int = 0
     world: str = "default"
     labels: str = "true"  # or "permuted": the control in which nothing can be learnt
+    lost: float = 0.0  # share of the frames that a planted fault takes, in bursts
+    fill: Fill = "mask"  # what stands in the place of the lost frames
 
     @property
     def path(self) -> Path:
         """Where the run's result lies, relative to a results folder."""
-        return Path(self.world) / self.labels / f"{self.model}-seed{self.seed}.json"
+        kind = f"{self.labels}-lost{100 * self.lost:.0f}-{self.fill}" if self.lost else self.labels
+        return Path(self.world) / kind / f"{self.model}-seed{self.seed}.json"
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,11 +23,12 @@ from tqdm import tqdm
 from deplib import baselines
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.errors import ResultError
-from deplib.extraction.encoder import OnnxEncoder, embedded_encoder
+from deplib.errors import EncoderError, ResultError
+from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction.fallback import FILLS, losing
 from deplib.extraction.pipeline import extract, plan, store_folder, store_header
-from deplib.extraction.store import FeatureStore
-from deplib.extraction.verify import verify
+from deplib.extraction.storage.store import FeatureStore
+from deplib.extraction.verification.verify import verify
 from deplib.models import MODELS, module_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
@@ -38,6 +39,8 @@ from deplib.windows import WindowSet, build_windows
 
 RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean+sd"}
 """Ridge baselines of the grid, by what they pool."""
+LOST = 0.5
+"""Share of the frames that the comparison of fallbacks loses."""
 SLOWEST_FIRST = ("VanillaTransformer", "MambaGRU", "LDBM")
 
 
@@ -59,6 +62,11 @@ def sweep_specs(world: str = "default") -> list[RunSpec]:
         for labels in ("true", "permuted")
         for name in names
     ]
+
+
+def fallback_specs(world: str = "default") -> list[RunSpec]:
+    """Return the runs that compare what can stand in the place of lost frames."""
+    return [RunSpec(model, world=world, lost=LOST, fill=fill) for fill in FILLS for model in MODELS]
 
 
 def run_key(
@@ -86,20 +94,34 @@ def prepare_features(
     protocol: Protocol | None = None,
     jobs: int = 2,
     progress: bool = False,
-) -> FeatureStore:
-    """Extract what is missing, verify all of it, and return the store.
+) -> tuple[FeatureStore, pd.DataFrame]:
+    """Extract what is missing, verify all of it, and return it.
+
+    Returns
+    -------
+    store : FeatureStore
+    recordings : DataFrame
+        The cohort's table without the recordings that extraction refused.
 
     Raises
     ------
+    EncoderError
+        If its embeddings have another width than the protocol's.
     VerificationError
         If the features must not be used, for instance because all of them are zero.
     """
-    limit = (protocol or Protocol()).sequence_length
+    protocol = protocol or Protocol()
+    if encoder.dim != protocol.feature_dim:
+        raise EncoderError(
+            f"{encoder!r} gives {encoder.dim} numbers a frame and the protocol compares models on "
+            f"{protocol.feature_dim}: choose an encoder of that width"
+        )
+    limit = protocol.sequence_length
     header = store_header(cohort, encoder, frame_limit=limit)
     store = FeatureStore(store_folder(header), header=header)
     todo = sum(plan(cohort, store, frame_limit=limit).values())
     with tqdm(total=todo, unit="frame", desc="features", disable=not (progress and todo)) as bar:
-        extract(
+        report = extract(
             cohort,
             encoder,
             store,
@@ -107,16 +129,24 @@ def prepare_features(
             jobs=jobs,
             progress=lambda entry: bar.update(entry.n_frames),
         )
-    verify(store, cohort.recordings).raise_for_faults()
-    return store
+    for recording, why in report.refused.items():
+        warnings.warn(f"left out {recording}: {why}", stacklevel=2)
+    recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
+    verify(store, recordings).raise_for_faults()
+    return store, recordings
 
 
 def load_windows(
-    cohort: Cohort, store: FeatureStore, *, labels: str = "true", protocol: Protocol | None = None
+    recordings: pd.DataFrame,
+    store: FeatureStore,
+    spec: RunSpec,
+    *,
+    protocol: Protocol | None = None,
 ) -> WindowSet:
-    """Return the windows of a verified store, with true or permuted labels."""
-    windows = build_windows(cohort.recordings, store.read, protocol or Protocol())
-    if labels == "permuted":
+    """Return the windows of a verified store as a run sees them: its labels, its lost frames."""
+    read = losing(store.read, spec.lost, spec.fill) if spec.lost else store.read
+    windows = build_windows(recordings, read, protocol or Protocol())
+    if spec.labels == "permuted":
         return permute_labels(windows, rng=np.random.default_rng(0))
     return windows
 
@@ -214,10 +244,13 @@ def complete(
                 missing.append(spec)
         if not missing:
             continue
-        store = prepare_features(cohort, encoder, jobs=jobs, progress=progress)
-        for labels in dict.fromkeys(spec.labels for spec in missing):
-            windows = load_windows(cohort, store, labels=labels)
-            todo = sorted((s for s in missing if s.labels == labels), key=_slowest_first)
+        store, recordings = prepare_features(cohort, encoder, jobs=jobs, progress=progress)
+        groups: dict[tuple, list[RunSpec]] = {}  # runs that see the same windows
+        for spec in missing:
+            groups.setdefault((spec.labels, spec.lost, spec.fill), []).append(spec)
+        for group in groups.values():
+            windows = load_windows(recordings, store, group[0])
+            todo = sorted(group, key=_slowest_first)
             for result in _in_parallel(todo, windows, keys, jobs, progress):
                 result.save(folder / result.spec.path)
                 done[result.spec] = result

@@ -38,6 +38,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 # %%
 from deplib import figures
 from deplib.chapters import cohort as chapter
+from deplib.cohorts.simulated.labels import CLIP_LENGTHS
 from deplib.report import badge, say, table
 from deplib.study import open_cohort
 
@@ -90,7 +91,7 @@ say(
 # ({numref}`fig-lengths`). The published quantiles of AVEC2014 are drawn beside the cohort's own.
 
 # %% mystnb={"figure": {"caption": "Cumulative distribution of clip lengths. Dots: published quantiles of AVEC2014. Dashed: the length at which the protocol cuts.", "name": "fig-lengths"}, "image": {"alt": "A step curve that passes near five published quantiles."}}
-figures.clip_lengths(cohort.recordings["n_frames"].to_numpy(), chapter.LENGTH_QUANTILES, 2000)
+figures.clip_lengths(cohort.recordings["n_frames"].to_numpy(), dict(CLIP_LENGTHS), 2000)
 
 # %% [markdown]
 # ## Behaviour

@@ -17,8 +17,16 @@
 # # Running it on AVEC2014
 #
 # You need a licence for AVEC2014 from its owners, and the weights of a face encoder as ONNX. Neither
-# is part of this project, and neither may be added to it. This chapter goes through the steps on a
-# small corpus in the same layout, written by the simulator.
+# is part of this project, and neither may be added to it. Then two commands lead from the corpus's
+# folder to a table of scores:
+#
+# ```bash
+# deplib extract --root AVEC2014 --encoder w600k_r50.onnx
+# deplib train --root AVEC2014 --encoder w600k_r50.onnx
+# ```
+#
+# This chapter goes through what they do, on a small corpus in the same layout that the simulator
+# writes. `deplib corpus small` writes one for you, to try the commands on.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -37,6 +45,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from deplib.chapters import your_data as chapter
 from deplib.cohorts.avec2014 import Avec2014Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.writer import write_avec_layout
@@ -48,9 +57,9 @@ badge(source)
 # %% [markdown]
 # ## 1. The folder
 #
-# Aligned frames lie in one folder a clip, labels in one file a recording, with one number and no
-# header. The reader also knows the common re-packings of the corpus. It reads no video: frames must
-# have been cropped and aligned before, as OpenFace does.
+# Aligned frames lie in one folder a clip, or the clip is a video; labels lie in one file a
+# recording, with one number and no header, which both tasks share. The reader also knows the common
+# re-packings of the corpus.
 
 # %% tags=["hide-input"]
 scratch = TemporaryDirectory()
@@ -61,55 +70,67 @@ say(f"A clip's frames: `{folder.relative_to(root)}`. A label: `{label.relative_t
 
 # %% [markdown]
 # ## 2. Check before anything runs
+#
+# `deplib check AVEC2014` lists what is missing, without a label, there twice, unreadable or empty,
+# and what each costs; with `--full` it decodes every frame.
 
 # %%
 cohort = Avec2014Cohort(root)
 table(cohort.recordings.drop(columns=["bdi"]))
 
 # %% tags=["hide-input"]
-problems = cohort.check()
-say(f"The check found {len(problems)} problems in this corpus.")
+say(f"The check found {len(cohort.check(full=True))} problems in this corpus.")
 
 # %% [markdown]
-# A missing label is reported, by name, and the recording is left out.
+# Now a label is removed and a frame is cut short. The first costs its recording, the second itself.
 
 # %%
-min(root.rglob("*_Depression.csv")).unlink()
-table(Avec2014Cohort(root).check()[["recording", "problem", "remedy", "excluded"]])
+chapter.spoil(root)
+table(Avec2014Cohort(root).check(full=True)[["recording", "problem", "remedy", "excluded"]])
 
 # %% [markdown]
-# ## 3. The encoder
+# ## 3. Videos
 #
-# Any ONNX model with the ArcFace contract will do: input `N x 3 x 112 x 112`, output `N x D`.
-# State its preprocessing. Rows have unit length whatever it is. The small encoder of this book is so
-# sensitive to colour and contrast that a wrong one shows in the variance too; in a large encoder it
-# is nearly silent (last column), and only a comparison with a reference embedding finds it.
-
-# %%
-from deplib.chapters.your_data import preprocessing_faults
-
-table(preprocessing_faults(source), digits=3)
-
-# %% [markdown]
-# ## 4. Extract, verify, train
-#
-# ```bash
-# deplib check /path/to/AVEC2014
-# deplib extract --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx
-# deplib train --cohort avec2014 --root /path/to/AVEC2014 --encoder w600k_r50.onnx
-# ```
-#
-# `check` lists what is wrong before anything runs. `extract` takes hours on the whole corpus and may
-# be interrupted at any time: the same command goes on where it stopped, and says where the features
-# are and how to verify them. `train` refuses features that do not pass, trains the four models and
-# prints their Test scores with intervals over persons. Here is what `extract` does on the small
-# corpus.
+# Where a clip exists only as a video, its frames are decoded and each face is aligned to the five
+# points that encoders of the ArcFace family expect. `--detector` names what finds the faces: the
+# ONNX file of an SCRFD or YuNet detector, or `haar`, which comes with OpenCV, has no landmarks and
+# is the least exact. Frames without a face keep their place and are masked.
 
 # %% tags=["hide-input"]
-from deplib.chapters.your_data import extract_small
+say(chapter.align_videos(source, Path(scratch.name) / "videos"))
 
-report = extract_small(cohort, Path(scratch.name) / "features")
-say(report)
+# %% [markdown]
+# ## 4. The encoder
+#
+# Any ONNX model with the ArcFace contract will do: input `N x 3 x 112 x 112`, output `N x D`. These
+# are known by name; `deplib fetch NAME` shows the licence, and downloads once you accept it.
+
+# %%
+table(chapter.known_weights())
+
+# %% [markdown]
+# If a network normalises its input itself, `deplib` sees that in its graph and does not do so again.
+# Anything else you state with `--preprocess`. A wrong convention leaves rows of unit length and, in a
+# large encoder, is nearly silent: only a comparison with a reference embedding finds it.
+# `--reference` compares before anything runs; {doc}`12_verification` shows why, and how to make one.
+
+# %% [markdown]
+# ## 5. Extract and verify
+#
+# `extract` embeds 64 frames first and says how long all of them will take (`--dry-run` stops there).
+# It may be interrupted at any time, even by a crash: the same command goes on where it stopped. A
+# frame that cannot be used is masked, a recording that lacks half of its frames is left out, and
+# both are listed; when more than 5 % of all frames are lost, it stops. At the end it verifies what it
+# wrote. `extract.jsonl` and `report.json` beside the features hold the same for machines.
+
+# %% tags=["hide-input"]
+say(chapter.extract_small(Avec2014Cohort(root), Path(scratch.name) / "features"))
+
+# %% [markdown]
+# ## 6. Train
+#
+# `train` refuses features that do not pass, trains the four models under the protocol and prints
+# their Test scores with intervals over persons. Give it the options that `extract` was given.
 
 # %%
 scratch.cleanup()

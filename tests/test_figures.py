@@ -61,3 +61,21 @@ def test_detections_say_where_nothing_was_found():
     assert "no face, no error" in titles[1]
     (box,) = figure.axes[0].patches
     assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (1, 1, 4, 4)
+
+
+def test_outgrown_shows_each_detector_with_a_look_of_its_own():
+    curves = pd.DataFrame(
+        {
+            "detector": ["a", "a", "b", "b"],
+            "share": [0.3, 0.8, 0.3, 0.8],
+            "found": [1.0, 0.0, 1.0, 1.0],
+            "score": [5.0, 0.5, 5.0, 4.0],
+        }
+    )
+    figure = figures.outgrown(curves)
+    found, score = figure.axes
+    assert [list(line.get_ydata()) for line in found.lines] == [[1, 0], [1, 1]]
+    assert [list(line.get_ydata()) for line in score.lines][:2] == [[5, 0.5], [5, 4]]
+    assert found.lines[0].get_xdata().tolist() == [30, 80]
+    assert len({(line.get_color(), line.get_marker()) for line in found.lines}) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]

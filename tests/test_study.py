@@ -9,7 +9,7 @@ import pytest
 from deplib import study
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ResultError
-from deplib.extraction.encoder import embedded_encoder
+from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 

@@ -11,8 +11,6 @@ from deplib.cohorts.simulated import LATENTS, WORLDS, SimulatedCohort, oracle_er
 from deplib.cohorts.simulated.channels import INDEX
 
 FRAMES_PER_SECOND = 30
-LENGTH_QUANTILES = {0.0: 180, 0.25: 1080, 0.5: 1260, 0.75: 1860, 0.9: 3120, 1.0: 7440}
-"""Published quantiles of the frames in an AVEC2014 clip (zhen-gitch/STC)."""
 _SHOWN = ("smile", "head speed", "gaze_y", "blink", "jaw_open")
 
 

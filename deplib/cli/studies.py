@@ -1,0 +1,107 @@
+"""Verbs that train, and that make the book."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deplib.cli import options
+from deplib.cli.app import app
+
+
+@app.command()
+def train(
+    root: options.Root = None,
+    task: options.Tasks = None,
+    detector: options.Detector = None,
+    world: options.World = "default",
+    encoder: options.Encoder = None,
+    preprocess: options.Preprocessing = None,
+    flip: options.Flip = False,
+    device: options.RunsOn = options.Device.CPU,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the results. Without it, one in the data folder.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    jobs: options.Jobs = 0,
+) -> None:
+    """Train the four models on a cohort and print their scores on Test.
+
+    Give the options that extract was given. Features that are missing are extracted first, and
+    all are verified before anything is trained.
+    """
+    from deplib import evaluation, study
+
+    cohort = options.open_cohort(world, root, task, detector)
+    network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
+    folder = out or study.live_dir()
+    results = study.complete(
+        study.live_specs(cohort.name),
+        folder,
+        cohorts={cohort.name: cohort},
+        encoder=network,
+        jobs=options.n_jobs(jobs),
+        progress=True,
+    )
+    scores = evaluation.scoreboard(results, split="test")
+    typer.echo(f"{cohort.name}, Test, BDI-II points, 95 % intervals over persons")
+    typer.echo(evaluation.printable(scores).to_string(index=False))
+    typer.echo(f"results: {folder}")
+
+
+@app.command()
+def run(jobs: options.Jobs = 0) -> None:
+    """Compute on this machine what the book is built on: features, and the four models.
+
+    What is there already is kept; the same command goes on where it was stopped.
+    """
+    from deplib import study
+
+    results = study.complete(
+        study.live_specs(), study.live_dir(), jobs=options.n_jobs(jobs), progress=True
+    )
+    typer.echo(f"{len(results)} models trained on verified features: {study.live_dir()}")
+
+
+@app.command()
+def sweep(jobs: options.Jobs = 0) -> None:
+    """Compute the versioned results that are missing or stale, into results/."""
+    from deplib import study
+
+    specs = [*study.sweep_specs(), *study.fallback_specs()]
+    results = study.complete(
+        specs, study.results_dir(), jobs=options.n_jobs(jobs), progress=True
+    )  # fmt: skip
+    typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
+
+
+@app.command()
+def publish(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Chapters, by name; all where none is given.")
+    ] = None,
+    jobs: options.Jobs = 0,
+    force: Annotated[bool, typer.Option("--force", help="Also what is not stale.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Execute nothing; name what is stale, and fail.")
+    ] = False,
+) -> None:
+    """Execute the stale chapters and write their pages into book/. Call it in the repository."""
+    from deplib import publish as publishing
+    from deplib.chapters.landing import update_readme
+
+    root = Path.cwd()
+    report = publishing.publish(
+        root,
+        names=names or None,
+        jobs=options.n_jobs(jobs),
+        force=force,
+        check=check,
+        progress=typer.echo,
+    )
+    if not check and update_readme(root / "README.md"):
+        typer.echo("README.md: the answer at a glance has changed")
+    typer.echo(f"{len(report.executed)} chapters executed, {len(report.fresh)} as they were")

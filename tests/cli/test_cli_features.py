@@ -1,0 +1,158 @@
+"""From frames to verified features, on the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import TinyCohort
+
+from deplib import cli
+from deplib.cli import options
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction.storage.store import FeatureStore
+from deplib.extraction.verification.reference import Reference, save_reference
+
+
+def test_extract_leaves_verified_features_a_log_and_a_report(extract, run, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = extract("--out", store)
+    assert result.exit_code == cli.OK, result.output
+    assert "6 recordings (218 frames) embedded" in result.output
+    assert json.loads((store / "report.json").read_text())["ok"] is True
+    log = pd.read_json(store / "extract.jsonl", lines=True)
+    assert (log["event"] == "recording").sum() == 6
+    checked = run("verify", store, "--json", tmp_path / "report.json")
+    assert checked.exit_code == cli.OK, checked.output
+    assert "sound" in checked.output
+    assert json.loads((tmp_path / "report.json").read_text())["ok"] is True
+
+
+def test_extract_goes_on_where_it_ended(extract, tmp_path: Path) -> None:
+    extract("--out", tmp_path / "store")
+    FeatureStore(tmp_path / "store").discard("202_1")
+    again = extract("--out", tmp_path / "store")
+    assert "1 recordings (60 frames) embedded" in again.output
+    assert "5 already there" in again.output
+
+
+def test_a_dry_run_predicts_and_writes_nothing(extract, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = extract("--out", store, "--dry-run", "--frame-limit", 30)
+    assert result.exit_code == 0
+    assert "6 of 6 recordings to do, 157 frames" in result.output
+    assert "for 157 frames of 6 recordings in 1 process" in result.output
+    assert not store.exists()
+    extract("--out", store)
+    again = extract("--out", store, "--dry-run")
+    assert "0 of 6 recordings to do, 0 frames" in again.output
+    assert "nothing to do" in again.output
+
+
+def test_without_out_features_go_to_the_data_folder(extract, tmp_path: Path) -> None:
+    assert extract().exit_code == 0
+    (store,) = (tmp_path / "data" / "features").glob("tiny-*")
+    assert len(FeatureStore(store).done()) == 6
+
+
+def test_features_are_kept_in_the_precision_asked_for(extract, tmp_path: Path) -> None:
+    assert extract("--out", tmp_path / "store", "--dtype", "float32").exit_code == cli.OK
+    assert FeatureStore(tmp_path / "store").header.dtype == "float32"
+    refused = extract("--out", tmp_path / "store")
+    assert refused.exit_code == cli.FAILED
+    assert "dtype 'float32', wanted 'float16'" in refused.output
+
+
+def test_verify_tells_faults_by_its_exit_code(extract, run, tmp_path: Path) -> None:
+    extract("--out", tmp_path / "store")
+    store = FeatureStore(tmp_path / "store")
+    for name in store.done():
+        store.write(name, np.zeros((20, 8)), np.ones(20, bool))
+    result = run("verify", store.root, "--json", tmp_path / "r.json")
+    assert result.exit_code == cli.FAULTS
+    assert "fault [all_zero_store] every feature" in result.output
+    assert json.loads((tmp_path / "r.json").read_text())["ok"] is False
+
+
+def test_a_recording_that_cannot_be_used_is_named_and_the_others_are_done(
+    extract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = TinyCohort(blank={"203_1": tuple(range(8))})  # 8 of its 12 frames, of 218 in all
+    monkeypatch.setattr(options, "open_cohort", lambda *_: gaps)
+    result = extract("--out", tmp_path / "store")
+    assert result.exit_code == cli.FAULTS
+    assert "left out 203_1" in result.output
+    assert len(FeatureStore(tmp_path / "store").done()) == 5
+    assert "sound" in result.output  # the others are
+    allowed = extract("--out", tmp_path / "store", "--max-recording-miss-rate", 0.7)
+    assert len(FeatureStore(tmp_path / "store").done()) == 6, allowed.output
+
+
+def test_too_many_lost_faces_stop_the_work(
+    extract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = TinyCohort(blank={"202_1": tuple(range(20))})
+    monkeypatch.setattr(options, "open_cohort", lambda *_: gaps)
+    result = extract("--out", tmp_path / "store")
+    assert result.exit_code == cli.FAULTS
+    assert "blank" in result.output
+    assert extract("--out", tmp_path / "store", "--max-miss-rate", 0.5).exit_code == cli.OK
+
+
+def test_wrong_preprocessing_stops_before_any_work(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "open_cohort", lambda *_: TinyCohort())
+    encoder = embedded_encoder()
+    frame = SimulatedCohort(n_recordings=6).frames("001_1", 0, 1)[0]
+    reference = tmp_path / "reference.safetensors"
+    save_reference(reference, Reference(frame, encoder.embed(frame[None]).features[0]))
+    given = ("--encoder", encoder.path, "--reference", reference, "--dry-run")
+    assert run("extract", *given).exit_code == cli.OK
+    wrong = run("extract", *given, "--preprocess", "BGR mean=127.5,127.5,127.5 std=1,1,1 size=112")
+    assert wrong.exit_code == cli.FAULTS
+    assert "reference" in wrong.output
+
+
+def test_the_embedded_reference_is_compared_without_asking(run, tmp_path: Path) -> None:
+    encoder = embedded_encoder()
+    wrong = run(
+        "extract", "--encoder", encoder.path, "--preprocess",
+        "BGR mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112", "--dry-run",
+    )  # fmt: skip
+    assert wrong.exit_code == cli.FAULTS
+
+
+def test_verify_compares_store_and_corpus_when_it_is_given_both(run, tmp_path: Path) -> None:
+    corpus = write_avec_layout(
+        SimulatedCohort(n_recordings=6), tmp_path / "corpus", max_frames=6
+    )  # fmt: skip
+    store = tmp_path / "features"
+    assert run("extract", "--root", corpus, "--out", store, "--jobs", 1).exit_code == cli.OK
+    assert run("verify", store, "--root", corpus).exit_code == cli.OK
+    opened = FeatureStore(store)
+    first, second, *_ = sorted(opened.done())
+    mine, theirs = opened.read(first), opened.read(second)
+    opened.write(first, *theirs)
+    opened.write(second, *mine)
+    alone = run("verify", store)
+    assert alone.exit_code == cli.OK, alone.output  # the store by itself cannot show it
+    beside = run("verify", store, "--root", corpus)
+    assert beside.exit_code == cli.FAULTS
+    assert "[spot_check]" in beside.output
+
+
+def test_videos_go_from_folder_to_verified_features(run, tmp_path: Path) -> None:
+    written = run("corpus", tmp_path / "corpus", "--videos", "--frames", 3, "--recordings", 6)
+    assert written.exit_code == cli.OK, written.output
+    assert not list((tmp_path / "corpus").rglob("*.png"))
+    common = ("extract", "--root", tmp_path / "corpus", "--out", tmp_path / "store", "--jobs", 1)
+    refused = run(*common)
+    assert refused.exit_code == cli.FAILED
+    assert "--detector" in refused.output
+    done = run(*common, "--detector", "haar")
+    assert done.exit_code == cli.OK, done.output
+    assert "6 recordings (18 frames) embedded" in done.output

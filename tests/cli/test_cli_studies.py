@@ -1,0 +1,56 @@
+"""Training on a corpus, on the command line."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import write_tiny_onnx
+
+from deplib import cli, study
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.models import MODELS
+from deplib.protocol import Protocol
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A corpus in the official layout, one epoch, and a data folder of its own."""
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(study, "Protocol", partial(Protocol, epochs=1, window_length=8))
+    return write_avec_layout(SimulatedCohort(n_recordings=12), tmp_path / "corpus", max_frames=6)
+
+
+def test_train_prints_scores_with_intervals_for_a_corpus(run, corpus: Path, tmp_path: Path) -> None:
+    result = run("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    for model in MODELS:
+        assert re.search(rf"{model} +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
+    assert len(list((tmp_path / "results").rglob("*.json"))) == len(MODELS)
+
+
+def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(
+    run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "extract", partial(study.extract, max_miss_rate=0.2))
+    folder = sorted(corpus.rglob("*_aligned"))[0]
+    for frame in sorted(folder.iterdir())[1:-1]:  # an empty chair, but for the ends
+        black = np.zeros((112, 112, 3), np.uint8)
+        import cv2
+
+        cv2.imwrite(str(frame), black)
+    with pytest.warns(UserWarning, match="left out"):
+        result = run("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+
+
+def test_an_encoder_of_another_width_is_refused_before_any_work(
+    run, corpus: Path, tmp_path: Path
+) -> None:
+    narrow = write_tiny_onnx(tmp_path / "narrow.onnx", dim=8)
+    result = run("train", "--root", corpus, "--encoder", narrow)
+    assert result.exit_code == cli.FAILED
+    assert "gives 8 numbers a frame" in result.output
+    assert not (tmp_path / "data" / "features").exists()
