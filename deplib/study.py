@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
 from deplib.extraction.fallback import FILLS, losing
 from deplib.extraction.pipeline import extract, plan, store_folder, store_header
 from deplib.extraction.storage.store import FeatureStore
+from deplib.extraction.verification.report import Bounds
 from deplib.extraction.verification.verify import verify
 from deplib.models import MODELS, module_of
 from deplib.paths import data_root
@@ -42,6 +44,16 @@ RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean
 LOST = 0.5
 """Share of the frames that the comparison of fallbacks loses."""
 SLOWEST_FIRST = ("VanillaTransformer", "MambaGRU", "LDBM")
+
+
+class MissLimits(NamedTuple):
+    """How many frames may lack an embedding."""
+
+    overall: float = 0.05  # share of all frames above which nothing may be used
+    recording: float = 0.5  # share of one recording's frames above which it is left out
+
+
+LIMITS = MissLimits()
 
 
 def open_cohort(world: str = "default") -> SimulatedCohort:
@@ -70,9 +82,14 @@ def fallback_specs(world: str = "default") -> list[RunSpec]:
 
 
 def run_key(
-    spec: RunSpec, cohort: Cohort, encoder: OnnxEncoder, protocol: Protocol | None = None
+    spec: RunSpec,
+    cohort: Cohort,
+    encoder: OnnxEncoder,
+    protocol: Protocol | None = None,
+    limits: MissLimits = LIMITS,
 ) -> str:
     """Return the hash of all that determines a run's result."""
+    other_limits = {} if limits == LIMITS else {"limits": list(limits)}
     fitting = (
         ["deplib.training", module_of(spec.model)] if spec.model in MODELS else ["deplib.baselines"]
     )
@@ -83,6 +100,7 @@ def run_key(
             "cohort": cohort.fingerprint,
             "encoder": encoder.id,
             "source": source_digest("deplib.extraction.pipeline", *fitting, without=NO_NUMBERS),
+            **other_limits,
         }
     )
 
@@ -92,6 +110,7 @@ def prepare_features(
     encoder: OnnxEncoder,
     *,
     protocol: Protocol | None = None,
+    limits: MissLimits = LIMITS,
     jobs: int = 2,
     progress: bool = False,
 ) -> tuple[FeatureStore, pd.DataFrame]:
@@ -101,7 +120,7 @@ def prepare_features(
     -------
     store : FeatureStore
     recordings : DataFrame
-        The cohort's table without the recordings that extraction refused.
+        The cohort's table without the recordings that cannot be used; a warning names each.
 
     Raises
     ------
@@ -127,12 +146,19 @@ def prepare_features(
             store,
             frame_limit=limit,
             jobs=jobs,
+            max_miss_rate=limits.overall,
+            max_recording_miss_rate=limits.recording,
             progress=lambda entry: bar.update(entry.n_frames),
         )
-    for recording, why in report.refused.items():
+    left_out = dict(report.refused)
+    for entry in map(store.entry, store.done()):
+        if entry.n_invalid == entry.n_frames:
+            left_out[entry.recording] = "none of its frames has an embedding"
+    for recording, why in left_out.items():
         warnings.warn(f"left out {recording}: {why}", stacklevel=2)
-    recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
-    verify(store, recordings).raise_for_faults()
+    recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
+    bounds = Bounds(invalid_rate=limits.overall, recording_invalid_rate=limits.recording)
+    verify(store, recordings, bounds=bounds).raise_for_faults()
     return store, recordings
 
 
@@ -207,6 +233,7 @@ def complete(
     *,
     cohorts: Mapping[str, Cohort] | None = None,
     encoder: OnnxEncoder | None = None,
+    limits: MissLimits = LIMITS,
     jobs: int = 2,
     progress: bool = False,
 ) -> list[Result]:
@@ -226,6 +253,8 @@ def complete(
         those of the simulation.
     encoder
         The embedded encoder by default.
+    limits
+        How many frames may lack an embedding.
     jobs
         Processes of one thread each.
     progress
@@ -235,7 +264,7 @@ def complete(
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
         cohort = (cohorts or {}).get(world) or open_cohort(world)
-        keys = {s: run_key(s, cohort, encoder) for s in specs if s.world == world}
+        keys = {s: run_key(s, cohort, encoder, limits=limits) for s in specs if s.world == world}
         missing = []
         for spec, key in keys.items():
             try:
@@ -244,7 +273,9 @@ def complete(
                 missing.append(spec)
         if not missing:
             continue
-        store, recordings = prepare_features(cohort, encoder, jobs=jobs, progress=progress)
+        store, recordings = prepare_features(
+            cohort, encoder, limits=limits, jobs=jobs, progress=progress
+        )
         groups: dict[tuple, list[RunSpec]] = {}  # runs that see the same windows
         for spec in missing:
             groups.setdefault((spec.labels, spec.lost, spec.fill), []).append(spec)

@@ -90,6 +90,14 @@ table(label_floor(), digits=2)
 # Parameter counts match what the study reports, and the descriptions are followed; the code behind
 # the study is not public, so details can differ.
 #
+# ## What of the path to real data could not be tried
+#
+# The corpus, the weights of `w600k_r50` and those of the SCRFD and YuNet detectors are not free to be
+# used here. The code for them was tested on a small simulated corpus in the same layout, on networks
+# that were built to have the same inputs and outputs, and on the public figures in
+# {doc}`03_extraction`. No accelerator was used either. The time that a real corpus takes is measured
+# on the reader's own machine, by the dry run of `deplib extract`.
+#
 # ## Bias
 #
 # Face encoders do not work equally well for all groups of people. The simulated persons vary in

@@ -97,7 +97,7 @@ def test_slow_models_start_first():
 
 
 def test_features_are_verified_before_anything_is_trained(small, monkeypatch):
-    def refuse(*args: object) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
         raise ResultError("verified")
 
     monkeypatch.setattr(study, "verify", refuse)

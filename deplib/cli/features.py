@@ -54,24 +54,8 @@ def extract(
         ),
     ] = 2000,
     jobs: options.Jobs = 0,
-    max_miss_rate: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Stop when more of all frames have no face, or cannot be read.",
-            rich_help_panel=options.WORK,
-        ),
-    ] = 0.05,
-    max_recording_miss_rate: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Leave out a recording that lacks more of its frames, and go on.",
-            rich_help_panel=options.WORK,
-        ),
-    ] = 0.5,
+    max_miss_rate: options.MaxMissRate = 0.05,
+    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
     dry_run: Annotated[
         bool,
         typer.Option(

@@ -95,6 +95,24 @@ Jobs = Annotated[
         min=0, help="Processes, one thread each; 0: one a core.", rich_help_panel=WORK
     ),
 ]  # fmt: skip
+MaxMissRate = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Stop when more of all frames have no face, or cannot be read.",
+        rich_help_panel=WORK,
+    ),
+]
+MaxRecordingMissRate = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Leave out a recording that lacks more of its frames, and go on.",
+        rich_help_panel=WORK,
+    ),
+]
 
 
 def n_jobs(jobs: int, device: Device = Device.CPU) -> int:

@@ -27,6 +27,8 @@ def train(
         ),
     ] = None,
     jobs: options.Jobs = 0,
+    max_miss_rate: options.MaxMissRate = 0.05,
+    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
 ) -> None:
     """Train the four models on a cohort and print their scores on Test.
 
@@ -43,6 +45,7 @@ def train(
         folder,
         cohorts={cohort.name: cohort},
         encoder=network,
+        limits=study.MissLimits(max_miss_rate, max_recording_miss_rate),
         jobs=options.n_jobs(jobs),
         progress=True,
     )

@@ -4,8 +4,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
+from PIL import Image
 from tiny import write_tiny_onnx
 
 from deplib import cli, study
@@ -13,6 +13,7 @@ from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.writer import write_avec_layout
 from deplib.models import MODELS
 from deplib.protocol import Protocol
+from deplib.results import Result
 
 
 @pytest.fixture
@@ -32,18 +33,20 @@ def test_train_prints_scores_with_intervals_for_a_corpus(run, corpus: Path, tmp_
 
 
 def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(
-    run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run, corpus: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(study, "extract", partial(study.extract, max_miss_rate=0.2))
     folder = sorted(corpus.rglob("*_aligned"))[0]
     for frame in sorted(folder.iterdir())[1:-1]:  # an empty chair, but for the ends
-        black = np.zeros((112, 112, 3), np.uint8)
-        import cv2
-
-        cv2.imwrite(str(frame), black)
+        Image.new("RGB", (112, 112)).save(frame)
+    train = ("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
     with pytest.warns(UserWarning, match="left out"):
-        result = run("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
+        result = run(*train, "--max-miss-rate", 0.2)
     assert result.exit_code == 0, result.output
+    path = tmp_path / "results" / study.live_specs("simulated/AVEC2014 layout")[0].path
+    assert Result.load(path).predictions["recording"].nunique() == 11
+    kept = run(*train, "--max-miss-rate", 0.2, "--max-recording-miss-rate", 0.8)  # other runs
+    assert kept.exit_code == 0, kept.output
+    assert Result.load(path).predictions["recording"].nunique() == 12
 
 
 def test_an_encoder_of_another_width_is_refused_before_any_work(
