@@ -86,7 +86,7 @@ say(f"The check found {len(cohort.check(full=True))} problems in this corpus.")
 
 # %%
 chapter.spoil(root)
-table(Avec2014Cohort(root).check(full=True)[["recording", "problem", "remedy", "excluded"]])
+table(chapter.problems(root))
 
 # %% [markdown]
 # ## 3. Videos

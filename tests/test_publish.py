@@ -330,6 +330,7 @@ def test_equal_cells_have_ids_of_their_own_that_do_not_depend_on_their_place() -
         ("<A at 0x7f00aa11bb22>", "address"),
         ("/some/ipykernel_123/4.py:1: W", "temporary file"),
         ("saved /home/me/clone/x", "folder of this machine"),
+        ("left in tmpcahwyl41/corpus", "temporary folder"),
     ],
 )
 def test_what_differs_between_runs_and_machines_is_found(text: str, part: str) -> None:

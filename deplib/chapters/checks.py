@@ -78,7 +78,7 @@ def findings(small: SmallFeatures, encoder: OnnxEncoder) -> pd.DataFrame:
     grouped = found.groupby("check", sort=False)
     return grouped.agg(
         severity=("severity", "first"),
-        recordings=("recording", "nunique"),
+        recordings=("recording", lambda names: names.nunique() if names.all() else "all"),
         example=("message", "first"),
     ).reset_index()
 

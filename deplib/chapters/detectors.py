@@ -110,8 +110,8 @@ def detect_then_embed_with_zeros(
     for i, frame in enumerate(frames):
         faces = detector.detect(frame)
         if faces:
-            left, top, right, bottom = faces[0].box.round().astype(int).clip(min=0)
-            face = cv2.resize(frame[top:bottom, left:right], (size, size))
+            x0, y0, x1, y1 = faces[0].box.round().astype(int).clip(min=0)
+            face = cv2.resize(frame[y0:y1, x0:x1], (size, size))
             features[i] = encoder.embed(face[None]).features[0]
     return features
 
@@ -158,7 +158,7 @@ def detection_rates(
 
 
 def detector_view(
-    views: Mapping[str, list[np.ndarray]], detector: Detector, index: int = 0
+    views: Mapping[str, list[np.ndarray]], detector: Detector, index: int = 5
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return one image of each view, and the boxes (k, 4) that a detector finds in it."""
     images = {view: members[index] for view, members in views.items()}

@@ -1,5 +1,6 @@
 """The chapter on real data: a spoilt corpus, videos, known weights, and a small extraction."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,13 @@ def spoil(root: Path) -> None:
     session = labels[-1].name.removesuffix("_Depression.csv")
     frame = sorted(root.rglob(f"{session}_*_aligned/*.png"))[5]
     frame.write_bytes(frame.read_bytes()[: frame.stat().st_size // 2])
+
+
+def problems(root: Path) -> pd.DataFrame:
+    """Return what a full check finds, with the names of files and not their folders."""
+    found = Avec2014Cohort(root).check(full=True)
+    found["problem"] = found["problem"].str.replace(rf"{re.escape(str(root))}\S*/", "", regex=True)
+    return found[["recording", "problem", "remedy", "excluded"]]
 
 
 def align_videos(source: SimulatedCohort, root: Path, *, frames: int = 6) -> str:

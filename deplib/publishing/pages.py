@@ -24,6 +24,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 UNSTABLE = {
     r"\bat 0x[0-9a-f]{6,}": "an address in memory; give the last value a name, as in `_ = ...`",
     r"ipykernel_\d+": "the kernel's temporary file; mend what the warning says, or silence it",
+    r"\btmp[a-z0-9_]{8}\b": "a temporary folder; print a name, not a path",
 }
 """What differs from run to run, each with how to mend it."""
 
