@@ -158,7 +158,7 @@ def detection_rates(
 
 
 def detector_view(
-    views: Mapping[str, list[np.ndarray]], detector: Detector, index: int = 5
+    views: Mapping[str, list[np.ndarray]], detector: Detector, index: int = 0
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return one image of each view, and the boxes (k, 4) that a detector finds in it."""
     images = {view: members[index] for view, members in views.items()}

@@ -93,8 +93,10 @@ def extract(
     store = FeatureStore(folder, header=header) if there else None
     todo = pipeline.plan(cohort, store, frame_limit=frame_limit)
     frames = sum(todo.values())
+    changed = len(store.done().intersection(todo)) if store else 0
     typer.echo(
         f"to {folder}: {len(todo)} of {len(cohort.recordings)} recordings to do, {frames:,} frames"
+        + (f"; {changed} of them have changed since they were extracted" if changed else "")
     )
     typer.echo(str(estimate(cohort, network, store, frame_limit=frame_limit, jobs=processes)))
     if dry_run:

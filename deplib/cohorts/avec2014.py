@@ -49,10 +49,10 @@ class Avec2014Cohort:
 
     Attributes
     ----------
-    name, simulated, recordings, fingerprint
-        As in ``Cohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
+    name, simulated, recordings, fingerprint, source
+        As in ``FilmedCohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
         fingerprint covers relative file names, file sizes, labels and, for videos, the aligner's
-        id; not the pixels.
+        id; not the pixels. A recording's own fingerprint leaves out the label.
 
     Raises
     ------
@@ -93,20 +93,38 @@ class Avec2014Cohort:
         self._sources = {clip.recording: source for clip, source in good}
         self._open: FrameFolder | VideoClip | None = None
 
-        digest = hashlib.sha256(repr(self.simulated).encode())
         rows = []
+        self._fingerprints: dict[str, str] = {}
         for clip, source in good:
             bdi = scan.labels[clip.session_id]
             rows.append((clip.recording, clip.person, clip.split, clip.task, bdi, source.n_frames))
-            digest.update(repr((clip.recording, clip.split, bdi)).encode())
-            if isinstance(source, VideoClip):
-                digest.update(f"\0aligned by {source.aligner.id}\0".encode())
-            for file in source.files():
-                digest.update(os.fsencode(file.relative_to(self.root)))
-                digest.update(f"\0{file_size(file)}\0".encode())
+            self._fingerprints[clip.recording] = self._files_of(source)
             source.close()
         self.recordings = pd.DataFrame(rows, columns=list(COLUMNS))
-        self.fingerprint = digest.hexdigest()
+        aligners = sorted({s.aligner.id for _, s in good if isinstance(s, VideoClip)})
+        self.source = _sha256(repr((self.simulated, aligners)))
+        self.fingerprint = _sha256(repr((self.simulated, rows, list(self._fingerprints.values()))))
+
+    def _files_of(self, source: FrameFolder | VideoClip) -> str:
+        """Return a hash of a clip's file names and sizes, and of what aligns its video."""
+        digest = hashlib.sha256()
+        if isinstance(source, VideoClip):
+            digest.update(f"\0aligned by {source.aligner.id}\0".encode())
+        for file in source.files():
+            digest.update(os.fsencode(file.relative_to(self.root)))
+            digest.update(f"\0{file_size(file)}\0".encode())
+        return digest.hexdigest()
+
+    def fingerprint_of(self, recording: str) -> str:
+        """Return a hash of the names and sizes of one recording's files, and of its aligner.
+
+        Raises
+        ------
+        CohortError
+            If the recording is unknown.
+        """
+        self._source(recording)
+        return self._fingerprints[recording]
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read aligned frames ``start`` to ``stop`` of one recording, in the order of their number.
@@ -137,12 +155,7 @@ class Avec2014Cohort:
             If the recording is unknown, gone, or changed since the corpus was opened, or the block
             leaves it.
         """
-        if recording not in self._sources:
-            raise CohortError(
-                f"{self.name} has no usable recording {recording!r}: .recordings lists those that "
-                "it has, .check() those left out and why"
-            )
-        source = self._sources[recording]
+        source = self._source(recording)
         stop = source.n_frames if stop is None else stop
         if not 0 <= start <= stop <= source.n_frames:
             raise CohortError(
@@ -154,6 +167,14 @@ class Avec2014Cohort:
                 self._open.close()
             self._open = source
         return source.read(start, stop)
+
+    def _source(self, recording: str) -> FrameFolder | VideoClip:
+        if recording not in self._sources:
+            raise CohortError(
+                f"{self.name} has no usable recording {recording!r}: .recordings lists those that "
+                "it has, .check() those left out and why"
+            )
+        return self._sources[recording]
 
     def check(
         self,
@@ -187,3 +208,7 @@ class Avec2014Cohort:
         columns = list(Problem.__dataclass_fields__)
         table = pd.DataFrame([vars(problem) for problem in problems], columns=columns)
         return table.sort_values(["recording", "where"], ignore_index=True, kind="stable")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -23,6 +23,7 @@ from deplib.extraction.extraction_report import ExtractionReport
 from deplib.extraction.log import RunLog
 from deplib.extraction.misses import MissCount
 from deplib.extraction.recording import Extractor, Outcome
+from deplib.extraction.sources import is_current, shared_source
 from deplib.extraction.storage.ledger import LedgerEntry, StoreHeader
 from deplib.extraction.storage.store import FeatureStore
 from deplib.extraction.workers import run_unordered
@@ -42,7 +43,7 @@ def store_header(
         encoder=encoder.id,
         dim=encoder.dim,
         cohort=cohort.name,
-        fingerprint=cohort.fingerprint,
+        fingerprint=shared_source(cohort),
         n_recordings=len(cohort.recordings),
         frame_limit=frame_limit,
         dtype=dtype,
@@ -64,6 +65,8 @@ def plan(
 ) -> dict[str, int]:
     """Return the recordings that are still to do and their frames, longest first.
 
+    To do are those that the store does not hold, and those whose frames have changed since.
+
     Raises
     ------
     CohortError
@@ -78,7 +81,9 @@ def plan(
                 f"its {len(table)} recordings are named like {table.index[0]!r}"
             )
         table = table.loc[list(recordings)]
-    done = store.done() if store is not None else set()
+    done = store.done().intersection(table.index) if store is not None else set()
+    if store is not None:
+        done = {recording for recording in done if is_current(store, cohort, recording)}
     todo = [(str(r), min(int(n), frame_limit)) for r, n in table.items() if r not in done]
     return dict(sorted(todo, key=lambda item: -item[1]))
 

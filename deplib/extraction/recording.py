@@ -17,6 +17,7 @@ from deplib.errors import CohortError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.fallback import fill_invalid
 from deplib.extraction.misses import MissCount, is_miss
+from deplib.extraction.sources import is_current, source_of
 from deplib.extraction.storage.store import FeatureStore, LedgerEntry
 
 _WAITS = 1.5  # times its work that reading must take before it counts as waiting
@@ -74,7 +75,7 @@ class Extractor:
         with self.store.claim(recording, wait=wait) as held:
             if not held:
                 return Outcome(recording)
-            if not self.store.missing([recording]):
+            if self._is_done(recording):
                 return Outcome(recording, self.store.entry(recording))
             try:
                 features, valid, faults = embed_recording(
@@ -92,9 +93,15 @@ class Extractor:
                 rng = np.random.default_rng([self.seed, *key])
                 features = fill_invalid(features, valid, rng=rng)
             counts = Counter(fault.kind for fault in faults)
-            entry = self.store.write(recording, features, valid, counts)
+            source = source_of(self.cohort, recording)
+            entry = self.store.write(recording, features, valid, counts, source)
         seconds = time.perf_counter() - began
         return Outcome(recording, entry, faults, extracted=True, seconds=seconds)
+
+    def _is_done(self, recording: str) -> bool:
+        """Return whether another process has done it meanwhile."""
+        there = not self.store.missing([recording])
+        return there and is_current(self.store, self.cohort, recording)
 
 
 def embed_recording(

@@ -145,6 +145,34 @@ def test_verify_compares_store_and_corpus_when_it_is_given_both(run, tmp_path: P
     assert "[spot_check]" in beside.output
 
 
+def test_mending_one_recording_costs_that_recording(run, tmp_path: Path) -> None:
+    corpus, store = tmp_path / "corpus", tmp_path / "store"
+    write_avec_layout(SimulatedCohort(n_recordings=6), corpus, max_frames=20)
+    last = max(corpus.rglob("*_aligned"))
+    whole = (last / "frame_det_00_000007.png").read_bytes()
+    (last / "frame_det_00_000007.png").write_bytes(whole[:500])
+    label = sorted(corpus.rglob("*_Depression.csv"))[0]
+    score = label.read_text()
+    label.write_text("unknown")
+    common = ("extract", "--root", corpus, "--out", store, "--jobs", 1)
+    begun = run(*common)
+    assert "5 recordings" in begun.output, begun.output
+    assert "1 unreadable" in begun.output
+    (last / "frame_det_00_000007.png").write_bytes(whole)
+    label.write_text(score)
+    stale = run("verify", store, "--root", corpus)
+    assert stale.exit_code == cli.FAULTS
+    assert stale.output.count("[wrong_cohort]") == 1
+    planned = run(*common, "--dry-run")
+    assert "2 of 6 recordings to do, 40 frames; 1 of them have changed" in planned.output
+    mended = run(*common)
+    assert mended.exit_code == cli.OK, mended.output
+    assert "2 recordings (40 frames) embedded" in mended.output
+    assert "4 already there" in mended.output
+    assert "warning" not in mended.output.replace("0 warnings", "")
+    assert run("verify", store, "--root", corpus).exit_code == cli.OK
+
+
 def test_videos_go_from_folder_to_verified_features(run, tmp_path: Path) -> None:
     written = run("corpus", tmp_path / "corpus", "--videos", "--frames", 3, "--recordings", 6)
     assert written.exit_code == cli.OK, written.output

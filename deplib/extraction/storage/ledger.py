@@ -20,8 +20,8 @@ class StoreHeader:
     encoder: str  # OnnxEncoder.id: hash of the file, and the preprocessing
     dim: int  # width of an embedding
     cohort: str  # the cohort's name
-    fingerprint: str  # the cohort's fingerprint: frames and labels
-    n_recordings: int  # recordings of the cohort; fewer in the store means unfinished
+    fingerprint: str  # what determines the frames of all recordings alike
+    n_recordings: int = field(compare=False)  # of the cohort; fewer in the store means unfinished
     frame_limit: int  # frames of a recording that are kept; longer ones are cut
     dtype: str = "float16"  # of the stored features, "float16" or "float32"
     format: int = FORMAT  # layout of the store on disk
@@ -32,8 +32,9 @@ class StoreHeader:
 
     @property
     def key(self) -> str:
-        """Short hash of all the fields, for the names of folders."""
-        return hashlib.sha256(to_json(asdict(self))).hexdigest()[:12]
+        """Short hash of all that two stores must share to be one, for the names of folders."""
+        shared = {name: value for name, value in asdict(self).items() if name != "n_recordings"}
+        return hashlib.sha256(to_json(shared)).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class LedgerEntry:
     n_frames: int
     n_invalid: int  # frames without an embedding of their own
     faults: dict[str, int] = field(default_factory=dict)  # what was wrong with frames, by kind
+    source: str = ""  # fingerprint of the recording's frames, where it has one of its own
 
 
 def to_json(content: Any) -> bytes:
@@ -116,7 +118,7 @@ def require_same(root: Path, found: StoreHeader, wanted: StoreHeader) -> None:
     parts = [
         f"{field.name} {getattr(found, field.name)!r}, wanted {getattr(wanted, field.name)!r}"
         for field in fields(StoreHeader)
-        if getattr(found, field.name) != getattr(wanted, field.name)
+        if field.compare and getattr(found, field.name) != getattr(wanted, field.name)
     ]
     if parts:
         raise StoreError(

@@ -65,6 +65,9 @@ class FeatureStore:
         self.header = read_header(self._header_path)
         if header is not None:
             require_same(self.root, self.header, header)
+            if header.n_recordings != self.header.n_recordings:  # the cohort has grown or shrunk
+                self._write_header(header)
+                self.header = header
 
     def __repr__(self) -> str:
         return f"FeatureStore({self.root}, {self.header.cohort}, {len(self.done())} recordings)"
@@ -88,6 +91,7 @@ class FeatureStore:
         features: np.ndarray,
         valid: np.ndarray,
         faults: Mapping[str, int] | None = None,
+        source: str = "",
     ) -> LedgerEntry:
         """Write one recording, replacing it if it is there.
 
@@ -101,6 +105,8 @@ class FeatureStore:
             bool, shape ``(n,)``; False where a frame could not be embedded.
         faults
             What was wrong with frames, as counts by kind, for the ledger.
+        source
+            Fingerprint of the recording's frames, for the ledger.
 
         Raises
         ------
@@ -117,6 +123,7 @@ class FeatureStore:
             n_frames=len(features),
             n_invalid=int((~valid).sum()),
             faults={kind: int(count) for kind, count in (faults or {}).items()},
+            source=source,
         )
         try:
             with self._lock():  # two processes never mix one's features with the other's entry
@@ -206,6 +213,16 @@ class FeatureStore:
             raise StoreError(
                 f"cannot create a store in {self.root}: {error.strerror or error}; choose a "
                 "folder that can be written"
+            ) from error
+
+    def _write_header(self, header: StoreHeader) -> None:
+        try:
+            with self._lock():
+                write_atomically(self._header_path, to_json(asdict(header)))
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self._header_path}: {error.strerror or error}; make room or "
+                "choose another folder and run again: finished recordings are kept"
             ) from error
 
     def _lock(self) -> FileLock:

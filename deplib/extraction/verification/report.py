@@ -56,7 +56,7 @@ _EITHER = f"{FAULT} or {WARNING}"
 
 CHECKS: dict[str, Check] = {
     "wrong_encoder": Check(("encoder",), FAULT, (), "a store that another encoder made"),
-    "wrong_cohort": Check(("cohort",), FAULT, (), "a store of other frames or labels"),
+    "wrong_cohort": Check(("cohort",), FAULT, (), "features of other frames than the cohort has"),
     "reference": Check(
         ("encoder", "reference"), FAULT, ("reference_cosine",), "wrong preprocessing or weights"
     ),

@@ -3,13 +3,14 @@
 Each returns or yields findings; `deplib.extraction.verification.verify` calls them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from deplib.cohorts.base import Cohort
 from deplib.errors import VerificationError
 from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.sources import is_current, shared_source
 from deplib.extraction.storage.ledger import LedgerEntry
 from deplib.extraction.storage.store import FeatureStore
 from deplib.extraction.verification.reference import Reference, reference_cosine
@@ -28,13 +29,25 @@ def wrong_encoder(store: FeatureStore, encoder: OnnxEncoder) -> Iterator[Finding
 
 
 def wrong_cohort(store: FeatureStore, cohort: Cohort) -> Finding:
-    """Return the fault of a store of other frames or labels."""
+    """Return the fault of a store of another cohort's frames."""
     return Finding(
         "wrong_cohort", FAULT, "", np.nan, np.nan,
         f"{store.root} holds features of {store.header.cohort} with fingerprint "
-        f"{store.header.fingerprint[:12]}; {cohort.name} has {cohort.fingerprint[:12]} now: its "
-        "frames or labels are others, or have changed; extract again, into another folder",
+        f"{store.header.fingerprint[:12]}; {cohort.name} has {shared_source(cohort)[:12]} now: its "
+        "frames are others, or aligned otherwise; extract again, into another folder",
     )  # fmt: skip
+
+
+def changed_since(store: FeatureStore, cohort: Cohort, names: Sequence[str]) -> Iterator[Finding]:
+    """Yield a fault for each recording whose frames have changed since it was extracted."""
+    known = set(cohort.recordings["recording"].astype(str))
+    for name in sorted(store.done() & known & set(names)):
+        if not is_current(store, cohort, name):
+            yield Finding(
+                "wrong_cohort", FAULT, name, np.nan, np.nan,
+                f"{name}: its frames are not those that the features were made of; run the "
+                "extraction again: it redoes this recording",
+            )  # fmt: skip
 
 
 def wrong_embedding(

@@ -17,6 +17,7 @@ from deplib.cohorts.base import Cohort
 from deplib.cohorts.faults import read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.sources import shared_source
 from deplib.extraction.storage.ledger import LedgerEntry
 from deplib.extraction.storage.store import FeatureStore
 from deplib.extraction.verification import checks, store_checks
@@ -101,10 +102,12 @@ def verify(
             findings += store_checks.wrong_embedding(encoder, reference, bounds)
         if findings and "spot_check" not in not_checked:
             not_checked["spot_check"] = "the encoder is at fault"
-    if cohort is not None and cohort.fingerprint != header.fingerprint:
+    if cohort is not None and shared_source(cohort) != header.fingerprint:
         findings.append(store_checks.wrong_cohort(store, cohort))
         for check in ("exposure", "spot_check"):
             not_checked.setdefault(check, "the cohort is another one")
+    elif cohort is not None:
+        findings += store_checks.changed_since(store, cohort, names)
 
     found, means, entries = _examine(store, names, recordings, bounds, table, progress)
     findings += found
