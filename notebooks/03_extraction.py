@@ -155,7 +155,7 @@ say(
 # %% [markdown]
 # ## Zeros go in, a constant comes out
 #
-# Now the four models train on these features under the protocol.
+# Now the four models train on these features; a few epochs are enough to see what happens.
 
 # %%
 table(extraction.train_on(broken))
@@ -175,8 +175,8 @@ mended = extraction.direct_features(cohort, frames, encoder)
 say(f"Of the {len(mended.rows)} rows, {100 * mended.zero_share:.0f} % are zero now.")
 
 # %% [markdown]
-# Frames that are *not* aligned need a detector. There `deplib` takes one with landmarks, marks a
-# frame without a face as not valid, counts it, and stops when there are too many.
+# Frames that are *not* aligned need a detector, best one with landmarks. A frame without a face is
+# then marked as not valid and counted, and extraction stops when there are too many.
 #
 # ## The checks, in order of cost
 #

@@ -118,7 +118,8 @@ table(chapter.known_weights())
 # ## 5. Extract and verify
 #
 # `extract` embeds 64 frames first and says how long all of them will take (`--dry-run` stops there).
-# It may be interrupted at any time, even by a crash: the same command goes on where it stopped. A
+# It may be interrupted at any time, even by a crash: the same command goes on where it stopped, and
+# does only those recordings again whose files you have mended since. A
 # frame that cannot be used is masked, a recording that lacks half of its frames is left out, and
 # both are listed; when more than 5 % of all frames are lost, it stops. At the end it verifies what it
 # wrote. `extract.jsonl` and `report.json` beside the features hold the same for machines.
