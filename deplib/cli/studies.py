@@ -50,7 +50,11 @@ def train(
         progress=True,
     )
     scores = evaluation.scoreboard(results, split="test")
-    typer.echo(f"{cohort.name}, Test, BDI-II points, 95 % intervals over persons")
+    table = evaluation.recordings(results[0]).query("split == 'test'")
+    typer.echo(
+        f"{cohort.name}, Test ({len(table)} recordings of {table['person'].nunique()} persons), "
+        "BDI-II points, 95 % intervals over persons"
+    )
     typer.echo(evaluation.printable(scores).to_string(index=False))
     typer.echo(f"results: {folder}")
 

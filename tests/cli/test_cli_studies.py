@@ -27,6 +27,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_train_prints_scores_with_intervals_for_a_corpus(run, corpus: Path, tmp_path: Path) -> None:
     result = run("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
     assert result.exit_code == 0, result.output
+    assert re.search(r"Test \(4 recordings of \d persons\)", result.output)
     for model in MODELS:
         assert re.search(rf"{model} +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
     assert len(list((tmp_path / "results").rglob("*.json"))) == len(MODELS)
