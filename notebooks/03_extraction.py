@@ -239,11 +239,11 @@ say(extraction.no_evidence(scores, cohort))
 # %% [markdown]
 # ## When only some frames are lost
 #
-# Some frames are lost in every corpus: the head turns, a tracker slips. Here half of the frames of
-# every recording are taken away, in bursts of a second on average and whatever the severity, and
-# the gaps are treated in four ways: hidden from the models by a mask, interpolated in time, filled
-# with random unit vectors as in the study's fix, or left as zeros. The runs take a quarter of an
-# hour, so this page reads their versioned results.
+# Some frames are lost in every corpus: the head turns, a tracker slips. Here frames of every
+# recording are taken away, in bursts and whatever the severity, and the gaps are treated in four
+# ways: hidden from the models by a mask, interpolated in time, filled with random unit vectors as in
+# the study's fix, or left as zeros. The runs take too long for a page, so this one reads their
+# versioned results.
 
 # %%
 page = FallbackPage()

@@ -50,6 +50,7 @@ from deplib.cohorts.avec2014 import Avec2014Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.writer import write_avec_layout
 from deplib.report import badge, say, table
+from deplib.study import LIMITS
 
 source = SimulatedCohort(n_recordings=6)
 badge(source)
@@ -117,12 +118,18 @@ table(chapter.known_weights())
 # %% [markdown]
 # ## 5. Extract and verify
 #
-# `extract` embeds 64 frames first and says how long all of them will take (`--dry-run` stops there).
-# It may be interrupted at any time, even by a crash: the same command goes on where it stopped, and
-# does only those recordings again whose files you have mended since. A
-# frame that cannot be used is masked, a recording that lacks half of its frames is left out, and
-# both are listed; when more than 5 % of all frames are lost, it stops. At the end it verifies what it
-# wrote. `extract.jsonl` and `report.json` beside the features hold the same for machines.
+# `extract` embeds a few frames first and says how long all of them will take (`--dry-run` stops
+# there). It may be interrupted at any time, even by a crash: the same command goes on where it
+# stopped, and does only those recordings again whose files you have mended since. A frame that
+# cannot be used is masked, a recording that lacks too many is left out, and both are listed. At the
+# end it verifies what it wrote. `extract.jsonl` and `report.json` beside the features hold the same
+# for machines.
+
+# %% tags=["hide-input"]
+say(
+    f"Unless told otherwise it leaves out a recording that lacks more than {100 * LIMITS.recording:.0f} % of its "
+    f"frames, and stops when more than {100 * LIMITS.overall:.0f} % of all frames are lost."
+)
 
 # %% tags=["hide-input"]
 say(chapter.extract_small(Avec2014Cohort(root), Path(scratch.name) / "features"))

@@ -69,6 +69,18 @@ def open_network(path: str | Path, *, sha256: str | None = None) -> Network:
     return Network(path, content, actual, session)
 
 
+def check_shares(*, threshold: float, nms: float) -> None:
+    """Refuse a least score or a largest overlap that is no share.
+
+    Raises
+    ------
+    EncoderError
+        If one of them is not between 0 and 1.
+    """
+    if not 0 < threshold < 1 or not 0 < nms < 1:
+        raise EncoderError(f"threshold is {threshold} and nms {nms}; give both between 0 and 1")
+
+
 def _read(path: Path) -> bytes:
     try:
         content = path.read_bytes()

@@ -7,14 +7,14 @@ offsets of five landmarks, both in units of the grid's stride.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from deplib.alignment.faces import Face, check_image, largest_first, letterbox
-from deplib.alignment.network import Network, open_network
+from deplib.alignment.network import Network, check_shares, open_network
 from deplib.errors import EncoderError
 from deplib.extraction.encoders.onnx_file import first_line
 
@@ -61,8 +61,7 @@ class ScrfdDetector:
         nms: float = 0.4,
         sha256: str | None = None,
     ) -> None:
-        if not 0 < threshold < 1 or not 0 < nms < 1:
-            raise EncoderError(f"threshold is {threshold} and nms {nms}; give both between 0 and 1")
+        check_shares(threshold=threshold, nms=nms)
         network = open_network(path, sha256=sha256)
         _check_outputs(network)
         self.path, self.sha256 = network.path, network.sha256
@@ -82,10 +81,14 @@ class ScrfdDetector:
     def __repr__(self) -> str:
         return f"ScrfdDetector({self.path.name}, {self._width}x{self._height})"
 
-    def __reduce__(self) -> tuple[Callable[..., "ScrfdDetector"], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[[], "ScrfdDetector"], tuple[()]]:
         # A runtime session cannot be pickled: a worker opens the same file again, by hash.
-        settings = (self.path, self._width if self._width == self._height else None)
-        return _reopen, (*settings, self.threshold, self.nms, self.sha256)
+        side = self._width if self._width == self._height else None
+        again = partial(
+            ScrfdDetector, self.path, side,
+            threshold=self.threshold, nms=self.nms, sha256=self.sha256,
+        )  # fmt: skip
+        return again, ()
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Return the faces in an image, largest first; see `Detector`.
@@ -204,9 +207,3 @@ def _anchors(height: int, width: int, stride: int) -> np.ndarray:
     y, x = np.mgrid[: height // stride, : width // stride] * stride
     centres = np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float64)
     return centres.repeat(ANCHORS, axis=0)
-
-
-def _reopen(
-    path: Path, det_size: int | None, threshold: float, nms: float, sha256: str
-) -> ScrfdDetector:
-    return ScrfdDetector(path, det_size, threshold=threshold, nms=nms, sha256=sha256)

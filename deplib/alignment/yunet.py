@@ -6,14 +6,14 @@ the opencv_zoo repository (MIT licence).
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from deplib.alignment.faces import Face, check_image, largest_first, letterbox
-from deplib.alignment.network import Network, open_network
+from deplib.alignment.network import Network, check_shares, open_network
 from deplib.errors import EncoderError
 from deplib.extraction.encoders.onnx_file import first_line
 
@@ -62,8 +62,7 @@ class YunetDetector:
         sha256: str | None = None,
     ) -> None:
         side = 640 if det_size is None else det_size
-        if not 0 < threshold < 1 or not 0 < nms < 1:
-            raise EncoderError(f"threshold is {threshold} and nms {nms}; give both between 0 and 1")
+        check_shares(threshold=threshold, nms=nms)
         if side < 32 or side % 32:
             raise EncoderError(f"det_size is {side}; give a multiple of 32, for instance 640")
         network = open_network(path, sha256=sha256)
@@ -90,9 +89,13 @@ class YunetDetector:
     def __repr__(self) -> str:
         return f"YunetDetector({self.path.name}, {self.det_size}x{self.det_size})"
 
-    def __reduce__(self) -> tuple[Callable[..., "YunetDetector"], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[[], "YunetDetector"], tuple[()]]:
         # OpenCV's detector cannot be pickled: a worker opens the same file again, by hash.
-        return _reopen, (self.path, self.det_size, self.threshold, self.nms, self.sha256)
+        again = partial(
+            YunetDetector, self.path, self.det_size,
+            threshold=self.threshold, nms=self.nms, sha256=self.sha256,
+        )  # fmt: skip
+        return again, ()
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Return the faces in an image, largest first; see `Detector`.
@@ -147,7 +150,3 @@ class YunetDetector:
 def is_yunet(network: Network) -> bool:
     """Whether an ONNX file has the twelve outputs of YuNet (2023)."""
     return network.outputs.keys() == _OUTPUTS.keys()
-
-
-def _reopen(path: Path, det_size: int, threshold: float, nms: float, sha256: str) -> YunetDetector:
-    return YunetDetector(path, det_size, threshold=threshold, nms=nms, sha256=sha256)

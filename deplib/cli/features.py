@@ -29,13 +29,7 @@ def extract(
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
     device: options.RunsOn = options.Device.CPU,
-    reference: Annotated[
-        Path | None,
-        typer.Option(
-            help="A frame and its right embedding, to find wrong preprocessing.",
-            rich_help_panel=options.ENCODER,
-        ),
-    ] = None,
+    reference: options.ReferenceFile = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -142,13 +136,7 @@ def verify(
     encoder: options.Encoder = None,
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
-    reference: Annotated[
-        Path | None,
-        typer.Option(
-            help="A frame and its right embedding, to find wrong preprocessing.",
-            rich_help_panel=options.ENCODER,
-        ),
-    ] = None,
+    reference: options.ReferenceFile = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the report to this file, too.")
     ] = None,

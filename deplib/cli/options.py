@@ -89,6 +89,13 @@ Flip = Annotated[
 RunsOn = Annotated[
     Device, typer.Option("--device", help="Where the encoder runs.", rich_help_panel=ENCODER)
 ]
+ReferenceFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="A frame and its right embedding, to find wrong preprocessing.",
+        rich_help_panel=ENCODER,
+    ),
+]
 Jobs = Annotated[
     int,
     typer.Option(
