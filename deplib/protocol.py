@@ -43,7 +43,13 @@ class Protocol:
     batch_size_train: int = _variable(32, "windows in a training batch", "fits a small GPU")
     batch_size_eval: int = _variable(64, "windows in an evaluation batch", "no gradient is kept")
     epochs: int = _variable(
-        20, "passes over the Train windows", "the study states no number of epochs", OURS
+        40, "passes over the Train windows, at most", "the study states no number of epochs", OURS
+    )
+    patience: int = _variable(
+        10,
+        "epochs without a lower Dev MAE after which training stops",
+        "slow and fast learners alike come to their best epoch",
+        OURS,
     )
     chosen_by: str = _variable(
         "dev_mae",

@@ -133,6 +133,23 @@ def build_windows(recordings: pd.DataFrame, read: Read, protocol: Protocol) -> W
     return WindowSet(features[:n_windows], mask[:n_windows], index, label_mean, label_std)
 
 
+def permute_labels(windows: WindowSet, *, rng: np.random.Generator) -> WindowSet:
+    """Return the same windows with the labels permuted among the recordings of each split.
+
+    A control: nothing can be learnt from them, while the labels of every split keep their
+    distribution, so the scaling stays as it is.
+    """
+    index = windows.index.copy()
+    of_recording = index.drop_duplicates("recording")
+    permuted: dict[str, float] = {}
+    for _, group in of_recording.groupby("split", sort=False):
+        labels = rng.permutation(group["bdi"].to_numpy())
+        permuted.update(zip(group["recording"], labels, strict=True))
+    index["bdi"] = index["recording"].map(permuted)
+    index["y"] = (index["bdi"] - windows.label_mean) / windows.label_std
+    return replace(windows, index=index)
+
+
 def _checked_table(recordings: pd.DataFrame) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in recordings]
     if missing:

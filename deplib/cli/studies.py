@@ -7,6 +7,7 @@ import typer
 
 from deplib.cli import options
 from deplib.cli.app import app
+from deplib.errors import ResultError
 
 
 @app.command()
@@ -68,20 +69,51 @@ def run(jobs: options.Jobs = 0) -> None:
     from deplib import study
 
     results = study.complete(
-        study.live_specs(), study.live_dir(), jobs=options.n_jobs(jobs), progress=True
+        study.live_specs(),
+        study.live_dir(),
+        against=study.results_dir(),
+        jobs=options.n_jobs(jobs),
+        progress=True,
     )
     typer.echo(f"{len(results)} models trained on verified features: {study.live_dir()}")
 
 
 @app.command()
-def sweep(jobs: options.Jobs = 0) -> None:
-    """Compute the versioned results that are missing or stale, into results/."""
+def sweep(
+    world: Annotated[
+        list[str] | None, typer.Option(help="Only this world; may be given again.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only this model; may be given again.")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be given again.")] = (
+        None
+    ),
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."),
+    ] = None,
+    jobs: options.Jobs = 0,
+) -> None:
+    """Compute the versioned results that are missing or stale, into results/.
+
+    It takes hours and can be stopped at any time; the same command goes on from there.
+    """
     from deplib import study
 
-    specs = [*study.sweep_specs(), *study.fallback_specs()]
+    specs = study.sweep_specs(worlds=world or study.WORLDS, models=model, seeds=seed or study.SEEDS)
+    if not specs:
+        raise ResultError(
+            f"the grid has no run of these; it has the models {[*study.VARIED, *study.BASELINES]}, "
+            f"seeds 0 to {max(study.SEEDS)} and the worlds {list(study.WORLDS)}"
+        )
     results = study.complete(
-        specs, study.results_dir(), jobs=options.n_jobs(jobs), progress=True
-    )  # fmt: skip
+        specs,
+        study.results_dir(),
+        jobs=options.n_jobs(jobs),
+        scheduler=scheduler,
+        progress=True,
+    )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
 
 

@@ -5,6 +5,7 @@ x (batch, 512, time) and mask (batch, time) bool, True = real frame, to (batch,)
 and neither padding nor what stands in a masked frame changes an output.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -12,18 +13,18 @@ import torch
 from torch import nn
 
 from deplib.errors import ModelError
+from deplib.models.registry import BEYOND, MODELS, REGISTRY, VARIANTS
 
-MODELS = {
-    "TemporalMeanMLP": "mean_mlp",
-    "LDBM": "ldbm",
-    "VanillaTransformer": "transformer",
-    "MambaGRU": "mamba_gru",
-}
-"""Class -> file of this folder, in the study's order.
-
-A file is imported when its model is built, so that a result depends on the source of its own
-model and not on that of the others.
-"""
+__all__ = [
+    "BEYOND",
+    "MODELS",
+    "REGISTRY",
+    "VARIANTS",
+    "build",
+    "module_of",
+    "n_parameters",
+    "resolve",
+]
 
 
 def module_of(name: str) -> str:
@@ -34,9 +35,8 @@ def module_of(name: str) -> str:
     ModelError
         If the name is unknown.
     """
-    if name not in MODELS:
-        raise ModelError(f"unknown model {name!r}; the models are {list(MODELS)}")
-    return f"{__name__}.{MODELS[name]}"
+    base, _ = resolve(name)
+    return f"{__name__}.{(MODELS | BEYOND)[base]}"
 
 
 def build(name: str, *, seed: int, **config: Any) -> nn.Module:
@@ -45,22 +45,23 @@ def build(name: str, *, seed: int, **config: Any) -> nn.Module:
     Parameters
     ----------
     name
-        A key of ``MODELS``.
+        One of ``REGISTRY``.
     seed
         Determines every initial weight.
     **config
-        Keywords of the class, such as ``patch=4`` for LDBM.
+        Keywords of the class, such as ``patch=4`` for LDBM; they come after a variant's own.
 
     Raises
     ------
     ModelError
         If the name or a keyword is unknown, or the values don't fit together.
     """
-    model = getattr(import_module(module_of(name)), name)
+    base, settings = resolve(name)
+    model = getattr(import_module(module_of(name)), base)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            return model(**config)
+            return model(**{**settings, **config})
         except TypeError as error:
             raise ModelError(f"{name} cannot be built with {config}: {error}") from error
 
@@ -68,3 +69,17 @@ def build(name: str, *, seed: int, **config: Any) -> nn.Module:
 def n_parameters(model: nn.Module) -> int:
     """Count the trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def resolve(name: str) -> tuple[str, Mapping[str, Any]]:
+    """Return the class that a name stands for, and the keywords that it brings.
+
+    Raises
+    ------
+    ModelError
+        If the name is unknown.
+    """
+    base, settings = VARIANTS.get(name, (name, {}))
+    if base not in MODELS | BEYOND:
+        raise ModelError(f"unknown model {name!r}; the models are {list(REGISTRY)}")
+    return base, settings

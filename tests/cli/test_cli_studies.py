@@ -20,7 +20,8 @@ from deplib.results import Result
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A corpus in the official layout, one epoch, and a data folder of its own."""
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(study, "Protocol", partial(Protocol, epochs=1, window_length=8))
+    for module in (study.completion, study.features, study.keys, study.runs):
+        monkeypatch.setattr(module, "Protocol", partial(Protocol, epochs=1, window_length=8))
     return write_avec_layout(SimulatedCohort(n_recordings=12), tmp_path / "corpus", max_frames=6)
 
 
@@ -30,7 +31,7 @@ def test_train_prints_scores_with_intervals_for_a_corpus(run, corpus: Path, tmp_
     assert re.search(r"Test \(4 recordings of \d persons\)", result.output)
     for model in MODELS:
         assert re.search(rf"{model} +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
-    assert len(list((tmp_path / "results").rglob("*.json"))) == len(MODELS)
+    assert len(list((tmp_path / "results").rglob("*-seed0.json"))) == len(MODELS)
 
 
 def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(
@@ -58,3 +59,26 @@ def test_an_encoder_of_another_width_is_refused_before_any_work(
     assert result.exit_code == cli.FAILED
     assert "gives 8 numbers a frame" in result.output
     assert not (tmp_path / "data" / "features").exists()
+
+
+def test_sweep_names_what_the_grid_has_when_asked_for_something_else(run) -> None:
+    result = run("sweep", "--model", "ResNet")
+    assert result.exit_code == cli.FAILED
+    assert "LDBM-patch4" in result.output
+    assert "seeds 0 to 9" in result.output
+
+
+def test_sweep_computes_what_was_asked_for_and_no_more(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def complete(specs, folder, **options):
+        asked.append((list(specs), options["scheduler"]))
+        return list(specs)
+
+    monkeypatch.setattr(study, "complete", complete)
+    address = "tcp://127.0.0.1:8786"
+    result = run("sweep", "--world", "null", "--model", "LDBM", "--seed", 3, "--scheduler", address)
+    assert result.exit_code == 0, result.output
+    assert asked == [([study.RunSpec("LDBM", seed=3, world="null")], address)]

@@ -1,0 +1,83 @@
+"""Which runs there are: the live ones, and those of the sweep whose results are versioned."""
+
+from collections.abc import Sequence
+
+from deplib import baselines
+from deplib.extraction.fallback import FILLS
+from deplib.models import MODELS
+from deplib.results import RunSpec
+
+WORLDS = ("default", "null", "published")
+"""The simulated worlds, the one that the book shows first."""
+SEEDS = tuple(range(10))
+"""Seeds of every model that has a random part."""
+VARIED = (
+    "TemporalMeanMLP",
+    "LDBM-patch4",
+    "LDBM",
+    "LDBM-patch16",
+    "VanillaTransformer",
+    "MambaGRU",
+    "Mamba",
+)
+"""The trained variants of the ablation; LDBM alone is patch 8, the study's."""
+RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean+sd"}
+"""Ridge baselines by what they pool; nothing in them is random."""
+BASELINES = ("AttentionMIL", "MiniRocket", *RIDGE)
+"""What the architectures are compared with, besides the constant."""
+LOST = 0.5
+"""Share of the frames that the comparison of fallbacks loses."""
+
+
+def live_specs(world: str = "default") -> list[RunSpec]:
+    """Return the runs that every build of the book repeats: the four models at one seed."""
+    return [RunSpec(model, world=world) for model in MODELS]
+
+
+def grid_specs(world: str = "default", seeds: Sequence[int] = SEEDS) -> list[RunSpec]:
+    """Return the grid of one world: every variant and baseline at every seed, seed by seed.
+
+    Whoever stops early has whole seeds, not one model at all of them.
+    """
+    return [
+        RunSpec(name, seed=seed, world=world)
+        for seed in seeds
+        for name in (*VARIED, *BASELINES)
+        if name not in RIDGE or seed == seeds[0]
+    ]
+
+
+def permuted_specs(world: str = "default") -> list[RunSpec]:
+    """Return the control: the study's four and ridge at one seed, with permuted labels."""
+    return [RunSpec(name, world=world, labels="permuted") for name in (*MODELS, *RIDGE)]
+
+
+def fallback_specs(world: str = "default") -> list[RunSpec]:
+    """Return the runs that compare what can stand in the place of lost frames."""
+    return [RunSpec(model, world=world, lost=LOST, fill=fill) for fill in FILLS for model in MODELS]
+
+
+def sweep_specs(
+    worlds: Sequence[str] = WORLDS,
+    *,
+    models: Sequence[str] | None = None,
+    seeds: Sequence[int] = SEEDS,
+) -> list[RunSpec]:
+    """Return all runs whose results are versioned, or a part of them.
+
+    Parameters
+    ----------
+    worlds
+        Worlds of the grid; the permuted control and the fallbacks belong to ``"default"``.
+    models
+        Only these of the variants and baselines; all by default.
+    seeds
+        Only these seeds.
+    """
+    first = seeds[0] if seeds else 0
+    specs: list[RunSpec] = []
+    for world in worlds:
+        specs += grid_specs(world, seeds)
+        if world == "default" and first == SEEDS[0]:
+            specs += permuted_specs(world) + fallback_specs(world)
+    return [spec for spec in specs if models is None or spec.model in models]

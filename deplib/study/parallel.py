@@ -1,0 +1,122 @@
+"""Many runs at once: processes on this machine, or the workers of a dask scheduler."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+
+from joblib import Parallel, delayed, parallel_config
+from tqdm import tqdm
+
+from deplib.errors import ResultError
+from deplib.models import REGISTRY
+from deplib.protocol import Protocol
+from deplib.results import Result, RunSpec
+from deplib.study.keys import source_of
+from deplib.study.runs import run, run_together
+from deplib.training import can_stack
+from deplib.windows import WindowSet
+
+SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
+"""Of one seed, so that no core waits long for the last run."""
+
+
+def in_parallel(
+    specs: Sequence[RunSpec],
+    windows: WindowSet,
+    keys: Mapping[RunSpec, str],
+    protocol: Protocol,
+    *,
+    jobs: int,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> Iterator[Result]:
+    """Do the runs that see the same windows, and yield each result when it is there.
+
+    Parameters
+    ----------
+    specs, windows, keys, protocol
+        What to do.
+    jobs, scheduler, progress
+        As in ``deplib.study.complete``.
+
+    Raises
+    ------
+    ResultError
+        If a worker has another version of deplib, or dask is asked for and not installed.
+    """
+    work = jobs_of(specs)
+    calls = [
+        delayed(_one_job)(job, windows, [keys[s] for s in job], _sources(job), protocol)
+        for job in work
+    ]
+    with (
+        _backend(scheduler, windows),
+        warnings.catch_warnings(),
+        tqdm(total=len(specs), desc="runs", unit="run", disable=not progress) as bar,
+    ):
+        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        # One process a core with one thread each beats threads within one process.
+        workers = Parallel(
+            n_jobs=None if scheduler else min(jobs, len(calls)), return_as="generator_unordered"
+        )
+        for results in workers(calls):
+            for result in results:
+                bar.set_postfix_str(result.spec.path.stem)
+                bar.update()
+                yield result
+
+
+def jobs_of(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+    """Group the seeds that train together; seed by seed, the slowest first."""
+    order = {name: rank for rank, name in enumerate(SLOWEST_FIRST)}
+    together: dict[str, list[RunSpec]] = {}
+    single = []
+    for spec in specs:
+        if spec.model in REGISTRY and can_stack(spec.model):
+            together.setdefault(spec.model, []).append(spec)
+        else:
+            single.append([spec])
+    single.sort(key=lambda job: (job[0].seed, order.get(job[0].model, len(order))))
+    return [*together.values(), *single]
+
+
+def _sources(specs: Sequence[RunSpec]) -> list[str]:
+    return [source_of(spec) for spec in specs]
+
+
+def _one_job(
+    specs: Sequence[RunSpec],
+    windows: WindowSet,
+    keys: Sequence[str],
+    sources: Sequence[str],
+    protocol: Protocol,
+) -> list[Result]:
+    """Do one job in a worker, which may run on another machine."""
+    if _sources(specs) != sources:
+        raise ResultError(
+            f"a worker has another version of deplib than the one that asked for {specs[0].path}: "
+            "install the same one on every machine"
+        )
+    if len(specs) > 1:
+        return run_together(specs, windows, keys, protocol=protocol)
+    return [run(specs[0], windows, keys[0], protocol=protocol)]
+
+
+@contextlib.contextmanager
+def _backend(scheduler: str | None, windows: WindowSet) -> Iterator[None]:
+    """Use processes on this machine, or the workers of a dask scheduler."""
+    if scheduler is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ResultError(
+            "training on a dask scheduler needs the package distributed: install deplib[sweep]"
+        ) from None
+    with (
+        Client(scheduler) as client,
+        parallel_config("dask", client=client, scatter=[windows]),
+    ):
+        yield

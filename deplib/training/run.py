@@ -1,0 +1,96 @@
+"""What a training run leaves behind, and its predictions by recording."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from deplib.errors import ResultError
+
+PREDICTION_COLUMNS = (
+    "recording",
+    "person",
+    "split",
+    "window",
+    "y",
+    "y_hat",
+    "model",
+    "seed",
+    "epoch",
+    "chosen_by",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one training run leaves behind.
+
+    Attributes
+    ----------
+    predictions
+        One row a window of every split, with ``PREDICTION_COLUMNS``; ``y`` and ``y_hat`` are
+        z-scored. All rows come from the chosen epoch.
+    history
+        One row an epoch, as ``deplib.training.course.Course`` records it.
+    epoch
+        The chosen epoch: lowest ``dev_mae``, the earliest of equals.
+    collapsed
+        Whether training ended with the model a constant, as the last row of ``history`` says.
+    label_mean, label_std
+        Denormalise by ``y * label_std + label_mean``.
+    n_parameters
+        Trainable parameters.
+    seconds
+        Wall time of training and of all predictions; of all seeds where they trained together.
+    state_dict
+        Weights of the chosen epoch.
+    """
+
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    epoch: int
+    collapsed: bool
+    label_mean: float
+    label_std: float
+    n_parameters: int
+    seconds: float
+    state_dict: dict[str, Tensor]
+
+
+def recording_table(predictions: pd.DataFrame, label_mean: float, label_std: float) -> pd.DataFrame:
+    """Average the windows of each recording, then denormalise to BDI-II.
+
+    Parameters
+    ----------
+    predictions
+        Rows with ``PREDICTION_COLUMNS``; several models and seeds may stand together.
+    label_mean, label_std
+        As in ``Run``.
+
+    Returns
+    -------
+    DataFrame
+        ``recording``, ``person``, ``split``, ``bdi``, ``bdi_hat``, ``model``, ``seed``; one row a
+        recording, model and seed, in order of first appearance.
+
+    Raises
+    ------
+    ResultError
+        If a window occurs twice, or a prediction is not finite.
+    """
+    keys = ["recording", "model", "seed"]
+    twice = predictions.duplicated([*keys, "window"])
+    if twice.any():
+        row = predictions.loc[twice, [*keys, "window"]].iloc[0].to_dict()
+        raise ResultError(f"{int(twice.sum())} windows are predicted twice, the first {row}")
+    if not np.isfinite(predictions["y_hat"]).all():
+        raise ResultError("a prediction is NaN or infinite; the run that made it has failed")
+    table = predictions.groupby(keys, sort=False, as_index=False).agg(
+        person=("person", "first"),
+        split=("split", "first"),
+        bdi=("y", "first"),
+        bdi_hat=("y_hat", "mean"),
+    )
+    table[["bdi", "bdi_hat"]] = table[["bdi", "bdi_hat"]] * label_std + label_mean
+    return table[["recording", "person", "split", "bdi", "bdi_hat", "model", "seed"]]
