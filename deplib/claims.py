@@ -1,8 +1,10 @@
-"""What the study reported, and the verdict that arithmetic alone reaches on its claims.
+"""What the study reported, and the verdict that can be reached on its claims without its data.
 
-Nothing here needs a recording: the checks recompute the study's own summary figures from the rows
-of its results table, and set them beside what a constant predictor reaches on the AVEC2014 test
-labels, derived from published statistics of the severity bands.
+``check_claims`` needs no recording: it recomputes the study's own summary figures from the rows of
+its results table, and sets them beside what a constant predictor reaches on the AVEC2014 test
+labels, derived from published statistics of the severity bands. ``check_on_grid`` sets what the
+study says about architectures beside what a grid of runs on another cohort shows; about AVEC2014
+that decides nothing.
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deplib.evaluation import signed
+from deplib.models.registry import MODELS
+from deplib.seeds import Scores
 from deplib.statistics import critical_r, fisher_interval
 
 REPORTED = pd.DataFrame(
@@ -50,6 +55,7 @@ TEST_BANDS = pd.DataFrame(
 README of umayrah-mm/Depression-Severity-Estimation; no single label is known here or needed."""
 
 CONFIRMED, CONTRADICTED, UNDECIDABLE = "confirmed", "contradicted", "undecidable"
+NOT_TESTABLE = "not testable without the licensed data"
 
 
 BEST_CONSTANT = 13.5
@@ -178,6 +184,63 @@ def check_claims(reported: pd.DataFrame = REPORTED) -> list[Claim]:
             UNDECIDABLE if np.all(test > constant) and np.all(pcc < bound) else CONFIRMED,
         ),
     ]
+
+
+def check_on_grid(test: Scores, permuted: Scores) -> list[Claim]:
+    """Set what the study says about architectures beside a grid of runs on another cohort.
+
+    Parameters
+    ----------
+    test
+        Scores of the study's four and of LDBM at patches 4 and 16 over seeds.
+    permuted
+        Scores of the four on permuted labels.
+
+    Returns
+    -------
+    list of Claim
+        ``found`` is about the cohort of the scores. As statements about AVEC2014 all remain
+        ``NOT_TESTABLE``.
+    """
+    four = list(MODELS)
+    mean = {model: test.summary(model).value for model in four}
+    winner, n_seeds = min(mean, key=lambda model: mean[model]), len(test.values(four[0]))
+    first = int((test.ranks(four)[winner] == 1).sum())
+    pcc = {model: test.summary(model, "pcc") for model in four}
+    top = max(pcc, key=lambda model: pcc[model].value)
+    sigma = {model: test.summary(model, "sigma_ratio").value for model in four}
+    widest = max(sigma, key=lambda model: sigma[model])
+    shuffled = [permuted.summary(model, "sigma_ratio").value for model in four]
+    from_mlp = {m: test.difference(m, "TemporalMeanMLP") for m in four if m != "TemporalMeanMLP"}
+    patches = {p: test.difference(f"LDBM-patch{p}", "LDBM") for p in (4, 16)}
+    sd = np.std(list(mean.values()), ddof=1)
+    found = {
+        "Variance of Test MAE over four architectures is negligible (SD 0.195)": (
+            f"SD of the four means over {n_seeds} seeds: {sd:.3f}; {min(mean.values()):.2f} to "
+            f"{max(mean.values()):.2f}"
+        ),
+        "No architecture clearly dominates (lowest Test MAE: TemporalMeanMLP)": (
+            f"lowest mean: {winner}, first in {first} of {n_seeds} seeds"
+        ),
+        "TemporalMeanMLP is within 0.1 MAE of the complex models": "minus TemporalMeanMLP: "
+        + ", ".join(f"{name} {signed(d)}" for name, d in from_mlp.items()),
+        "LDBM has the highest Test PCC (0.267)": (
+            f"highest mean: {top}, {pcc[top].value:.2f} ({pcc[top].low:.2f} to "
+            f"{pcc[top].high:.2f}); LDBM {pcc['LDBM'].value:.2f}"
+        ),
+        "LDBM has the highest sigma_ratio (0.93)": (
+            f"highest mean: {widest}, {sigma[widest]:.2f}; LDBM {sigma['LDBM']:.2f}"
+        ),
+        "sigma_ratio above 0.5 indicates predictions that have not collapsed": (
+            f"with permuted labels, where nothing can be learnt, {min(shuffled):.2f} to "
+            f"{max(shuffled):.2f}"
+        ),
+        "Does finer temporal granularity help? (patches of 4, 8, 16; no figure reported)": (
+            "MAE minus that of patch 8: "
+            + ", ".join(f"patch {patch} {signed(d)}" for patch, d in patches.items())
+        ),
+    }
+    return [Claim(statement, figure, NOT_TESTABLE) for statement, figure in found.items()]
 
 
 def claims_table(claims: list[Claim]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deplib import baselines
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ResultError
 from deplib.metrics import describe, mae
@@ -25,6 +26,10 @@ MAE_TOLERANCE = 0.25
 Between AVX-512 and plain SSE code the four models differed by 0.004 at most; single predictions by
 up to 1.7 points, where Dev chose another epoch.
 """
+PREDICTION_TOLERANCE = 10.0
+"""BDI-II points by which the prediction of a single window may differ between two processors."""
+CONSTANT, ORACLE = "constant", "oracle"
+"""The predictors that no run is needed for: the Train median, and the known truth."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,23 @@ def recordings(result: Result) -> pd.DataFrame:
     """
     named = result.predictions.assign(model=result.spec.model, seed=result.spec.seed)
     return recording_table(named, result.label_mean, result.label_std)
+
+
+def predictors(cohort: SimulatedCohort, results: Sequence[Result]) -> pd.DataFrame:
+    """Return the recordings of all runs, then those of the constant and the oracle.
+
+    Returns
+    -------
+    DataFrame
+        As ``recordings`` gives them, one run below the other; the last two stand as seed 0.
+    """
+    constant = baselines.constant(cohort.recordings).predictions
+    tables = [
+        *map(recordings, results),
+        constant.assign(model=CONSTANT, seed=0),
+        oracle(cohort).assign(model=ORACLE, seed=0),
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def oracle(cohort: SimulatedCohort) -> pd.DataFrame:
@@ -208,6 +230,7 @@ class Agreement:
     model: str
     mae_difference: float  # BDI-II points
     tolerance: float
+    prediction_difference: float  # BDI-II points, of the window that differs most
 
     @property
     def ok(self) -> bool:
@@ -239,4 +262,28 @@ def compare(versioned: Result, live: Result, *, tolerance: float = MAE_TOLERANCE
     before, after = (
         mae_of(table[table["split"] == "test"]) for table in map(recordings, (versioned, live))
     )
-    return Agreement(versioned.spec.model, after - before, tolerance)
+    windows = versioned.predictions.merge(
+        live.predictions, on=["recording", "window"], validate="one_to_one"
+    )
+    windows = windows[windows["split_x"] == "test"]
+    apart = versioned.label_std * (windows["y_hat_x"] - windows["y_hat_y"]).abs().max()
+    return Agreement(versioned.spec.model, after - before, tolerance, float(apart))
+
+
+def agreement_table(agreements: Sequence[Agreement]) -> pd.DataFrame:
+    """Return comparisons with their tolerances, in words that are the same wherever they hold."""
+
+    def within(difference: float, tolerance: float) -> str:
+        word = "within" if abs(difference) <= tolerance else "NOT within"
+        return f"{word} {tolerance:g} points"
+
+    return pd.DataFrame(
+        {
+            "model": one.model,
+            "Test MAE": within(one.mae_difference, one.tolerance),
+            "prediction of the window that differs most": within(
+                one.prediction_difference, PREDICTION_TOLERANCE
+            ),
+        }
+        for one in agreements
+    )

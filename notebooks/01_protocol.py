@@ -6,6 +6,8 @@
 #     - deplib.models.ldbm
 #     - deplib.models.transformer
 #     - deplib.models.mamba_gru
+#     - deplib.models.mamba
+#     - deplib.models.attention_mil
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -89,6 +91,27 @@ from deplib.chapters.protocol import models_overview
 table(models_overview())
 
 # %% [markdown]
+# Beside the study's four stand its other two patch sizes, for which it reports no figure, a true
+# state-space model, and baselines. All read the same windows, and all are in {doc}`08_results`.
+
+# %%
+from deplib.chapters.protocol import beside_overview
+
+table(beside_overview())
+
+# %% tags=["hide-input"]
+from deplib.study import SEEDS, VARIED, WORLDS
+
+say(
+    f"Whatever has a random part runs at {len(SEEDS)} seeds. A seed sets the initial weights and "
+    "the order of the batches, or which random convolutions there are, and nothing else. The grid "
+    f"of {len(VARIED)} trained variants and the baselines is laid out for {len(WORLDS)} simulated "
+    "worlds."
+)
+
+# %% [markdown]
+# {doc}`14_worlds` says which of the worlds have been computed.
+#
 # ## Windows, masks and the unit of evaluation
 #
 # A recording is cut at `sequence_length` frames and split into windows of `window_length` frames.
@@ -133,8 +156,12 @@ say(
 # %% [markdown]
 # ## Where this report departs from the study
 #
-# - **Epochs.** The study states no number of epochs and no rule for choosing one. Here Dev chooses
-#   the epoch by recording-level MAE, which makes the Dev score optimistic; Test chooses nothing.
+# - **Epochs.** The study states no number of epochs and no rule for choosing one. Here training
+#   stops when Dev has not improved for a while, so that slow and fast learners alike come to their
+#   best epoch, and Dev chooses the epoch by recording-level MAE. That makes the Dev score
+#   optimistic; Test chooses nothing.
+# - **Seeds.** The study reports one run a model. Here every score is a mean over seeds, and the
+#   spread between seeds is printed beside the interval over persons.
 # - **Masks.** The study pads with zeros. Here padding is masked in every layer.
 # - **The meaning of LDBM.** Neither an expansion of that name nor public code for it could be
 #   found. The model is built from what the study describes: patches, a positional encoding, encoder

@@ -2,7 +2,7 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/default/true/LDBM-seed0.json
+#     - results/default/true/LDBM*-seed*.json
 #     uses:
 #     - deplib.models.ldbm
 #   jupytext:
@@ -21,10 +21,10 @@
 # %% [markdown]
 # # LDBM: patches, attention, merging
 #
-# LDBM belongs to the study's main paper {cite}`wang2025routing`. It cuts the sequence into patches,
-# embeds each as one token, and alternates encoder layers with a merging of neighbouring tokens, so
-# that later layers see longer stretches of time. No public code for it could be found and its name
-# is nowhere expanded; the model here follows the study's description.
+# LDBM belongs to the study's main paper {cite}`wang2025routing`. It cuts the sequence into
+# patches, embeds each as one token, and alternates encoder layers with a merging of neighbouring
+# tokens, so that later layers see longer stretches of time. No public code for it could be found
+# and its name is nowhere expanded; the model here follows the study's description.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -41,79 +41,155 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 
 # %% tags=["hide-input"]
 from deplib.chapters.model import ModelPage
+from deplib.chapters.patches import PatchAblation
 from deplib.report import table
 
 page = ModelPage("LDBM")
 page.badge()
 
 # %% [markdown]
-# ## The idea in a few lines
+# ## The idea in a picture
 #
-# A patch of $p$ frames becomes a token, $z_i = W\,[x_{ip}, \ldots, x_{ip+p-1}] + e_i$, with a
-# learned position $e_i$. Each of the layers $\ell$ is a standard encoder layer, followed by a
-# merging of neighbours,
-#
-# $$h^\ell = \mathrm{layer}_\ell(z^\ell), \qquad
-#   z^{\ell+1}_i = \tfrac12 \left(h^\ell_{2i} + h^\ell_{2i+1}\right),$$
-#
-# which halves the number of tokens. The mean of the remaining tokens enters a regressor. The mask
-# travels along: a patch is real when it holds a real frame, a merged token when one of its parts
-# is, and a pair with one real part keeps that part. The merging has no parameters: with a linear
-# map of the pair the model would have a tenth more than the study reports.
+# {numref}`fig-picture-ldbm` shows how the cells widen: eight frames make a token, and each layer
+# ends with the mean of two neighbours. The dark lines are the two that were merged, the pale ones
+# what they attended to. A masked patch is left out; merged with a real one, it vanishes.
+
+# %% mystnb={"figure": {"caption": "Each row is a stage of the model, lowest the frames; the numbers are cells times width in a window of 512 frames. Lines lead to the dark cell of a row from every cell that it depends on, the more the darker; hatched: masked. Measured on the built model.", "name": "fig-picture-ldbm"}, "image": {"alt": "Eight rows of cells that get fewer and wider from the frames to the output."}}
+page.picture()
 
 # %% [markdown]
-# ## The whole model
+# ## The same in symbols
 #
-# This is the file that the results were computed with.
+# A patch of $P$ frames that starts at every $S$-th becomes a token with a learned position $p_i$,
+#
+# $$z_i = W\,[x_{iS}, \ldots, x_{iS+P-1}] + b + p_i, \qquad i < N = \lceil T / S \rceil ,$$
+#
+# and four times an encoder layer {cite}`vaswani2017attention` is followed by a merging of
+# neighbours,
+#
+# $$z \leftarrow \mathrm{LN}\big(z + \mathrm{softmax}(Q K^\top / \sqrt{D/H})\, V\big),$$
+#
+# $$z \leftarrow \mathrm{LN}\big(z + W_2\,\mathrm{relu}(W_1 z)\big), \qquad
+#   z_i \leftarrow \tfrac12 (z_{2i} + z_{2i+1}) ,$$
+#
+# where $Q$, $K$, $V$ are linear maps of $z$ in $H$ heads of width $D/H$, projected back to $D$.
+# The output is $y = f(\text{mean of } z_i)$ with the regressor $f$. The mask travels along: a
+# patch is real when it holds a real frame, a merged token when one of its parts is, and a pair
+# with one real part keeps that part. The merging has no parameters: with a linear map of the pair
+# the model would have a tenth more than the study reports.
+
+# %% [markdown]
+# ## The forward pass
+#
+# `patches` and `merge_patches` are the model's own; the encoder layer is shared with the
+# Transformer.
 
 # %% tags=["hide-input"]
+page.forward()
+
+# %% [markdown]
+# The whole file that the results were computed with:
+
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the whole file"}
 page.source()
 
 # %% [markdown]
 # ## Parameters
+#
+# The study's count leaves no room for a merging with parameters.
 
 # %%
 table(page.parameters())
 
 # %% [markdown]
-# ## Masks
-#
-# A model must not see padding. Here a batch is padded with further frames whose content is noise;
-# the outputs may differ by rounding only.
+# The count changes with the patch: the first map grows with it, the table of positions shrinks.
+# With a linear regressor in the place of the one with a hidden layer, the study's count would be
+# met as it is printed. Patches may also overlap (`stride` below `patch`); that variant can be
+# built and is not in the grid.
 
-# %% tags=["hide-input"]
-page.padding_invariance()
+# %%
+patches = PatchAblation()
+table(patches.counts())
 
 # %% [markdown]
-# ## Learning curve
+# ## Cost
 #
-# {numref}`fig-curve-ldbm` shows one run (seed 0). The dotted line marks the epoch that Dev chose,
-# as the protocol demands. Because it was chosen *for* its Dev error, its Dev error is no evidence.
+# The study gives $O(N \log N)$. Merging halves the tokens, so the layers after the first cost
+# little, but the first one attends over all $N = T/S$ tokens. Operations are counted, not timed;
+# {doc}`13_cost` measures time and memory.
 
-# %% mystnb={"figure": {"caption": "Training loss, Dev MAE and Dev sigma_ratio of LDBM by epoch (one seed, simulated cohort); dotted: the epoch that Dev chose.", "name": "fig-curve-ldbm"}, "image": {"alt": "Three small line plots over epochs for LDBM."}}
-page.learning_curve()
+# %% tags=["hide-input"]
+page.cost()
+
+# %% [markdown]
+# ## What masks do
+#
+# A model must not see padding, and a frame that could not be embedded must not count. A patch that
+# holds a masked and a real frame stays real, its masked part is 0.
+
+# %% tags=["hide-input"]
+page.masking()
+
+# %% [markdown]
+# ## Learning curves
+#
+# {numref}`fig-courses-ldbm` shows the ten runs of the grid; they differ in their initial weights
+# and in the order of the batches only. Dev chooses the epoch of each, as the protocol demands.
+# Because it was chosen *for* its Dev error, its Dev error is no evidence. An untrained model is
+# close to a constant, so a low sigma_ratio in the first epochs is no collapse.
+
+# %% mystnb={"figure": {"caption": "Dev MAE, training loss and Dev sigma_ratio of LDBM by epoch (simulated cohort): thin, the ten seeds; dots, the epochs that Dev chose; black, the median as long as half of the seeds still train.", "name": "fig-courses-ldbm"}, "image": {"alt": "Three line plots over epochs for LDBM, ten thin lines each."}}
+page.courses()
+
+# %% tags=["hide-input"]
+page.course_verdict()
 
 # %% [markdown]
 # ## Predictions
 #
-# {numref}`fig-scatter-ldbm` shows the Dev and the Test recordings. A model that had learnt the
+# {numref}`fig-predictions-ldbm` shows the Dev and the Test recordings. A model that had learnt the
 # score would follow the dotted diagonal.
 
-# %% mystnb={"figure": {"caption": "Predicted against true BDI-II of LDBM, a point a recording; grey: severity bands; dotted: perfect prediction (simulated cohort).", "name": "fig-scatter-ldbm"}, "image": {"alt": "Scatter plots of predictions for Dev and Test recordings."}}
-page.scatter()
-
-# %%
-table(page.scores(), digits=3)
+# %% mystnb={"figure": {"caption": "Predicted against true BDI-II of LDBM, a point a recording (simulated cohort). Above: seed 0. Below: the mean over ten seeds, whiskers from the smallest to the largest prediction. Grey: severity bands; dotted: perfect prediction.", "name": "fig-predictions-ldbm"}, "image": {"alt": "Scatter plots of predictions for Dev and Test recordings, of one seed and of ten."}}
+page.predictions()
 
 # %% [markdown]
-# Intervals are 95 % bootstrap intervals over persons. The window level is in z-units, the recording
-# level in BDI-II points.
+# Two kinds of uncertainty meet in {numref}`fig-strip-ldbm`. The small dots are runs: the same
+# recordings, another seed. The bar is a 95 % interval over persons (bootstrap) of the mean over
+# the runs: the same runs, other persons.
+
+# %% mystnb={"figure": {"caption": "MAE of LDBM on Dev and Test (simulated cohort). Large dot: mean over ten seeds; bar: its 95 % interval over persons; small dots: the seeds; dashed: the constant.", "name": "fig-strip-ldbm"}, "image": {"alt": "Two rows of dots with a bar each."}}
+page.strip()
+
+# %%
+table(page.scores())
+
+# %% [markdown]
+# One run alone (seed 0), at the level of windows, in z-units, and of recordings, in BDI-II points:
+
+# %% tags=["hide-output"] mystnb={"code_prompt_show": "Show one run alone"}
+table(page.one_run(), digits=3)
+
+# %% [markdown]
+# ## The patch size
+#
+# The study lists patches of 4, 8 and 16 frames as tested and asks whether finer granularity helps;
+# it reports no result by size. {numref}`fig-patches` answers on the simulated cohort: nothing but
+# the patch differs between the rows.
+
+# %% mystnb={"figure": {"caption": "Test MAE of LDBM by patch size (simulated cohort). Large dot: mean over ten seeds; bar: its 95 % interval over persons; small dots: the seeds; dashed: the constant.", "name": "fig-patches"}, "image": {"alt": "Three rows of dots with a bar each."}}
+patches.figure()
+
+# %%
+table(patches.table())
 
 # %% tags=["hide-input"]
-page.verdict()
+patches.verdict()
 
 # %% [markdown]
 # ## What the study reported
+#
+# One seed, on AVEC2014; the last column is derived from published statistics of the Test labels.
 
 # %%
 table(page.reported(), digits=3)
@@ -122,9 +198,15 @@ table(page.reported(), digits=3)
 # ## Computed again, here
 #
 # The figures above are read from versioned result files, whose key is checked against the code.
-# This build trained the same model again on this machine, from rendered frames on. Training that
-# fits noise amplifies the last digits of a processor's arithmetic, so the agreement is stated with
-# a tolerance.
+# This build trained seed 0 again on this machine, from rendered frames on. Training that fits
+# noise amplifies the last digits of a processor's arithmetic, so the agreement is stated with a
+# tolerance.
 
 # %% tags=["hide-input"]
 page.agreement()
+
+# %% [markdown]
+# ## What we saw
+
+# %% tags=["hide-input"]
+page.saw()

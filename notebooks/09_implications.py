@@ -79,7 +79,8 @@ page.identity_verdict()
 # %% [markdown]
 # ## The targets
 #
-# The study closes with targets. Beside each stands what needs no model at all. The target of 100 ms a
+# The study closes with targets. Beside each stands what needs no model at all, and the best of the
+# four models here, each a mean over seeds; the best of four on Test flatters itself. The target of 100 ms a
 # frame is left to `make bench`, since a time is no figure to print in a book.
 
 # %%

@@ -80,10 +80,17 @@ table(label_floor(), digits=2)
 # The SD is that of the AVEC2014 test labels as published; the reliabilities are those of a one-week
 # retest and the ends of the range over studies {cite}`wang2013bdi`.
 #
-# ## One run a model
+# ## Seeds and persons
 #
-# The tables of this edition hold one seed a model. Their intervals tell how much *persons* matter,
-# not how much the seed does.
+# Models are trained at several seeds, and the intervals keep those seeds: they are about persons.
+# Seeds differ in initial weights and in the order of the batches. Protocol, split and features are
+# the same in all runs, so what another split or another encoder would change is in neither spread.
+# The comparison of fallbacks in {doc}`03_extraction` and the control with permuted labels in
+# {doc}`08_results` have one seed. The worlds that have not been computed are named in
+# {doc}`14_worlds`.
+#
+# Training stops when Dev has not improved for a while. Dev therefore chooses when to stop as well
+# as which epoch counts, on the same recordings, and Dev scores are optimistic for both.
 #
 # ## The architectures are reconstructions
 #

@@ -2,12 +2,16 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/default/*/*.json
+#     - results/default/permuted/*.json
+#     - results/default/true/*.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
 #     - deplib.models.transformer
 #     - deplib.models.mamba_gru
+#     - deplib.models.mamba
+#     - deplib.models.attention_mil
+#     - deplib.rocket
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -56,10 +60,11 @@ page.badge()
 page.findings()
 
 # %% [markdown]
-# {numref}`fig-glance` shows the models of this book with 95 % intervals over persons. The dashed
-# line is what one gets without any model: the median of the Train labels for every recording.
+# {numref}`fig-glance` shows the models of this book: the mean over seeds with its 95 % interval over
+# persons, and the single seeds below it. The dashed line is what one gets without any model: the
+# median of the Train labels for every recording.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test MAE with 95 % intervals over persons, on the simulated cohort. Dashed: a constant, the Train median. The oracle knows the true behaviour of each recording.", "name": "fig-glance"}, "image": {"alt": "Points with wide intervals for four models and two ridge regressions near a dashed line; the oracle lies left of them."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test MAE on the simulated cohort. Large dot: mean over seeds; bar: its 95 % interval over persons; small dots: the single seeds. Dashed: a constant, the Train median. The oracle knows the true behaviour of each recording.", "name": "fig-glance"}, "image": {"alt": "Dots with wide bars for all models near a dashed line; the oracle lies left of them."}}
 page.figure()
 
 # %% [markdown]

@@ -1,8 +1,11 @@
 """The study's table checked by arithmetic: figures found by hand, and claims that can fail."""
 
+import pandas as pd
 import pytest
+from made_up import made_up
 
-from deplib import claims
+from deplib import claims, evaluation, seeds, study
+from deplib.models import MODELS
 
 
 def found(fragment: str) -> claims.Claim:
@@ -57,3 +60,36 @@ def test_verdicts_follow_the_table_and_not_the_text():
     assert signal == claims.CONFIRMED
     mean = next(v for s, v in verdicts.items() if "mean 10.573" in s)
     assert mean == claims.CONTRADICTED
+
+
+def grid(predict=None) -> tuple[seeds.Scores, seeds.Scores]:
+    cohort = study.open_cohort()
+    kwargs = {"predict": predict} if predict else {}
+
+    def scores(specs):
+        runs = pd.concat([evaluation.recordings(made_up(s, cohort, **kwargs)) for s in specs])
+        return seeds.score(runs[runs["split"] == "test"], n_resamples=200)
+
+    trained = [s for s in study.grid_specs(seeds=range(3)) if s.model in study.VARIED]
+    return scores(trained), scores(study.permuted_specs())
+
+
+def test_what_the_grid_shows_follows_its_runs_and_decides_nothing_about_avec():
+    def predict(spec, windows, rng):  # LDBM knows something, and the wrong patch destroys it
+        known = 0.5 * (spec.model == "LDBM") * windows["y"]
+        return (known + rng.normal(0, 0.3, len(windows))).to_numpy()
+
+    test, permuted = grid(predict)
+    rows = {c.statement: c for c in claims.check_on_grid(test, permuted)}
+    assert {c.verdict for c in rows.values()} == {claims.NOT_TESTABLE}
+    found = {statement.split(" (")[0]: c.found for statement, c in rows.items()}
+    assert found["No architecture clearly dominates"] == "lowest mean: LDBM, first in 3 of 3 seeds"
+    assert found["LDBM has the highest Test PCC"].startswith("highest mean: LDBM, ")
+    finer = found["Does finer temporal granularity help?"]
+    assert f"patch 4 {evaluation.signed(test.difference('LDBM-patch4', 'LDBM'))}" in finer
+    means = pd.Series([test.summary(model).value for model in MODELS])
+    sd = f"{means.std():.3f}"
+    assert sd in found["Variance of Test MAE over four architectures is negligible"]
+    shuffled = [permuted.summary(model, "sigma_ratio").value for model in MODELS]
+    collapse = found["sigma_ratio above 0.5 indicates predictions that have not collapsed"]
+    assert collapse.endswith(f"{min(shuffled):.2f} to {max(shuffled):.2f}")

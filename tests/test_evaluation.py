@@ -1,11 +1,15 @@
 """Score tables: levels, intervals and pairing, against values computed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import made_up
 
 from deplib import evaluation
 from deplib.cohorts.simulated import SimulatedCohort
+from deplib.errors import ResultError
 from deplib.results import Result, RunSpec
 
 
@@ -80,6 +84,41 @@ def test_the_oracle_beats_the_constant_where_there_is_something_to_know():
     oracle = evaluation.oracle(cohort)
     spread = (oracle["bdi"] - oracle["bdi"].median()).abs().mean()
     assert evaluation.mae_of(oracle) < 0.8 * spread
+
+
+def test_all_predictors_stand_in_one_table_with_constant_and_oracle_last():
+    cohort = SimulatedCohort("default")
+    runs = [made_up(RunSpec("LDBM", seed=seed), cohort) for seed in (0, 1)]
+    table = evaluation.predictors(cohort, runs)
+    names = list(table[["model", "seed"]].drop_duplicates().itertuples(index=False, name=None))
+    assert names == [
+        ("LDBM", 0),
+        ("LDBM", 1),
+        (evaluation.CONSTANT, 0),
+        (evaluation.ORACLE, 0),
+    ]
+    assert table.groupby(["model", "seed"]).size().eq(len(cohort.recordings)).all()
+    constant = table[table["model"] == evaluation.CONSTANT]
+    assert constant["bdi_hat"].eq(constant.query("split == 'train'")["bdi"].median()).all()
+
+
+def test_two_machines_are_compared_by_score_and_by_window():
+    ours = made_up(RunSpec("LDBM"), SimulatedCohort("default"))
+    theirs = ours.predictions.copy()
+    row = theirs.index[theirs["split"] == "test"][3]
+    theirs.loc[row, "y_hat"] += 1.5
+    same = evaluation.compare(ours, ours)
+    assert (same.mae_difference, same.prediction_difference) == (0, 0)
+    other = evaluation.compare(ours, replace(ours, predictions=theirs.sample(frac=1)))
+    assert other.prediction_difference == pytest.approx(1.5 * ours.label_std)
+    n_windows = (theirs["recording"] == theirs.loc[row, "recording"]).sum()
+    assert 0 < abs(other.mae_difference) <= 1.5 * ours.label_std / n_windows / 50 + 1e-9
+    table = evaluation.agreement_table([same, other])
+    window = table["prediction of the window that differs most"]
+    assert window[0] == f"within {evaluation.PREDICTION_TOLERANCE:g} points"
+    assert window[1].startswith("NOT within")
+    with pytest.raises(ResultError, match="different keys"):
+        evaluation.compare(ours, replace(ours, key="1" * 64))
 
 
 def test_a_mean_over_persons_is_the_mean_with_an_interval_around_it():

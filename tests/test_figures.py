@@ -44,14 +44,6 @@ def test_scatter_shows_every_recording():
     assert np.allclose(points.get_offsets(), table.to_numpy())
 
 
-def test_learning_curve_marks_the_chosen_epoch():
-    history = pd.DataFrame(
-        {"epoch": [1, 2, 3], "train_loss": 1.0, "dev_mae": 9.0, "dev_sigma_ratio": 0.1}
-    )
-    figure = figures.learning_curve(history, "LDBM", 2)
-    assert all((2, 2) in [tuple(line.get_xdata()) for line in axis.lines] for axis in figure.axes)
-
-
 def test_detections_say_where_nothing_was_found():
     image = np.zeros((8, 8, 3), np.uint8)
     boxes = {"scene": np.array([[1, 1, 5, 5]]), "crop": np.zeros((0, 4))}

@@ -6,7 +6,7 @@ import pytest
 
 from deplib.errors import CohortError, StoreError
 from deplib.protocol import Protocol
-from deplib.windows import build_windows
+from deplib.windows import build_windows, permute_labels
 
 PROTOCOL = replace(Protocol(), sequence_length=20, window_length=8, feature_dim=4)
 RECORDINGS = pd.DataFrame(
@@ -188,3 +188,36 @@ def test_bad_tables_are_refused(table, message):
 def test_bad_features_are_refused(change, message):
     with pytest.raises(StoreError, match=message):
         build(read=altered(**change))
+
+
+def test_permuted_labels_keep_each_split_and_break_the_link():
+    rng = np.random.default_rng(0)
+    n = 60
+    table = pd.DataFrame(
+        {
+            "recording": [f"r{i}" for i in range(n)],
+            "person": [f"p{i % 35}" for i in range(n)],
+            "split": [("train", "dev", "test")[i % 3] for i in range(n)],
+            "task": "Freeform",
+            "bdi": rng.integers(0, 45, n).astype(float),
+            "n_frames": rng.integers(5, 30, n),
+        }
+    )
+    lengths = table.set_index("recording")["n_frames"]
+    windows = build(table, lambda r: (np.ones((lengths[r], 4)), np.ones(lengths[r], dtype=bool)))
+    before = windows.index.copy()
+    permuted = permute_labels(windows, rng=np.random.default_rng(0))
+    pd.testing.assert_frame_equal(windows.index, before)
+    assert permuted.features is windows.features
+    a, b = (w.index.drop_duplicates("recording") for w in (windows, permuted))
+    for split in ("train", "dev", "test"):
+        old, new = (t.loc[t["split"] == split, "bdi"].to_numpy() for t in (a, b))
+        assert sorted(old) == sorted(new)
+        assert (old != new).mean() > 0.5
+    assert (permuted.index.groupby("recording")["bdi"].agg(np.ptp) == 0).all()
+    z = (permuted.index["bdi"] - windows.label_mean) / windows.label_std
+    np.testing.assert_allclose(permuted.index["y"], z)
+    again = permute_labels(windows, rng=np.random.default_rng(0))
+    other = permute_labels(windows, rng=np.random.default_rng(1))
+    pd.testing.assert_frame_equal(again.index, permuted.index)
+    assert not other.index["bdi"].equals(permuted.index["bdi"])

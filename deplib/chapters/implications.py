@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from deplib import baselines, claims, evaluation, report, study
+from deplib import baselines, claims, evaluation, report, seeds, study
 from deplib.cohorts.simulated import LATENTS
 from deplib.models import MODELS, build, n_parameters
 from deplib.protocol import Protocol
@@ -21,12 +21,12 @@ class ImplicationsPage:
     def __init__(self, world: str = "default") -> None:
         self.cohort = study.open_cohort(world)
         self.table = self.cohort.recordings[["recording", "person", "split", "bdi"]]
-        self.results = {
-            result.spec.model: evaluation.recordings(result)
-            for result in study.published(
-                [spec for spec in study.sweep_specs(world) if spec.labels == "true"]
-            )
-        }
+        wanted = (*MODELS, *study.RIDGE)
+        specs = [spec for spec in study.grid_specs(world) if spec.model in wanted]
+        runs = pd.concat(map(evaluation.recordings, study.published(specs)), ignore_index=True)
+        self.ridge = {name: runs[runs["model"] == name] for name in study.RIDGE}
+        four = runs[runs["model"].isin(MODELS)]
+        self.scores = {s: seeds.score(four[four["split"] == s]) for s in ("dev", "test")}
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
@@ -46,8 +46,8 @@ class ImplicationsPage:
         varying = behaviour.std(axis=0) > 0
         return {
             CONSTANT: baselines.constant(self.table).predictions,
-            "ridge on embeddings, mean": self.results["RidgeMean"],
-            "ridge on embeddings, mean and SD": self.results["RidgeMeanSD"],
+            "ridge on embeddings, mean": self.ridge["RidgeMean"],
+            "ridge on embeddings, mean and SD": self.ridge["RidgeMeanSD"],
             BEHAVIOUR: baselines.ridge(behaviour[:, varying], self.table).predictions,
             "ridge on the true latents": baselines.ridge(latents, self.table).predictions,
             "oracle": evaluation.oracle(self.cohort),
@@ -90,19 +90,24 @@ class ImplicationsPage:
         )
 
     def _gap(self, name: str) -> float:
-        """Return Test MAE minus Dev MAE of a predictor."""
-        table = {**self.results, **self.rungs}[name]
+        """Return Test MAE minus Dev MAE of a rung."""
+        table = self.rungs[name]
         dev, test = (evaluation.mae_of(table[table["split"] == s]) for s in ("dev", "test"))
         return test - dev
+
+    def _of_models(self, split: str, metric: str) -> dict[str, float]:
+        """Return one metric of each of the four, mean over seeds."""
+        return {model: self.scores[split].summary(model, metric).value for model in MODELS}
 
     def targets(self) -> pd.DataFrame:
         """Return the study's targets beside what constant, models and oracle reach."""
         test = {
-            name: evaluation.with_intervals(table[table["split"] == "test"])
-            for name, table in {**self.results, **self.rungs}.items()
+            name: evaluation.with_intervals(self.rungs[name].query("split == 'test'"))
+            for name in (CONSTANT, "oracle")
         }
-        best_mae = min(test[name]["mae"] for name in MODELS)
-        best_pcc = max(test[name]["pcc"] for name in MODELS)
+        dev_mae, test_mae = self._of_models("dev", "mae"), self._of_models("test", "mae")
+        best_pcc = max(self._of_models("test", "pcc").values())
+        least_gap = min(test_mae[model] - dev_mae[model] for model in MODELS)
         largest = max(n_parameters(build(name, seed=0)) for name in MODELS)
         reported = claims.REPORTED
         simulated_constant = test[CONSTANT]["mae"]
@@ -111,7 +116,7 @@ class ImplicationsPage:
                 "Test MAE below 9.5",
                 f"{reported['test_mae'].min():.2f}",
                 f"{claims.constant_test_mae():.2f}",
-                f"{best_mae:.2f}",
+                f"{min(test_mae.values()):.2f}",
                 f"{simulated_constant:.2f}",
                 f"{test['oracle']['mae']:.2f}",
             ),
@@ -127,7 +132,7 @@ class ImplicationsPage:
                 "gap from Dev to Test below 1.0 MAE",
                 f"{(reported['test_mae'] - reported['dev_mae']).min():.2f}",
                 "not published",
-                f"{min(self._gap(name) for name in MODELS):.2f}",
+                f"{least_gap:.2f}",
                 f"{self._gap(CONSTANT):.2f}",
                 f"{self._gap('oracle'):.2f}",
             ),
@@ -139,7 +144,7 @@ class ImplicationsPage:
                 "target",
                 "best of the study (AVEC2014)",
                 "constant (AVEC2014, derived)",
-                "best of the four (simulated)",
+                "best of the four, mean over seeds (simulated)",
                 "constant (simulated)",
                 "oracle (simulated)",
             ],

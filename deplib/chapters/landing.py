@@ -5,14 +5,15 @@ from pathlib import Path
 from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
-from deplib import claims, evaluation, figures
-from deplib.chapters.results import CONSTANT, ORACLE, ResultsPage
+from deplib import claims, evaluation
+from deplib.chapters import over_seeds
+from deplib.chapters.results import MEAN, ResultsPage
 from deplib.errors import ResultError
+from deplib.evaluation import CONSTANT, ORACLE
 from deplib.models import MODELS
 from deplib.statistics import critical_r, fisher_interval
+from deplib.study import VARIED
 
-MEAN = "TemporalMeanMLP"
-"""The model without any temporal modelling, which the others must beat."""
 README_MARKS = (
     "<!-- answer:begin (written by `deplib publish`; do not edit) -->",
     "<!-- answer:end -->",
@@ -25,6 +26,7 @@ class LandingPage:
 
     def __init__(self) -> None:
         self.results = ResultsPage()
+        self.test = self.results.test
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
@@ -36,18 +38,17 @@ class LandingPage:
 
     def texts(self) -> list[str]:
         """Return the three findings; every number is computed here or read from a result."""
-        page = self.results
-        oracle = evaluation.paired_mae(page.split(ORACLE, "test"), page.split(CONSTANT, "test"))
         reported = claims.REPORTED
         constant = claims.constant_test_mae()
         best = reported["test_pcc"].max()
         low, high = fisher_interval(best, claims.N_TEST)
         return [
-            f"{self._headline()} The Test MAE, in points, differs from that of {MEAN} by "
-            f"{self._differences()}: 95 % intervals over persons, one seed, no correction for "
-            f"their number. A test split of {page.n_test} recordings shows little: "
-            f"{self._oracle_sentence(oracle)} *(simulated cohort)*",
-            f"{self._identity_headline()} {page.seen_verdict().data} *(simulated cohort)*",
+            f"{self._headline()} Averaged over {self.results.n_seeds} seeds, the Test MAE, in "
+            f"points, differs from that of {MEAN} by {self._differences()}: 95 % intervals over "
+            f"persons, no correction for their number. {self._oracle_sentence()} *(simulated "
+            "cohort)*",
+            f"{self._ranking_headline()} "
+            f"{over_seeds.ranking_sentence(self.test, list(MODELS))} *(simulated cohort)*",
             "**On AVEC2014 the study's models do worse than a constant, and their correlations "
             "cannot be told from zero.** Always answering "
             f"{claims.BEST_CONSTANT:g} points has a Test MAE of "
@@ -58,56 +59,49 @@ class LandingPage:
             "statistics of the labels)*",
         ]
 
-    def _against_mean(self) -> dict[str, evaluation.Difference]:
-        """Return the difference in Test MAE of each temporal model from the mean over frames."""
-        split = self.results.split
-        return {
-            model: evaluation.paired_mae(split(model, "test"), split(MEAN, "test"))
-            for model in MODELS
-            if model != MEAN
-        }
-
     def _headline(self) -> str:
-        better = [model for model, d in self._against_mean().items() if d.high < 0]
-        useful = [model for model, d in self.results.against_constant().items() if d.high < 0]
-        first = "no temporal model does better" if not better else f"{', '.join(better)} do better"
-        second = "no model" if not useful else ", ".join(useful)
+        others = [model for model in VARIED if model != MEAN]
+        better = over_seeds.better(self.test, others, MEAN)
+        useful = over_seeds.better(self.test, VARIED, CONSTANT)
+        first = over_seeds.listed(better, nothing="no temporal model")
+        does = "do" if len(better) > 1 else "does"
+        second = over_seeds.listed(useful, nothing="no model")
         return (
-            f"**On the simulated cohort {first} than a mean over frames, and {second} better than "
-            "a constant.**"
+            f"**On the simulated cohort {first} {does} better than a mean over frames, and "
+            f"{second} better than a constant.**"
         )
-
-    def _identity_headline(self) -> str:
-        known, new = self.results.known_and_new()
-        if known.high < 0 <= new.value:
-            return (
-                "**What the models learn serves known persons and not new ones**, as recognising "
-                "faces would."
-            )
-        return "**Known persons and new ones are predicted differently well.**"
 
     def _differences(self) -> str:
         return ", ".join(
-            f"{evaluation.signed(difference)} for {model}"
-            for model, difference in self._against_mean().items()
+            f"{evaluation.signed(self.test.difference(model, MEAN))} for {model}"
+            for model in MODELS
+            if model != MEAN
         )
 
-    def _oracle_sentence(self, oracle: evaluation.Difference) -> str:
-        told = oracle.high < 0
-        return (
-            f"{'an' if told else 'not even an'} oracle that knows the true behaviour of each "
-            f"recording can be told from a constant, at {evaluation.signed(oracle)} points."
-        )
+    def _oracle_sentence(self) -> str:
+        oracle = self.test.difference(ORACLE, CONSTANT)
+        if over_seeds.excludes_zero(oracle):
+            can = "An oracle that knows the true behaviour of each recording can"
+        else:
+            can = (
+                f"A test split of {self.test.n_recordings} recordings shows little: not even an "
+                "oracle that knows the true behaviour of each recording can"
+            )
+        return f"{can} be told from a constant, at {evaluation.signed(oracle)} points."
+
+    def _ranking_headline(self) -> str:
+        ranks, winner = self.test.ranks(list(MODELS)), over_seeds.lowest(self.test, list(MODELS))
+        if len(ranks.drop_duplicates()) == 1:
+            return "**All seeds rank the architectures alike.**"
+        if (ranks[winner] == 1).all():
+            return (
+                f"**{winner} is first at every seed; the order behind it changes with the seed.**"
+            )
+        return "**One run of each architecture gives no stable ranking: it changes with the seed.**"
 
     def figure(self) -> Figure:
-        """Return Test MAE with intervals of models and oracle, the constant as reference."""
-        page = self.results
-        return figures.forest(
-            page.forest("mae", labels=("true",)),
-            reference=page.constant_mae(),
-            reference_label="constant",
-            xlabel="Test MAE on the simulated cohort, BDI-II points",
-        )
+        """Return Test MAE of models and oracle, the constant as reference."""
+        return self.results.forest(control=False)
 
     def readme_block(self) -> str:
         """Return the findings as README.md holds them, with the marks around them."""

@@ -6,8 +6,20 @@ import numpy as np
 import pandas as pd
 
 from deplib.claims import DESCRIBED
-from deplib.models import MODELS, build, n_parameters
+from deplib.models import MODELS, REGISTRY, build, n_parameters
 from deplib.protocol import Protocol
+from deplib.study import BASELINES, VARIED
+
+BESIDE = {
+    "LDBM-patch4": "LDBM with patches of 4 frames, not 8",
+    "LDBM-patch16": "LDBM with patches of 16 frames",
+    "Mamba": "a selective state-space model, which MambaGRU's name promises",
+    "AttentionMIL": "attention weighs the frames, whose order is lost",
+    "MiniRocket": "ridge on random convolutions over time",
+    "RidgeMean": "ridge on the mean over frames",
+    "RidgeMeanSD": "ridge on mean and standard deviation over frames",
+}
+"""What this report sets beside the study's four, and how each works."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,22 @@ def models_overview() -> pd.DataFrame:
     return DESCRIBED.assign(parameters=[f"{counted[name]:,}" for name in DESCRIBED["model"]])[
         ["model", "mechanism", "parameters", "parameters_reported", "order_reported"]
     ]
+
+
+def beside_overview() -> pd.DataFrame:
+    """Return one row a variant or baseline that the study does not report: mechanism and size."""
+    rows = []
+    for name in dict.fromkeys([*VARIED, *BASELINES]):
+        if name in MODELS:
+            continue
+        if name in REGISTRY:
+            parameters = f"{n_parameters(build(name, seed=0)):,}"
+        else:
+            parameters = "solved, not trained"
+        kind = "variant" if name in VARIED else "baseline"
+        row = {"model": name, "kind": kind, "mechanism": BESIDE[name], "parameters": parameters}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def window_layout(recordings: pd.DataFrame, protocol: Protocol) -> WindowLayout:

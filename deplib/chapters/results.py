@@ -1,53 +1,73 @@
-"""The results chapter: every predictor on the same recordings, with intervals over persons."""
+"""The results chapter: every predictor on the same recordings, over seeds and over persons."""
 
+from functools import cache
 from itertools import combinations
 
 import pandas as pd
 from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
-from deplib import baselines, claims, evaluation, figures, report, study
+from deplib import claims, evaluation, figures, report, seeds, study
+from deplib.chapters import over_seeds
+from deplib.chapters.known_persons import KnownPersons
+from deplib.evaluation import CONSTANT, ORACLE
 from deplib.models import MODELS
 
-ORACLE, CONSTANT = "oracle", "constant"
+MEAN = "TemporalMeanMLP"
+"""The model without any temporal modelling, which the others must beat."""
+PERMUTED = ", permuted"
+XLABEL = "Test MAE on the simulated cohort, BDI-II points"
 
 
 class ResultsPage:
-    """The versioned results of one world, and the predictors that need no training."""
+    """The versioned results of the default world, and the predictors that need no training."""
 
-    def __init__(self, world: str = "default") -> None:
-        self.cohort = study.open_cohort(world)
-        results = study.published(study.sweep_specs(world))
-        self.results = {(r.spec.model, r.spec.labels): r for r in results}
-        self.tables = {key: evaluation.recordings(result) for key, result in self.results.items()}
-        self.tables[CONSTANT, "true"] = baselines.constant(self.cohort.recordings).predictions
-        self.tables[ORACLE, "true"] = evaluation.oracle(self.cohort)
+    def __init__(self) -> None:
+        self.cohort = study.open_cohort()
+        self.results = study.published(study.grid_specs())
+        self.table = evaluation.predictors(self.cohort, self.results)
+        control = study.published(study.permuted_specs())
+        self.control = pd.concat(map(evaluation.recordings, control), ignore_index=True)
+        self.known_persons = KnownPersons(self.cohort.recordings, self.table)
+        self.scores = cache(self._scores)
+
+    def _scores(self, split: str, labels: str = "true") -> seeds.Scores:
+        """Score all runs on one split; the permuted control has labels of its own."""
+        table = self.table if labels == "true" else self.control
+        return seeds.score(table[table["split"] == split])
+
+    @property
+    def test(self) -> seeds.Scores:
+        """Scores on Test."""
+        return self.scores("test")
+
+    @property
+    def n_seeds(self) -> int:
+        """How many seeds each of the four models was trained at."""
+        return min(len(self.test.values(model)) for model in MODELS)
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
         return report.badge(self.cohort)
 
-    @property
-    def n_test(self) -> int:
-        """Number of Test recordings."""
-        return int((self.cohort.recordings["split"] == "test").sum())
+    def what_is_scored(self) -> Markdown:
+        """Return how many runs of what are behind the table."""
+        test = self.test
+        runs = test.runs[~test.runs["model"].isin([CONSTANT, ORACLE])]
+        return report.say(
+            f"{len(runs)} runs with true labels, {self.n_seeds} seeds of each model that has a "
+            f"random part, are scored on the {test.n_recordings} Test recordings of "
+            f"{test.n_persons} persons."
+        )
 
-    def split(self, model: str, split: str, labels: str = "true") -> pd.DataFrame:
-        """Return one predictor's rows of one split."""
-        table = self.tables[model, labels]
-        return table[table["split"] == split]
-
-    def rows(self, split: str) -> pd.DataFrame:
-        """Return one row a predictor with every metric and its interval, as numbers."""
-        rows = []
-        for model, labels in self.tables:
-            scores = evaluation.with_intervals(self.split(model, split, labels))
-            rows.append({"predictor": model, "labels": labels, **scores})
-        return pd.DataFrame(rows)
-
-    def table(self, split: str) -> pd.DataFrame:
-        """Return the same rows for print, intervals in brackets."""
-        return evaluation.printable(self.rows(split))
+    def scoreboard(self) -> pd.DataFrame:
+        """Return the Test scores of all predictors and of the permuted control, for print."""
+        return pd.concat(
+            [
+                over_seeds.score_table(self.test),
+                over_seeds.score_table(self.scores("test", "permuted"), labels="permuted"),
+            ]
+        )
 
     def study_forest(self) -> pd.DataFrame:
         """Return the study's Test MAEs in the form that the forest figure takes."""
@@ -62,162 +82,132 @@ class ResultsPage:
             }
         )
 
-    def forest(
-        self, metric: str, *, labels: tuple[str, ...] = ("true", "permuted")
-    ) -> pd.DataFrame:
-        """Return Test scores in the form that the forest figure takes."""
-        rows = self.rows("test")
-        rows = rows[rows["labels"].isin(labels) & (rows["predictor"] != CONSTANT)]
-        permuted = rows["labels"] == "permuted"
-        return pd.DataFrame(
-            {
-                "label": rows["predictor"] + permuted.map({True: ", permuted labels", False: ""}),
-                "model": rows["predictor"].mask(permuted, "permuted labels"),
-                "value": rows[metric],
-                "low": rows[f"{metric}_low"],
-                "high": rows[f"{metric}_high"],
-            }
-        ).reset_index(drop=True)
-
-    def constant_mae(self) -> float:
-        """Return the Test MAE of the Train median."""
-        return evaluation.mae_of(self.split(CONSTANT, "test"))
-
-    def paired_differences(self) -> pd.DataFrame:
-        """Return the difference in Test MAE of each pair of models, with its interval."""
-        rows = []
-        for first, second in combinations(MODELS, 2):
-            d = evaluation.paired_mae(self.split(first, "test"), self.split(second, "test"))
-            rows.append(
-                {
-                    "pair": f"{first} - {second}",
-                    "difference in MAE": d.value,
-                    "low": d.low,
-                    "high": d.high,
-                    "interval excludes 0": "yes" if d.low > 0 or d.high < 0 else "no",
-                }
-            )
-        return pd.DataFrame(rows)
-
-    def against_constant(self) -> dict[str, evaluation.Difference]:
-        """Return each model's difference in Test MAE from the constant."""
-        constant = self.split(CONSTANT, "test")
-        return {
-            model: evaluation.paired_mae(self.split(model, "test"), constant) for model in MODELS
-        }
+    def forest(self, *, control: bool = True) -> Figure:
+        """Return Test MAE of all predictors, the constant as reference."""
+        models = [model for model in self.test.models if model != CONSTANT]
+        rows = over_seeds.forest_rows(self.test, models)
+        if control:
+            permuted = self.scores("test", "permuted")
+            extra = over_seeds.forest_rows(permuted, permuted.models)
+            extra = extra.assign(label=extra["label"] + PERMUTED, model="permuted labels")
+            rows = pd.concat([rows, extra], ignore_index=True)
+        return figures.forest_of_seeds(
+            {"": rows}, references={"": self.test.summary(CONSTANT).value}, xlabel=XLABEL
+        )
 
     def verdict(self) -> Markdown:
-        """Return how many of the models are told from the constant."""
-        differences = self.against_constant()
-        better = [name for name, d in differences.items() if d.high < 0]
-        worse = [name for name, d in differences.items() if d.low > 0]
+        """Return how many of the trained variants are told from the constant."""
+        against = {m: self.test.difference(m, CONSTANT) for m in study.VARIED}
+        lower = [name for name, d in against.items() if d.high < 0]
+        higher = [name for name, d in against.items() if d.low > 0]
+        oracle = self.test.difference(ORACLE, CONSTANT)
         return report.say(
-            f"Of {len(differences)} models, {len(better)} have a Test MAE that is lower than that "
-            f"of the constant by more than chance over persons explains, and {len(worse)} a higher "
-            f"one. The oracle reaches {evaluation.mae_of(self.split(ORACLE, 'test')):.2f}, the "
-            f"constant {self.constant_mae():.2f}."
+            f"Of {len(against)} variants, {len(lower)} have a Test MAE below that of the constant "
+            f"by an interval that excludes zero, and {len(higher)} above it. The constant has "
+            f"{self.test.summary(CONSTANT).value:.2f} points, the oracle "
+            f"{self.test.summary(ORACLE).value:.2f}: a difference of "
+            f"{evaluation.signed(oracle)}."
         )
+
+    def spread(self) -> Markdown:
+        """Return what seeds and what persons contribute to the spread."""
+        return report.say(over_seeds.spread_sentence(self.test, list(MODELS)))
+
+    def pairs(self) -> pd.DataFrame:
+        """Return the differences in Test MAE between the study's four, two at a time."""
+        return over_seeds.differences(self.test, combinations(MODELS, 2))
+
+    def against_mean(self) -> pd.DataFrame:
+        """Return the differences in Test MAE of every other variant from the mean over frames."""
+        others = [model for model in study.VARIED if model != MEAN]
+        return over_seeds.differences(self.test, [(model, MEAN) for model in others])
 
     def paired_verdict(self) -> Markdown:
         """Return how many pairs can be told apart."""
-        pairs = self.paired_differences()
+        pairs, against = self.pairs(), self.against_mean()
         apart = int((pairs["interval excludes 0"] == "yes").sum())
-        widest = (pairs["high"] - pairs["low"]).max() / 2
+        widest = ((pairs["high"] - pairs["low"]) / 2).max()
+        below = int((against["high"] < 0).sum())
         return report.say(
-            f"{apart} of {len(pairs)} pairs have an interval that excludes zero, without any "
-            f"correction for their number. The intervals reach up to {widest:.1f} points to "
-            "either side, so smaller differences could not have been seen."
+            f"{apart} of {len(pairs)} pairs of the four have an interval that excludes zero, "
+            f"without any correction for their number, and {below} of {len(against)} variants an "
+            f"MAE below that of {MEAN} in this sense. The intervals of the pairs reach up to "
+            f"{widest:.1f} points to either side, so smaller differences could not have been seen."
         )
 
+    def rank_figure(self) -> Figure:
+        """Return in how many seeds each of the four has each rank."""
+        return figures.rank_counts(self.test.ranks(list(MODELS)))
+
+    def rank_table(self) -> pd.DataFrame:
+        """Return the rank of each of the four in each seed."""
+        return self.test.ranks(list(MODELS)).reset_index()
+
+    def ranking(self) -> Markdown:
+        """Return how stable a ranking from one seed would have been."""
+        return report.say(over_seeds.ranking_sentence(self.test, list(MODELS)))
+
     def dev_against_test(self) -> pd.DataFrame:
-        """Return Dev and Test MAE and PCC of every trained run, and the gaps."""
+        """Return Dev and Test MAE and PCC, means over seeds, and the gaps."""
+        epochs = {m: [r.epoch for r in self.results if r.spec.model == m] for m in study.VARIED}
         rows = []
-        for (model, labels), _ in self.results.items():
-            dev, test = (
-                evaluation.with_intervals(self.split(model, s, labels)) for s in ("dev", "test")
-            )
-            rows.append(
-                {
-                    "model": model,
-                    "labels": labels,
-                    "epoch": self.results[model, labels].epoch,
-                    "Dev MAE": dev["mae"],
-                    "Test MAE": test["mae"],
-                    "gap": test["mae"] - dev["mae"],
-                    "Dev PCC": dev["pcc"],
-                    "Test PCC": test["pcc"],
-                }
-            )
+        for labels in ("true", "permuted"):
+            dev, test = self.scores("dev", labels), self.scores("test", labels)
+            for model in dev.models:
+                gaps = test.values(model) - dev.values(model)
+                chosen = epochs.get(model) if labels == "true" else None
+                rows.append(
+                    {
+                        "predictor": model,
+                        "labels": labels,
+                        "epochs": f"{min(chosen)} to {max(chosen)}" if chosen else "",
+                        "Dev MAE": dev.summary(model).value,
+                        "Test MAE": test.summary(model).value,
+                        "gap": gaps.mean(),
+                        "gap, SD between seeds": f"{gaps.std(ddof=1):.2f}" if len(gaps) > 1 else "",
+                        "Dev PCC": dev.summary(model, "pcc").value,
+                        "Test PCC": test.summary(model, "pcc").value,
+                    }
+                )
         return pd.DataFrame(rows)
 
     def dev_verdict(self) -> Markdown:
-        """Return the mean gap with true and with permuted labels."""
-        gaps = self.dev_against_test().groupby("labels")[["gap", "Dev PCC", "Test PCC"]].mean()
-        true, permuted = gaps.loc["true"], gaps.loc["permuted"]
+        """Return the mean gap of the four with true and permuted labels, beside the constant's."""
+        table = self.dev_against_test()
+        constant = table[table["predictor"] == CONSTANT]["gap"].item()
+        means = (
+            table[table["predictor"].isin(MODELS)]
+            .groupby("labels")[["gap", "Dev PCC", "Test PCC"]]
+            .mean()
+        )
+        true, permuted = means.loc["true"], means.loc["permuted"]
         return report.say(
-            f"From Dev to Test the MAE changes by {true['gap']:+.2f} points on average with true "
-            f"labels and by {permuted['gap']:+.2f} with permuted ones; the mean Dev PCC is "
-            f"{true['Dev PCC']:.2f} and {permuted['Dev PCC']:.2f}. A few runs on one split are "
-            "examples of what choosing can do, not estimates of it."
+            f"From Dev to Test the MAE of the four changes by {true['gap']:+.2f} points on average "
+            f"with true labels and by {permuted['gap']:+.2f} with permuted ones (one seed). That "
+            "of the constant, for which nothing was chosen, changes by "
+            f"{constant:+.2f}: so much is the difference between the two splits. The mean Dev PCC "
+            "is "
+            f"{true['Dev PCC']:.2f} and {permuted['Dev PCC']:.2f}, the mean Test PCC "
+            f"{true['Test PCC']:.2f} and {permuted['Test PCC']:.2f}."
         )
-
-    def seen_and_unseen(self) -> pd.DataFrame:
-        """Return each trained model's MAE by whether the person appears in Train, and n."""
-        _, known = self._held_out()
-        rows = []
-        for split in ("dev", "test"):
-            for seen in (True, False):
-                row: dict[str, object] = {
-                    "split": split,
-                    "person in Train": "yes" if seen else "no",
-                }
-                for model in (*MODELS, CONSTANT):
-                    part = self.split(model, split)
-                    part = part[part["recording"].map(known) == seen]
-                    row |= {"recordings": len(part), model: evaluation.mae_of(part)}
-                rows.append(row)
-        return pd.DataFrame(rows)
-
-    def known_and_new(self) -> tuple[evaluation.Difference, evaluation.Difference]:
-        """Return absolute error minus the constant's on Dev and Test, mean over the four models.
-
-        The first is of recordings whose person appears in Train, the second of all others.
-        """
-        held_out, known = self._held_out()
-        excess = self._excess_error()[held_out.index]
-        on_known, on_new = (
-            evaluation.mean_over_persons(excess[part], held_out.loc[part, "person"])
-            for part in (known, ~known)
-        )
-        return on_known, on_new
 
     def seen_verdict(self) -> Markdown:
         """Return how far the four models are from the constant on known and on new persons."""
-        held_out, known = self._held_out()
-        shares = known.groupby(held_out["split"]).mean()
-        on_known, on_new = self.known_and_new()
-        return report.say(
-            "Averaged over the four models and over Dev and Test, the absolute error differs from "
-            f"the constant's by {evaluation.signed(on_known)} points where the person appears in "
-            f"Train, and by {evaluation.signed(on_new)} where not. Of the Dev recordings "
-            f"{100 * shares['dev']:.0f} % are of persons in Train, of the Test recordings "
-            f"{100 * shares['test']:.0f} %."
-        )
-
-    def _held_out(self) -> tuple[pd.DataFrame, pd.Series]:
-        """Return the Dev and Test recordings, and whether the person of each is in Train."""
-        table = self.cohort.recordings.set_index("recording")
-        held_out = table[table["split"] != "train"]
-        return held_out, held_out["person"].isin(table.loc[table["split"] == "train", "person"])
-
-    def _excess_error(self) -> pd.Series:
-        """Return absolute error minus the constant's a recording, mean over the four models."""
-        errors = {
-            name: (table["bdi_hat"] - table["bdi"]).abs().set_axis(table["recording"])
-            for name, table in ((name, self.tables[name, "true"]) for name in (*MODELS, CONSTANT))
-        }
-        return pd.DataFrame({name: errors[name] - errors[CONSTANT] for name in MODELS}).mean(axis=1)
+        return report.say(self.known_persons.sentence())
 
     def scatter(self) -> Figure:
-        """Return predictions against labels on Test, one panel a model."""
-        return figures.prediction_scatter({model: self.split(model, "test") for model in MODELS})
+        """Return predictions against labels on Test, one panel a model, all seeds."""
+        test = self.table[self.table["split"] == "test"]
+        return figures.scatter_of_seeds({m: test[test["model"] == m] for m in MODELS})
+
+    def claims(self) -> pd.DataFrame:
+        """Return statements of the study beside what the grid shows on the simulated cohort."""
+        rows = claims.claims_table(claims.check_on_grid(self.test, self.scores("test", "permuted")))
+        return rows.rename(columns={"found": "on the simulated cohort", "verdict": "on AVEC2014"})
+
+    def agreement(self) -> pd.DataFrame:
+        """Train the four at one seed on this machine, or load what it trained, and compare."""
+        versioned = study.published(study.live_specs())
+        live = study.complete(study.live_specs(), study.live_dir())
+        compared = map(evaluation.compare, versioned, live)
+        return evaluation.agreement_table(list(compared))

@@ -10,22 +10,6 @@ from deplib.cohorts.base import BANDS
 from deplib.figures.style import COLOURS, begin
 
 
-def learning_curve(history: pd.DataFrame, model: str, epoch: int) -> Figure:
-    """Show loss, Dev MAE and sigma_ratio by epoch; the epoch that Dev chose is marked."""
-    figure, axes = begin(1, 3, size=(9, 2.6))
-    panels = (
-        ("train_loss", "training L1 loss, z-units"),
-        ("dev_mae", "Dev MAE, BDI-II points"),
-        ("dev_sigma_ratio", "Dev sigma_ratio"),
-    )
-    for axis, (column, label) in zip(axes[0], panels, strict=True):
-        axis.plot(history["epoch"], history[column], color=COLOURS[model])
-        axis.axvline(epoch, color="black", linestyle=":", linewidth=1)
-        axis.set(xlabel="epoch", title=label)
-    axes[0, 2].set_ylim(bottom=0)
-    return figure
-
-
 def prediction_scatter(tables: Mapping[str, pd.DataFrame], *, model: str | None = None) -> Figure:
     """Show predicted against true BDI-II, one panel a table; severity bands are shaded.
 

@@ -1,44 +1,13 @@
-"""One contract for every registered model, and parity with independent references."""
+"""One contract for every registered model; what is a model's own is tested in its own file."""
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, save
-from torch import nn
+from samples import CHANNELS, batch, close, every_model, make
 
 from deplib.errors import ModelError
-from deplib.models import MODELS, build, n_parameters
-
-CHANNELS = 512
-VARIANTS = [
-    *((name, {}) for name in MODELS),
-    ("LDBM", {"patch": 4}),
-    ("LDBM", {"patch": 16}),
-    ("LDBM", {"patch": 8, "stride": 4}),
-    ("LDBM", {"patch": 8, "stride": 3}),
-]
-IDS = ["-".join([name, *(f"{k}{v}" for k, v in config.items())]) for name, config in VARIANTS]
-
-every_model = pytest.mark.parametrize(("name", "config"), VARIANTS, ids=IDS)
-
-
-def make(name, config, *, seed=0):
-    return build(name, seed=seed, **config).eval()
-
-
-def batch(n=3, time=45, seed=0):
-    """A batch with a full window, a padded tail, and holes in the middle."""
-    rng = np.random.default_rng(seed)
-    x = torch.from_numpy(rng.normal(size=(n, CHANNELS, time)).astype(np.float32))
-    mask = torch.ones(n, time, dtype=torch.bool)
-    mask[1, 27:] = False
-    mask[2:, 5:14] = False
-    mask[2:, 20] = False
-    return x, mask
-
-
-def close(a, b, tolerance=1e-5):
-    torch.testing.assert_close(a, b, atol=tolerance, rtol=tolerance)
+from deplib.models import REGISTRY, build, module_of, n_parameters
 
 
 @every_model
@@ -139,20 +108,72 @@ def test_weights_survive_safetensors(name, config):
     assert torch.equal(other(x, mask), model(x, mask))
 
 
-@pytest.mark.parametrize(
-    ("name", "config", "count"),
-    [
-        ("TemporalMeanMLP", {}, 131_585),
-        ("LDBM", {}, 1_357_825),
-        ("VanillaTransformer", {}, 500_737),
-        ("MambaGRU", {}, 528_129),
-        ("LDBM", {"patch": 4}, 1_127_681),
-        ("LDBM", {"patch": 16}, 1_866_113),
-        ("LDBM", {"patch": 8, "stride": 4}, 1_389_825),
-    ],
-)
-def test_parameter_count(name, config, count):
-    assert n_parameters(build(name, seed=0, **config)) == count
+@every_model
+def test_weights_refuse_another_models_file(name, config):
+    state = load(save(make(name, config).state_dict()))
+    state.popitem()
+    with pytest.raises(RuntimeError, match="Missing key"):
+        make(name, config).load_state_dict(state)
+
+
+@every_model
+def test_a_window_of_one_frame_is_enough(name, config):
+    x, _ = batch()
+    model = make(name, config)
+    mask = torch.zeros(3, 45, dtype=torch.bool)
+    mask[:, 0] = True
+    alone = model(x[:, :, :1], mask[:, :1])
+    assert torch.isfinite(alone).all()
+    close(model(x, mask), alone)
+
+
+@every_model
+def test_layout_in_memory_does_not_matter(name, config):
+    x, mask = batch()
+    time_major = x.transpose(1, 2).contiguous().transpose(1, 2)  # as windows are stored
+    model = make(name, config)
+    close(model(time_major, mask), model(x, mask))
+
+
+@every_model
+def test_single_precision_is_close_to_double(name, config):
+    x, mask = batch(time=256)
+    model = make(name, config)
+    y = model(x, mask)
+    close(y.double(), model.double()(x.double(), mask), 1e-4)
+
+
+@every_model
+def test_a_step_of_training_is_the_same_again(name, config):
+    def after_two_steps():
+        model = build(name, seed=5, **config)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for _ in range(2):
+            optimizer.zero_grad()
+            model(*batch()).abs().mean().backward()
+            optimizer.step()
+        return model.state_dict()
+
+    once, again = after_two_steps(), after_two_steps()
+    assert all(torch.equal(once[key], again[key]) for key in once)
+
+
+COUNTS = {
+    "TemporalMeanMLP": 131_585,
+    "LDBM": 1_357_825,
+    "VanillaTransformer": 500_737,
+    "MambaGRU": 528_129,
+    "Mamba": 307_329,
+    "AttentionMIL": 197_377,
+    "LDBM-patch4": 1_127_681,
+    "LDBM-patch16": 1_866_113,
+    "LDBM-overlap": 1_389_825,
+}
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_parameter_count(name):
+    assert n_parameters(build(name, seed=0)) == COUNTS[name]
 
 
 GOLDEN = {
@@ -160,22 +181,55 @@ GOLDEN = {
     "LDBM": [-0.09766, -0.18399, -0.35923],
     "VanillaTransformer": [-0.12609, -0.08456, -0.0989],
     "MambaGRU": [-0.0465, -0.01091, -0.0301],
+    "Mamba": [0.24917, 0.27275, 0.06164],
+    "AttentionMIL": [-0.11825, -0.02076, -0.11127],
+    "LDBM-patch4": [-0.01536, 0.01771, -0.2036],
+    "LDBM-patch16": [0.14477, 0.31671, -0.04487],
+    "LDBM-overlap": [0.12088, -0.27106, -0.02074],
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", REGISTRY)
 def test_output_is_the_recorded_one(name):
     """Weights from seed 0, windows from NumPy; 1e-4 allows for another CPU's rounding."""
+    np.testing.assert_allclose(make(name)(*batch()).tolist(), GOLDEN[name], atol=1e-4)
+
+
+ORDERLESS = {"TemporalMeanMLP", "AttentionMIL"}
+
+
+@every_model
+def test_order_of_frames_matters_only_to_temporal_models(name, config):
     x, mask = batch()
-    np.testing.assert_allclose(make(name, {})(x, mask).tolist(), GOLDEN[name], atol=1e-4)
+    order = torch.randperm(45, generator=torch.Generator().manual_seed(0))
+    model, x = make(name, config).double(), x.double()
+    change = (model(x[:, :, order], mask[:, order]) - model(x, mask)).abs()
+    assert (change < 1e-12 if name in ORDERLESS else change > 1e-6).all()
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_order_of_frames_matters_only_to_temporal_models(name):
-    x, mask = (part[:1] for part in batch())
-    model = make(name, {})
-    change = (model(x.flip(2), mask) - model(x, mask)).abs().item()
-    assert change < 1e-6 if name == "TemporalMeanMLP" else change > 1e-4
+@pytest.mark.parametrize(
+    ("name", "inside", "causal"),
+    [
+        ("MambaGRU", "gru", True),
+        ("Mamba", "blocks.0", True),
+        ("VanillaTransformer", "layers.0", False),
+    ],
+)
+def test_a_recurrence_does_not_see_the_future(name, inside, causal):
+    """What a layer says of the first 30 frames, before and after 15 more were appended."""
+    model = make(name)
+    seen = []
+
+    def keep(_module, _inputs, output):
+        seen.append(output[0] if isinstance(output, tuple) else output)
+
+    model.get_submodule(inside).register_forward_hook(keep)
+    x, _ = batch()
+    mask = torch.ones(3, 45, dtype=torch.bool)
+    model(x[:, :, :30], mask[:, :30])
+    model(x, mask)
+    change = (seen[1][:, :30] - seen[0]).abs().max()
+    assert change < 1e-6 if causal else change > 1e-3
 
 
 # Bad input
@@ -195,125 +249,42 @@ def test_bad_input_is_refused(name, config):
         ("mask is torch.float32", x, mask.float()),
         ("mask is torch.bool", x, mask[:, :-1]),
         ("window 1 of the batch has no real frame", x, empty),
+        ("window 0 of the batch has no real frame", x[:, :, :0], mask[:, :0]),
         ("NaN or infinity", nan, mask),
+        ("NaN or infinity", nan.nan_to_num(float("inf")), mask),
     ]:
         with pytest.raises(ModelError, match=message):
             model(bad_x, bad_mask)
 
 
-@pytest.mark.parametrize(
-    ("name", "limit"), [("VanillaTransformer", 1000), ("MambaGRU", 2000), ("LDBM", 2000)]
-)
-def test_window_longer_than_the_positions_is_refused(name, limit):
-    model = make(name, {})
+LIMITS = {name: 2000 for name in REGISTRY if "LDBM" in name}
+LIMITS |= {"VanillaTransformer": 1000, "MambaGRU": 2000}
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_only_positions_limit_the_length(name):
+    model = make(name)
+    limit = LIMITS.get(name)
+    x, mask = torch.ones(1, CHANNELS, 2001), torch.ones(1, 2001, dtype=torch.bool)
+    if limit is None:
+        assert torch.isfinite(model(x, mask)).all()
+        return
     with pytest.raises(ModelError, match=f"{limit} learned positions"):
-        model(torch.zeros(1, CHANNELS, limit + 1), torch.ones(1, limit + 1, dtype=torch.bool))
+        model(x[:, :, : limit + 1], mask[:, : limit + 1])
 
 
 def test_bad_configuration_is_refused():
-    with pytest.raises(ModelError, match="unknown model 'Mamba'"):
-        build("Mamba", seed=0)
+    with pytest.raises(ModelError, match="unknown model 'S4'"):
+        build("S4", seed=0)
+    with pytest.raises(ModelError, match="unknown model 'S4'"):
+        module_of("S4")
     with pytest.raises(ModelError, match="cannot be built"):
         build("LDBM", seed=0, patches=4)
-    with pytest.raises(ModelError, match="stride 9"):
-        build("LDBM", seed=0, patch=8, stride=9)
     with pytest.raises(ModelError, match="5 heads"):
         build("VanillaTransformer", seed=0, heads=5)
 
 
-# Parity with torch's own modules
-
-
-def torch_layer(ours, feedforward):
-    layer = nn.TransformerEncoderLayer(128, 4, feedforward, dropout=0.0, batch_first=True)
-    weights = {
-        "self_attn.in_proj_": ours.qkv,
-        "self_attn.out_proj.": ours.out,
-        "linear1.": ours.expand,
-        "linear2.": ours.contract,
-        "norm1.": ours.norm_attention,
-        "norm2.": ours.norm_feedforward,
-    }
-    layer.load_state_dict(
-        {
-            f"{key}{part}": getattr(m, part)
-            for key, m in weights.items()
-            for part in ("weight", "bias")
-        }
-    )
-    return layer
-
-
-def test_transformer_is_torchs_encoder():
-    model = build("VanillaTransformer", seed=3)
-    layers = [torch_layer(layer, 128) for layer in model.layers]
-    x, mask = batch(n=6, time=70)
-    z = model.input_proj(x.transpose(1, 2)) + model.positions[:70]
-    for layer in layers:
-        z = layer(z, src_key_padding_mask=~mask)
-    mean = torch.stack([row[real].mean(dim=0) for row, real in zip(z, mask, strict=True)])
-    close(model(x, mask), model.regressor(mean).squeeze(1))
-
-
-def test_transformer_has_the_gradient_of_torchs_encoder():
-    ours = build("VanillaTransformer", seed=3).layers[0]
-    theirs = torch_layer(ours, 128)
-    _, mask = batch(n=4)
-    z = torch.randn(4, 45, 128, generator=torch.Generator().manual_seed(0))
-    a, b = z.clone().requires_grad_(), z.clone().requires_grad_()
-    (ours(a, mask)[mask] ** 3).sum().backward()
-    (theirs(b, src_key_padding_mask=~mask)[mask] ** 3).sum().backward()
-    close(a.grad, b.grad, 1e-4)
-    close(ours.qkv.weight.grad, theirs.self_attn.in_proj_weight.grad, 1e-3)
-
-
-def test_mamba_gru_is_torchs_gru_on_packed_real_frames():
-    model = build("MambaGRU", seed=3)
-    x, mask = batch(n=5, time=60)
-    u = model.input_proj(x.transpose(1, 2)) + model.positions[:60]
-    packed = nn.utils.rnn.pack_sequence(
-        [row[real] for row, real in zip(u, mask, strict=True)], enforce_sorted=False
-    )
-    _, h = model.gru(packed)
-    close(model(x, mask), model.regressor(h[-1]).squeeze(1))
-
-
-@pytest.mark.parametrize("patch", [4, 8, 16])
-def test_ldbm_on_whole_windows_is_convolution_encoder_and_average_pooling(patch):
-    model = build("LDBM", seed=3, patch=patch)
-    x, _ = batch(n=3, time=patch * 16)
-    kernel = model.patch_proj.weight.view(128, patch, CHANNELS).transpose(1, 2)
-    z = nn.functional.conv1d(x, kernel, model.patch_proj.bias, stride=patch).transpose(1, 2)
-    z = z + model.positions[:16]
-    for layer in model.layers:
-        z = nn.functional.avg_pool1d(torch_layer(layer, 512)(z).transpose(1, 2), 2).transpose(1, 2)
-    y = model(x, torch.ones(3, patch * 16, dtype=torch.bool))
-    close(y, model.regressor(z.mean(dim=1)).squeeze(1))
-
-
-def test_ldbm_merges_over_real_tokens_only():
-    model = make("LDBM", {})
-    z = torch.arange(10.0).reshape(1, 5, 2)
-    mask = torch.tensor([[True, False, False, False, True]])
-    merged, real = model.merge_patches(z, mask)
-    assert real.tolist() == [[True, False, True]]
-    assert merged[0, 0].tolist() == [0.0, 1.0]  # the first of the pair alone
-    assert merged[0, 2].tolist() == [8.0, 9.0]  # the odd one out
-
-
-def test_ldbm_overlapping_patches_cover_the_last_frames():
-    model = make("LDBM", {"patch": 8, "stride": 3})
-    x = torch.arange(20.0)[None, :, None].expand(1, 20, CHANNELS)
-    frames, real = model.patches(x, torch.ones(1, 20, dtype=torch.bool))
-    starts = frames[0, :, 0].tolist()
-    assert starts == [0, 3, 6, 9, 12, 15, 18]
-    assert real.all()
-    assert frames[0, -1].unflatten(0, (8, CHANNELS))[:, 0].tolist() == [18, 19, 0, 0, 0, 0, 0, 0]
-
-
-def test_mean_mlp_from_pooled_frames_is_the_same_function():
-    model = make("TemporalMeanMLP", {})
-    x, mask = batch()
-    pooled = model.pool(x, mask)
-    close(pooled[2], x[2][:, mask[2]].mean(dim=1))
-    assert torch.equal(model.head(pooled), model(x, mask))
+def test_a_variants_settings_give_way_to_the_callers():
+    assert build("LDBM-patch4", seed=0).patch == 4
+    assert build("LDBM-patch4", seed=0, patch=16).patch == 16
+    assert build("LDBM-overlap", seed=0).stride == 4

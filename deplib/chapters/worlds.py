@@ -1,0 +1,153 @@
+"""The same grid in worlds of different signal: none, the default, and as strong as published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+from matplotlib.figure import Figure
+
+from deplib import evaluation, figures, report, seeds, study
+from deplib.chapters import over_seeds
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.errors import ResultError
+from deplib.evaluation import CONSTANT, ORACLE
+
+MEAN = "TemporalMeanMLP"
+ROWS = (*study.VARIED, "RidgeMeanSD", ORACLE)
+"""What the figure shows of each world."""
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """One simulated world: its cohort, and the Test scores of its grid if that is complete."""
+
+    name: str
+    cohort: SimulatedCohort
+    n_missing: int  # runs of the grid without a versioned result
+    scores: seeds.Scores  # of the constant and the oracle at least
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run of the grid is there."""
+        return not self.n_missing
+
+
+def open_world(name: str) -> World:
+    """Return a world; a grid that is partly there counts as not there."""
+    cohort, specs = study.open_cohort(name), study.grid_specs(name)
+    found = study.available(specs)
+    n_missing = len(specs) - len(found)
+    table = evaluation.predictors(cohort, [] if n_missing else found)
+    return World(name, cohort, n_missing, seeds.score(table[table["split"] == "test"]))
+
+
+class WorldsPage:
+    """All worlds side by side.
+
+    Raises
+    ------
+    ResultError
+        If no world is complete, or a result is stale.
+    """
+
+    def __init__(self, names: Sequence[str] = study.WORLDS) -> None:
+        self.worlds = [open_world(name) for name in names]
+        if not self.complete:
+            raise ResultError(
+                f"the grid of none of the worlds {', '.join(names)} is complete: run `make sweep`"
+            )
+
+    def badge(self) -> HTML:
+        """Return the note that says where the numbers come from."""
+        return report.badge(self.worlds[0].cohort)
+
+    @cached_property
+    def complete(self) -> list[World]:
+        """The worlds whose whole grid is there."""
+        return [world for world in self.worlds if world.complete]
+
+    def coverage(self) -> Markdown:
+        """Return which worlds have been computed and which have not."""
+        missing = [world for world in self.worlds if not world.complete]
+        done = over_seeds.listed([f"`{world.name}`" for world in self.complete])
+        text = f"Complete in this edition: {done}."
+        if missing:
+            names = over_seeds.listed([f"`{world.name}`" for world in missing])
+            text += (
+                f" **Not computed yet: {names}.** Of such a world only the constant and the oracle "
+                "are shown, which need no training; a part of a grid is never shown. `make sweep` "
+                "computes the rest."
+            )
+        return report.say(text)
+
+    def ceilings(self) -> pd.DataFrame:
+        """Return the constant and the oracle of every world: what there is to be learnt."""
+        rows = []
+        for world in self.worlds:
+            scores = world.scores
+            rows.append(
+                {
+                    "world": world.name,
+                    "what it is": world.cohort.world.meaning,
+                    "Test MAE, constant": over_seeds.cell(scores.summary(CONSTANT)),
+                    "Test MAE, oracle": over_seeds.cell(scores.summary(ORACLE)),
+                    "oracle - constant": evaluation.signed(scores.difference(ORACLE, CONSTANT)),
+                    "Test PCC, oracle": over_seeds.cell(scores.summary(ORACLE, "pcc")),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def comparison(self) -> pd.DataFrame:
+        """Return, a variant and complete world, the differences from constant and mean."""
+        rows = []
+        for world in self.complete:
+            for model in study.VARIED:
+                scores = world.scores
+                rows.append(
+                    {
+                        "world": world.name,
+                        "model": model,
+                        "Test MAE": over_seeds.cell(scores.summary(model)),
+                        "minus the constant's": evaluation.signed(
+                            scores.difference(model, CONSTANT)
+                        ),
+                        f"minus that of {MEAN}": ""
+                        if model == MEAN
+                        else evaluation.signed(scores.difference(model, MEAN)),
+                        "Test PCC": over_seeds.cell(scores.summary(model, "pcc")),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def verdict(self) -> Markdown:
+        """Return in which worlds an architecture beats the mean or the constant."""
+        return Markdown("\n".join(f"- {self._sentence(world)}" for world in self.complete))
+
+    def _sentence(self, world: World) -> str:
+        scores = world.scores
+        others = [model for model in study.VARIED if model != MEAN]
+        constant = over_seeds.better(scores, study.VARIED, CONSTANT)
+        mean = over_seeds.better(scores, others, MEAN)
+        oracle = scores.difference(ORACLE, CONSTANT)
+        told = "can" if over_seeds.excludes_zero(oracle) else "cannot"
+        return (
+            f"`{world.name}`: {len(constant)} of {len(study.VARIED)} variants have a Test MAE "
+            f"below that of the constant by an interval that excludes zero"
+            f"{_named(constant)}, and {len(mean)} of {len(others)} below that of {MEAN}"
+            f"{_named(mean)}. The oracle differs from the constant by {evaluation.signed(oracle)} "
+            f"points: it {told} be told from it."
+        )
+
+    def figure(self) -> Figure:
+        """Return Test MAE of the variants, one panel a complete world."""
+        return figures.forest_of_seeds(
+            {w.name: over_seeds.forest_rows(w.scores, ROWS) for w in self.complete},
+            references={w.name: w.scores.summary(CONSTANT).value for w in self.complete},
+            xlabel="Test MAE, BDI-II points",
+        )
+
+
+def _named(models: Sequence[str]) -> str:
+    return f" ({over_seeds.listed(models)})" if models else ""

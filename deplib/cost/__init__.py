@@ -1,0 +1,1 @@
+"""What a model costs: time and memory measured, operations counted, exponents fitted."""

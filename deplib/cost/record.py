@@ -1,0 +1,154 @@
+"""The measurements of one machine as one keyed file, ``results/cost.json``.
+
+Nothing in it names the machine beyond its processor, its number of cores and the versions.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from deplib.cost.ways import WAYS
+from deplib.errors import ResultError
+from deplib.extraction.storage.atomic import write_atomically
+from deplib.models import module_of, resolve
+from deplib.protocol import Protocol
+from deplib.provenance import NO_NUMBERS, digest, source_digest
+
+FORMAT = 1
+REMEDY = "run `python bench/cost.py`"
+MEASURING = ("deplib.cost.steps", "deplib.cost.memory", "deplib.cost.epoch")
+CARRIERS = ("deplib.models.registry",)
+"""Modules that only name others; a new model makes no measurement stale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What ``bench/cost.py`` measured.
+
+    Attributes
+    ----------
+    machine
+        ``processor``, ``cores``, ``system``, ``python``, ``torch``, ``date``.
+    steps
+        One row a way, kind, number of frames and number of windows; ``seconds`` holds all rounds.
+    memory
+        One row a way and number of frames: ``bytes``, and ``grown``, nan where it was not taken.
+    epochs
+        One row a way; ``seconds`` holds all rounds.
+    windows
+        Number of windows in an epoch, "train" and "dev".
+    """
+
+    machine: Mapping[str, Any]
+    steps: pd.DataFrame
+    memory: pd.DataFrame
+    epochs: pd.DataFrame
+    windows: Mapping[str, int]
+
+    def save(self, path: Path) -> None:
+        """Write the measurements with the key of the present code, whole or not at all.
+
+        Raises
+        ------
+        ResultError
+            If the file cannot be written.
+        """
+        tables = {name: getattr(self, name) for name in ("steps", "memory", "epochs")}
+        content = {
+            "format": FORMAT,
+            "key": key(),
+            "machine": dict(self.machine),
+            "windows": dict(self.windows),
+        }
+        content |= {name: json.loads(t.to_json(orient="records")) for name, t in tables.items()}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, (json.dumps(content, indent=0) + "\n").encode())
+        except OSError as error:
+            raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def key() -> str:
+    """Return the hash of what was measured: the models, how they are measured, the protocol."""
+    modules = sorted({module_of(model) for model in WAYS.values()})
+    return digest(
+        {
+            "source": source_digest(*MEASURING, *modules, without=(*NO_NUMBERS, *CARRIERS)),
+            "models": {model: resolve(model) for model in WAYS.values()},
+            "protocol": Protocol(),
+        }
+    )
+
+
+def default_path() -> Path:
+    """Return where the versioned measurements lie, in a checkout or in an installed package."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "_results"
+    return (inside if inside.is_dir() else package.parent / "results") / "cost.json"
+
+
+def load(path: Path | None = None) -> Measured:
+    """Read the measurements and check that they are of the present code.
+
+    Raises
+    ------
+    ResultError
+        If the file is missing or damaged, or other code was measured.
+    """
+    path = path or default_path()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}, this library reads {FORMAT}")
+        theirs = content["key"]
+        measured = Measured(
+            machine=content["machine"],
+            steps=_table(content["steps"], "way", "kind", "frames", "windows", "seconds"),
+            memory=_table(content["memory"], "way", "frames", "windows", "bytes", "grown"),
+            epochs=_table(content["epochs"], "way", "seconds"),
+            windows=content["windows"],
+        )
+    except FileNotFoundError:
+        raise ResultError(f"{path} does not exist; {REMEDY}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultError(f"{path} is no whole file of measurements ({error}); {REMEDY}") from error
+    if theirs != key():
+        raise ResultError(
+            f"{path} is stale: its key begins {theirs[:12]}, and the present models and "
+            f"measurements give {key()[:12]}; {REMEDY}"
+        )
+    return measured
+
+
+def this_machine() -> dict[str, Any]:
+    """Return the processor, the number of cores, the versions and the date; no name, no path."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "date": date.today().isoformat(),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's model as Linux names it; elsewhere what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def _table(rows: list[dict[str, Any]], *columns: str) -> pd.DataFrame:
+    return pd.DataFrame(rows)[list(columns)]

@@ -1,0 +1,110 @@
+"""Figures of models that were trained at several seeds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deplib.cohorts.base import BANDS
+from deplib.figures.style import COLOURS, begin
+
+
+def forest_of_seeds(
+    panels: Mapping[str, pd.DataFrame], *, references: Mapping[str, float], xlabel: str
+) -> Figure:
+    """Show mean, interval over persons and single runs a row, one panel below the other.
+
+    Parameters
+    ----------
+    panels
+        Columns ``label``, ``model`` (a key of ``COLOURS``), ``value``, ``low``, ``high`` and
+        ``runs``, the values of the single runs; by the panel's title. All have the same rows.
+    references
+        The MAE of the constant, a dashed line; by the same titles.
+    """
+    heights = [len(rows) + 1 for rows in panels.values()]
+    figure, axes = begin(
+        len(panels),
+        1,
+        size=(5.6, 0.5 + 0.29 * sum(heights)),
+        sharex=True,
+        height_ratios=heights,
+    )
+    for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
+        for row, entry in enumerate(rows.to_dict("records")):
+            _row(axis, row, entry)
+        axis.axvline(references[title], color="black", linestyle="--", linewidth=1)
+        axis.set_yticks(range(len(rows)), rows["label"])
+        axis.set(ylim=(len(rows) - 0.4, -0.6), title=title)
+        axis.grid(axis="y", visible=False)
+    axes[-1, 0].set_xlabel(xlabel)
+    return figure
+
+
+def _row(axis: Axes, row: int, entry: Mapping) -> None:
+    colour = COLOURS[entry["model"]]
+    runs = np.asarray(entry["runs"])
+    axis.plot([entry["low"], entry["high"]], [row, row], color=colour, linewidth=2)
+    axis.plot(entry["value"], row, "o", color=colour, markersize=6, zorder=3)
+    if len(runs) > 1:
+        below = np.full(len(runs), row + 0.27)
+        axis.plot(runs, below, "o", color=colour, markersize=3, alpha=0.6, mew=0)
+
+
+def rank_counts(ranks: pd.DataFrame) -> Figure:
+    """Show in how many seeds each model has each rank, as stacked bars.
+
+    Parameters
+    ----------
+    ranks
+        One row a seed, one column a model; 1 is the lowest error.
+    """
+    figure, axes = begin(size=(5.6, 0.9 + 0.4 * ranks.shape[1]))
+    axis = axes[0, 0]
+    places = range(1, ranks.shape[1] + 1)
+    for row, model in enumerate(ranks.columns):
+        left = 0
+        for place in places:
+            count = int((ranks[model] == place).sum())
+            fade = 1 - (place - 1) / ranks.shape[1]
+            axis.barh(row, count, left=left, color=COLOURS[model], alpha=fade, edgecolor="white")
+            if count:
+                dark = "white" if fade > 0.6 else "black"
+                axis.text(left + count / 2, row, place, ha="center", va="center", color=dark)
+            left += count
+    axis.set_yticks(range(ranks.shape[1]), ranks.columns)
+    axis.set(xlabel="seeds; the number in a bar is the rank", xlim=(0, len(ranks)))
+    axis.invert_yaxis()
+    axis.grid(visible=False)
+    return figure
+
+
+def scatter_of_seeds(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Show range and mean over seeds of the prediction against true BDI-II, a panel a model.
+
+    Parameters
+    ----------
+    tables
+        ``recording``, ``bdi``, ``bdi_hat`` of all runs of a model, by its name.
+    """
+    n_rows = (len(tables) + 1) // 2
+    figure, axes = begin(n_rows, 2, size=(5.6, 0.4 + 2.4 * n_rows), sharex=True, sharey=True)
+    for axis, (model, table) in zip(axes.flat, tables.items(), strict=False):
+        for number, (_, low, high) in enumerate(BANDS):
+            axis.axvspan(low - 0.5, high + 0.5, color="black", alpha=0.02 + 0.03 * number, lw=0)
+        axis.plot([0, 50], [0, 50], color="black", linewidth=1, linestyle=":")
+        rows = table.groupby("recording").agg(
+            bdi=("bdi", "first"),
+            mean=("bdi_hat", "mean"),
+            low=("bdi_hat", "min"),
+            high=("bdi_hat", "max"),
+        )
+        colour = COLOURS[model]
+        axis.vlines(rows["bdi"], rows["low"], rows["high"], color=colour, alpha=0.45, linewidth=1)
+        axis.scatter(rows["bdi"], rows["mean"], s=14, color=colour, zorder=3)
+        axis.set(title=model, xlim=(-1, 50), ylim=(-5, 50))
+    figure.supxlabel("BDI-II", fontsize=10)
+    figure.supylabel("predicted BDI-II", fontsize=10)
+    return figure

@@ -1,0 +1,139 @@
+"""Figures of one variant at several seeds: courses of training, predictions, scores."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from deplib.cohorts.base import BANDS
+from deplib.figures.style import COLOURS, begin
+
+PANELS = (
+    ("dev_mae", "Dev MAE, BDI-II points"),
+    ("train_loss", "training L1 loss, z-units"),
+    ("dev_sigma_ratio", "Dev sigma_ratio"),
+)
+"""Columns of a history that are shown."""
+
+
+def courses(histories: Sequence[pd.DataFrame], epochs: Sequence[int], *, model: str) -> Figure:
+    """Show Dev MAE, training loss and sigma_ratio by epoch, a thin line a seed.
+
+    Parameters
+    ----------
+    histories
+        One table a seed, of lengths of their own; columns ``epoch`` and those of ``PANELS``.
+    epochs
+        The chosen epoch of each; marked by a dot.
+    model
+        A key of ``COLOURS``.
+    """
+    figure, axes = begin(len(PANELS), 1, size=(4.6, 5.4), sharex=True)
+    middle = median_course(histories)
+    for axis, (column, label) in zip(axes[:, 0], PANELS, strict=True):
+        for history, epoch in zip(histories, epochs, strict=True):
+            axis.plot(history["epoch"], history[column], color=COLOURS[model], lw=0.8, alpha=0.5)
+            chosen = history[history["epoch"] == epoch]
+            axis.plot(chosen["epoch"], chosen[column], "o", color=COLOURS[model], ms=4)
+        axis.plot(middle.index, middle[column], color="black", linewidth=1.8)
+        axis.set_title(label)
+    axes[-1, 0].set(xlabel="epoch", ylim=(0, None))
+    return figure
+
+
+def median_course(histories: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the median over seeds by epoch, as far as at least half of the seeds still train."""
+    by_epoch = pd.concat(histories).groupby("epoch")
+    running = by_epoch.size()
+    middle = by_epoch[[column for column, _ in PANELS]].median()
+    return middle[running >= len(histories) / 2]
+
+
+def predictions_over_seeds(
+    tables: Mapping[str, Mapping[str, pd.DataFrame]], *, model: str
+) -> Figure:
+    """Show predicted against true BDI-II, a panel a table; severity bands are shaded.
+
+    Parameters
+    ----------
+    tables
+        Rows of panels by their label, then columns by their title. A table has columns ``bdi`` and
+        ``bdi_hat``, and where a whisker is to be drawn also ``low`` and ``high``.
+    model
+        A key of ``COLOURS``.
+    """
+    columns = len(next(iter(tables.values())))
+    figure, axes = begin(
+        len(tables), columns, size=(4.6, 2.3 * len(tables) + 0.2), sharex=True, sharey=True
+    )
+    top = 50  # no score of the cohorts is higher
+    for row, (label, panels) in enumerate(tables.items()):
+        for axis, (title, table) in zip(axes[row], panels.items(), strict=True):
+            for number, (_, low, high) in enumerate(BANDS):
+                axis.axvspan(low - 0.5, high + 0.5, color="black", alpha=0.02 + 0.03 * number, lw=0)
+            axis.plot([0, top], [0, top], color="black", linewidth=1, linestyle=":")
+            if "low" in table:
+                axis.vlines(
+                    table["bdi"],
+                    table["low"],
+                    table["high"],
+                    color=COLOURS[model],
+                    lw=0.8,
+                    alpha=0.5,
+                )
+            axis.scatter(table["bdi"], table["bdi_hat"], s=9, color=COLOURS[model], alpha=0.9)
+            axis.set(xlim=(-1, top), ylim=(-5, top))
+            if row == 0:
+                axis.set_title(title)
+        axes[row, 0].set_ylabel(f"predicted, {label}")
+    for axis in axes[-1]:
+        axis.set_xlabel("BDI-II")
+    return figure
+
+
+def scores_over_seeds(rows: pd.DataFrame, *, xlabel: str) -> Figure:
+    """Show a score of each seed as a dot, and the interval over persons of their mean as a bar.
+
+    Parameters
+    ----------
+    rows
+        ``label``, ``model`` (a key of ``COLOURS``), ``values`` (one a seed), ``value``, ``low``
+        and ``high`` (their mean, and its interval over persons), ``reference`` (a score to compare
+        with, or nan).
+    xlabel
+        What the score is.
+    """
+    figure, axes = begin(size=(4.6, 0.9 + 0.62 * len(rows)))
+    axis = axes[0, 0]
+    for y, row in enumerate(rows.to_dict("records")):
+        colour = COLOURS[row["model"]]
+        axis.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=2)
+        axis.plot(row["value"], y, "o", color=colour, markersize=7, zorder=3)
+        below = y + np.linspace(0.16, 0.36, len(row["values"]))  # seed 0 uppermost
+        axis.plot(row["values"], below, "o", color=colour, markersize=3.5, alpha=0.7, mew=0)
+        if np.isfinite(row["reference"]):
+            axis.plot([row["reference"]] * 2, [y - 0.4, y + 0.4], "--", color="black", lw=1)
+    axis.set_yticks(range(len(rows)), rows["label"])
+    axis.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+def forgetting(influence: Mapping[str, np.ndarray], *, ylabel: str) -> Figure:
+    """Show how much a frame matters by its distance from the last one, a line a model.
+
+    Parameters
+    ----------
+    influence
+        Shares of the total by distance from the end, (frames,), by model.
+    ylabel
+        What they are.
+    """
+    figure, axes = begin(size=(4.6, 3.0))
+    axis = axes[0, 0]
+    for name, share in influence.items():
+        axis.plot(np.arange(len(share)), share, color=COLOURS[name], label=name, linewidth=1.4)
+    axis.set(xlabel="frames before the last one", ylabel=ylabel, yscale="log", ylim=(1e-9, 1.5))
+    axis.legend(fontsize=9)
+    return figure

@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   deplib:
+#     needs:
+#     - results/*/true/*.json
+#     uses:
+#     - deplib.models.mean_mlp
+#     - deplib.models.ldbm
+#     - deplib.models.transformer
+#     - deplib.models.mamba_gru
+#     - deplib.models.mamba
+#     - deplib.models.attention_mil
+#     - deplib.rocket
+#   jupytext:
+#     formats: notebooks//py:percent,book//ipynb
+#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Worlds: the same grid with more and with less to learn
+#
+# In which world would an architecture matter? The simulated cohort exists in several, which differ
+# in one number: how strongly behaviour follows severity. Persons, scores, faces and protocol are the
+# same in all of them.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is installed yet
+    source = os.environ.get(
+        "DEPLIB_SOURCE", "git+https://github.com/deplib--report/depression-temporal-ablation"
+    )
+    subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
+    importlib.invalidate_caches()
+
+# %% tags=["hide-input"]
+from deplib.chapters.worlds import WorldsPage
+from deplib.report import table
+
+page = WorldsPage()
+page.badge()
+
+# %% tags=["hide-input"]
+page.coverage()
+
+# %% [markdown]
+# ## What there is to learn
+#
+# The constant needs no face and the oracle knows the true behaviour. What lies between them is all
+# that a model can gain from a video. Intervals are over persons.
+
+# %%
+table(page.ceilings())
+
+# %% [markdown]
+# ## What the architectures make of it
+#
+# Every variant at all its seeds, scored as in {doc}`08_results`: *mean over seeds ± SD between seeds
+# (95 % interval over persons)*; differences are paired on the same persons.
+
+# %%
+table(page.comparison())
+
+# %% mystnb={"figure": {"caption": "Test MAE in each world that has been computed. Large dot: mean over seeds; bar: its 95 % interval over persons; small dots: the single seeds. Dashed: the constant.", "name": "fig-worlds"}, "image": {"alt": "One panel a world with dots and bars for the variants, a ridge baseline and the oracle."}}
+page.figure()
+
+# %% [markdown]
+# ## In which world does an architecture beat the mean over frames?
+
+# %% tags=["hide-input"]
+page.verdict()
+
+# %% [markdown]
+# The intervals are not corrected for their number: of twenty comparisons in a world without any
+# signal, one is expected to exclude zero.

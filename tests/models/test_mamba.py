@@ -1,0 +1,180 @@
+"""Mamba against the published equations, written here as a plain loop, and its first step sizes."""
+
+import numpy as np
+import pytest
+import torch
+from samples import CHANNELS, batch, close, make
+from torch import nn
+
+import deplib.models.mamba
+from deplib.errors import ModelError
+from deplib.models import build
+from deplib.models.selective_scan import sequential_scan
+
+
+def silu(a):
+    return a / (1 + np.exp(-a))
+
+
+def rms_norm(u, weight):
+    return u / np.sqrt((u**2).mean(axis=-1, keepdims=True) + 1e-5) * weight
+
+
+def block_by_the_paper(u, p):
+    """One window (t, d_model) through a block, frame by frame; p are the block's weights."""
+    d_inner, n = p["A_log"].shape
+    dt_rank, K = p["dt_proj.weight"].shape[1], p["conv.weight"].shape[2]
+    v = rms_norm(u, p["norm.weight"])
+    A, h, seen, out = -np.exp(p["A_log"]), np.zeros((d_inner, n)), [], []
+    for t in range(len(u)):
+        seen.append(p["in_proj.weight"] @ v[t])
+        x = p["conv.bias"].copy()
+        for back in range(min(K, t + 1)):
+            x += p["conv.weight"][:, 0, K - 1 - back] * seen[t - back]
+        x = silu(x)
+        mixed = p["x_proj.weight"] @ x
+        B, C = mixed[dt_rank : dt_rank + n], mixed[dt_rank + n :]
+        dt = np.log1p(np.exp(p["dt_proj.weight"] @ mixed[:dt_rank] + p["dt_proj.bias"]))
+        for d in range(d_inner):
+            h[d] = np.exp(dt[d] * A[d]) * h[d] + dt[d] * B * x[d]
+        y = h @ C + p["D"] * x
+        out.append(u[t] + p["out_proj.weight"] @ (y * silu(p["gate_proj.weight"] @ v[t])))
+    return np.array(out)
+
+
+def mamba_by_the_paper(model, window, real):
+    p = {key: value.numpy() for key, value in model.state_dict().items()}
+    u = window.T[real] @ p["input_proj.weight"].T + p["input_proj.bias"]
+    for k in range(len(model.blocks)):
+        prefix = f"blocks.{k}."
+        u = block_by_the_paper(
+            u, {key.removeprefix(prefix): v for key, v in p.items() if key.startswith(prefix)}
+        )
+    z = p["regressor.0.weight"] @ rms_norm(u[-1], p["norm.weight"]) + p["regressor.0.bias"]
+    return float((p["regressor.2.weight"] @ np.maximum(z, 0) + p["regressor.2.bias"])[0])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"layers": 3, "width": 24, "expand": 1, "states": 5, "conv": 2, "dt_rank": 3}],
+    ids=["default", "odd sizes"],
+)
+def test_published_equations_in_a_plain_loop(config):
+    model = make("Mamba", config, seed=3).double()
+    for parameter in model.parameters():  # D, A_log and the norms start alike in every channel
+        with torch.no_grad():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.manual_seed(0)))
+    x, mask = batch()
+    x = x.double()
+    expected = [
+        mamba_by_the_paper(model, window.numpy(), real.numpy())
+        for window, real in zip(x, mask, strict=True)
+    ]
+    np.testing.assert_allclose(model(x, mask).detach(), expected, atol=1e-10)
+
+
+def test_sequential_scan_gives_the_same_model(monkeypatch):
+    x, mask = batch()
+
+    def output_and_gradients():
+        model = make("Mamba")
+        y = model(x, mask)
+        y.square().sum().backward()
+        return y.detach(), {key: p.grad for key, p in model.named_parameters()}
+
+    y, gradients = output_and_gradients()
+    monkeypatch.setattr(deplib.models.mamba, "selective_scan", sequential_scan)
+    reference, reference_gradients = output_and_gradients()
+    close(y, reference)
+    for key, gradient in reference_gradients.items():
+        close(gradients[key], gradient, 1e-4)
+
+
+def test_no_frame_of_a_block_depends_on_a_later_one():
+    block = make("Mamba").blocks[1].double()
+    u = torch.randn(2, 40, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    u.requires_grad_()
+    block(u)[:, 25].sum().backward()
+    at_frame = u.grad.abs().sum(dim=2)
+    assert (at_frame[:, 26:] == 0).all()
+    assert (at_frame[:, :26] > 0).all()
+
+
+def test_a_gap_leaves_no_trace():
+    """There are no positions: only the order of the real frames counts, not where they stand."""
+    model = make("Mamba")
+    x, mask = batch()
+    together = x[2:, :, mask[2]]
+    close(model(together, torch.ones(1, together.shape[2], dtype=torch.bool)), model(x, mask)[2:])
+
+
+def test_reading_the_last_frame_first_is_the_same_block():
+    block = make("Mamba").blocks[1]
+    u = torch.randn(3, 20, 128, generator=torch.Generator().manual_seed(0))
+    last = torch.tensor([19, 4, 0])
+    close(block(u, last), block(u)[torch.arange(3), last])
+
+
+def test_convolution_is_torchs_own_shifted_to_the_past():
+    block = make("Mamba").blocks[0]
+    x = torch.randn(2, 30, 256, generator=torch.Generator().manual_seed(0))
+    padded = nn.functional.pad(x.transpose(1, 2), (3, 0))
+    close(block.causal_conv(x), block.conv(padded).transpose(1, 2))
+
+
+def test_parameters_start_as_the_authors_have_them():
+    for seed in range(3):
+        for block in make("Mamba", seed=seed).blocks:
+            dt = nn.functional.softplus(block.dt_proj.bias.double())
+            assert (dt > 0.999e-3).all()
+            assert (dt < 0.1001).all()
+            quarters = np.log(np.quantile(dt.detach(), [0.25, 0.5, 0.75]))
+            even = np.log(1e-3) + np.log(100) * np.array([0.25, 0.5, 0.75])
+            np.testing.assert_allclose(quarters, even, atol=0.6)  # log-uniform
+            bound = 8**-0.5
+            assert 0.95 * bound < block.dt_proj.weight.abs().max() <= bound
+            close(-block.A_log.exp(), -torch.arange(1.0, 17).expand(256, 16))
+            assert (block.D == 1).all()
+            assert block.in_proj.bias is None
+            assert block.gate_proj.bias is None
+            assert block.x_proj.bias is None
+            assert block.out_proj.bias is None
+
+
+def test_the_scan_starts_with_a_memory_of_many_frames():
+    """What torch's own initialisation of dt would lose: the first frames still reach the last."""
+    block, forgetful = make("Mamba").blocks[0], make("Mamba").blocks[0]
+    with torch.no_grad():
+        forgetful.dt_proj.bias.zero_()
+    u = torch.randn(1, 200, 128, generator=torch.Generator().manual_seed(0))
+
+    def share_of_the_first_half(block):
+        v = u.clone().requires_grad_()
+        block(v)[:, -1].square().sum().backward()
+        at_frame = v.grad[0, :-1].abs().sum(dim=1)  # the last frame is its own residual
+        return (at_frame[:100].sum() / at_frame.sum()).item()
+
+    assert share_of_the_first_half(block) > 1e-3
+    assert share_of_the_first_half(forgetful) < 1e-9
+
+
+def test_it_exports_as_plain_torch():
+    model = make("Mamba", {"layers": 1})
+    x, mask = (part[..., 14:22] for part in batch())  # the third window has a gap
+    program = torch.export.export(model, (x, mask))
+    close(program.module()(x, mask), model(x, mask))
+
+
+def test_model_without_a_block_is_refused():
+    with pytest.raises(ModelError, match="at least one block"):
+        build("Mamba", seed=0, layers=0)
+
+
+def test_inner_channels_need_not_fill_the_scans_blocks():
+    model = make("Mamba", {"width": 50, "expand": 3})
+    x, mask = batch()
+    y = model(x, mask)
+    y.sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in model.parameters())
+    assert model.blocks[0].D.shape == (150,)
+    assert x.shape[1] == CHANNELS

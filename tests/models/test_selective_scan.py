@@ -1,0 +1,232 @@
+"""The fast scan against the sequential one in float64, and that one against the paper's formula.
+
+Stated tolerances, as parts of the largest element of a tensor: 1e-5 for an output in float32, 5e-5
+for a gradient (the sequential scan in float32 is no closer), 1e-12 for both in float64.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from deplib.errors import ModelError
+from deplib.models.selective_scan import selective_scan, sequential_scan
+
+NAMES = ("x", "dt", "A", "B", "C", "D")
+ODD = [
+    (1, 1, 1, 1),
+    (2, 15, 3, 2),
+    (2, 16, 64, 16),
+    (3, 17, 65, 5),
+    (1, 33, 130, 1),
+    (2, 100, 256, 16),
+]
+STEP_SIZES = {"as at the start": (1e-3, 0.1), "tiny": (1e-8, 1e-6), "huge": (1.0, 1e4)}
+
+
+def inputs(b, t, d, n, *, low=1e-3, high=0.1, dtype=torch.float32):
+    """Random arguments of a scan, with log-uniform step sizes and decays of every speed."""
+    rng = np.random.default_rng(0)
+    dt = np.exp(rng.uniform(math.log(low), math.log(high), size=(b, t, d)))
+    A = -np.arange(1, n + 1) * rng.uniform(size=(d, n))
+    B, C = rng.normal(size=(2, b, t, n))
+    arrays = rng.normal(size=(b, t, d)), dt, A, B, C, rng.normal(size=d)
+    return [torch.from_numpy(np.array(a)).to(dtype).requires_grad_() for a in arrays]
+
+
+def output_and_gradients(scan, arguments, dtype=torch.float32):
+    leaves = [a.detach().to(dtype).requires_grad_() for a in arguments]
+    y = scan(*leaves)
+    weight = np.random.default_rng(1).normal(size=y.shape)
+    gradients = torch.autograd.grad((y * torch.from_numpy(weight).to(dtype)).sum(), leaves)
+    return {"y": y.detach(), **dict(zip(NAMES, gradients, strict=True))}
+
+
+def assert_close(ours, reference, output_tolerance, gradient_tolerance):
+    for name, expected in reference.items():
+        tolerance = output_tolerance if name == "y" else gradient_tolerance
+        error = (ours[name].double() - expected).abs().max()
+        assert error <= tolerance * expected.abs().max(), f"{name}: {error}"
+
+
+@pytest.mark.parametrize("steps", STEP_SIZES.values(), ids=STEP_SIZES)
+@pytest.mark.parametrize("shape", ODD, ids=str)
+def test_fast_scan_is_the_sequential_one(shape, steps):
+    arguments = inputs(*shape, low=steps[0], high=steps[1])
+    reference = output_and_gradients(sequential_scan, arguments, torch.float64)
+    assert_close(output_and_gradients(selective_scan, arguments), reference, 1e-5, 5e-5)
+    double = output_and_gradients(selective_scan, arguments, torch.float64)
+    assert_close(double, reference, 1e-12, 1e-12)
+
+
+@pytest.mark.parametrize("steps", STEP_SIZES.values(), ids=STEP_SIZES)
+def test_fast_scan_is_the_sequential_one_over_2000_frames(steps):
+    arguments = inputs(1, 2000, 32, 16, low=steps[0], high=steps[1])
+    reference = output_and_gradients(sequential_scan, arguments, torch.float64)
+    assert_close(output_and_gradients(selective_scan, arguments), reference, 1e-5, 5e-5)
+
+
+def test_gradient_is_that_of_finite_differences():
+    arguments = inputs(2, 19, 2, 3, low=0.05, high=0.5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(selective_scan, arguments)
+
+
+def test_sequential_scan_is_the_papers_recurrence():
+    arguments = inputs(2, 12, 3, 4, dtype=torch.float64)
+    x, dt, A, B, C, D = (a.detach().numpy() for a in arguments)
+    y = np.zeros_like(x)
+    for b in range(2):
+        for d in range(3):
+            for n in range(4):
+                h = 0.0
+                for t in range(12):
+                    h = math.exp(dt[b, t, d] * A[d, n]) * h + dt[b, t, d] * B[b, t, n] * x[b, t, d]
+                    y[b, t, d] += C[b, t, n] * h
+            y[b, :, d] += D[d] * x[b, :, d]
+    np.testing.assert_allclose(sequential_scan(*arguments).detach(), y, atol=1e-13)
+
+
+@pytest.mark.parametrize("scan", [sequential_scan, selective_scan])
+def test_constant_input_gives_a_geometric_series(scan):
+    T, dt, a = 2000, 0.01, -0.5
+    ones = torch.ones(1, T, 1, dtype=torch.float64)
+    A = torch.full((1, 1), a, dtype=torch.float64)
+    y = scan(ones, dt * ones, A, ones, ones, torch.zeros(1, dtype=torch.float64))
+    r = math.exp(dt * a)
+    expected = dt * (1 - r ** np.arange(1, T + 1)) / (1 - r)
+    np.testing.assert_allclose(y[0, :, 0], expected, rtol=1e-12)
+
+
+def test_a_large_step_forgets_what_was_before():
+    x, dt, A, B, C, D = inputs(1, 50, 4, 3, low=1e4, high=1e5)
+    A = torch.full_like(A, -1.0)
+    y = selective_scan(x, dt, A, B, C, D)
+    now = dt * x * (B * C).sum(dim=2, keepdim=True) + D * x
+    torch.testing.assert_close(y, now, rtol=1e-5, atol=0.0)
+
+
+def test_decay_is_accurate_wherever_float32_has_it():
+    """h_0 = 1 and h_1 = exp(dt_1 A): 4096 channels put the exponential itself to the test."""
+    z = torch.linspace(-100, 0, 4096, dtype=torch.float64)
+    dt = torch.stack([torch.ones(4096), -z.float()])[None]
+    x = torch.tensor([1.0, 0.0])[None, :, None].expand(1, 2, 4096)
+    one = torch.ones(1, 2, 1)
+    y = selective_scan(x, dt, -torch.ones(4096, 1), one, one, torch.zeros(4096))
+    decay, expected = y[0, 1].double(), (-dt[0, 1].double()).exp()
+    ordinary = z > -87
+    assert ((decay - expected).abs() / expected)[ordinary].max() < 2e-7
+    assert decay[~ordinary].max() < 2e-38
+    assert decay[-1] == 1
+
+
+def test_nan_stays_in_its_channel_and_its_future():
+    for spoilt in (0, 1):  # x, dt
+        arguments = [a.detach() for a in inputs(2, 40, 70, 4)]
+        arguments[spoilt][0, 20, 66] = float("nan")
+        expected = torch.zeros(2, 40, 70, dtype=torch.bool)
+        expected[0, 20:, 66] = True
+        assert torch.equal(selective_scan(*arguments).isnan(), expected)
+
+
+def test_nan_in_a_decay_is_not_swallowed():
+    arguments = [a.detach() for a in inputs(1, 5, 3, 2)]
+    arguments[2][1, 0] = float("nan")
+    y = selective_scan(*arguments)
+    assert y[0, :, 1].isnan().all()
+    assert y[0, :, [0, 2]].isfinite().all()
+
+
+def test_windows_are_scanned_alone_and_the_same_each_time():
+    arguments = [a.detach() for a in inputs(3, 50, 70, 4)]
+    y = selective_scan(*arguments)
+    assert torch.equal(selective_scan(*arguments), y)
+    x, dt, A, B, C, D = arguments
+    for i in range(3):
+        alone = selective_scan(x[i : i + 1], dt[i : i + 1], A, B[i : i + 1], C[i : i + 1], D)
+        assert torch.equal(alone, y[i : i + 1])
+
+
+def test_layout_in_memory_does_not_matter():
+    arguments = inputs(2, 20, 6, 3)
+    strided = [a.detach().mT.contiguous().mT if a.ndim > 1 else a.detach() for a in arguments]
+    assert not strided[0].is_contiguous()
+    ours = output_and_gradients(selective_scan, strided)
+    for name, expected in output_and_gradients(selective_scan, arguments).items():
+        assert torch.equal(ours[name], expected)
+
+
+def test_arguments_are_left_as_they_were():
+    arguments = inputs(2, 20, 6, 3)
+    before = [a.detach().clone() for a in arguments]
+    output_and_gradients(selective_scan, arguments)
+    assert all(torch.equal(a, b) for a, b in zip(arguments, before, strict=True))
+
+
+def test_gradient_of_one_argument_alone():
+    arguments = inputs(2, 20, 6, 3)
+    both = output_and_gradients(selective_scan, arguments)
+    for i, name in enumerate(NAMES):
+        one = [a.detach().requires_grad_(i == k) for k, a in enumerate(arguments)]
+        y = selective_scan(*one)
+        weight = torch.from_numpy(np.random.default_rng(1).normal(size=y.shape)).float()
+        (y * weight).sum().backward()
+        assert torch.equal(one[i].grad, both[name])
+        assert all(a.grad is None for k, a in enumerate(one) if k != i)
+
+
+def test_hardly_anything_is_kept_for_the_gradient():
+    def kept(scan):
+        sizes = {}
+
+        def note(tensor):
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            y = scan(*inputs(1, 160, 64, 16))
+        assert y.requires_grad
+        return sum(sizes.values())
+
+    every_state = 160 * 64 * 16 * 4  # bytes
+    assert kept(sequential_scan) > 2 * every_state  # the state and its decay
+    assert kept(selective_scan) < 0.3 * every_state
+
+
+def test_a_second_derivative_is_refused_rather_than_wrong():
+    arguments = inputs(1, 4, 2, 2)
+    (first,) = torch.autograd.grad(
+        selective_scan(*arguments).square().sum(), arguments[:1], create_graph=True
+    )
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
+def test_half_precision_and_export_take_the_sequential_scan():
+    half = [a.detach().bfloat16() for a in inputs(1, 5, 3, 2)]
+    assert torch.equal(selective_scan(*half), sequential_scan(*half))
+
+    class Scan(torch.nn.Module):
+        def forward(self, *arguments):
+            return selective_scan(*arguments)
+
+    arguments = tuple(a.detach() for a in inputs(1, 5, 3, 2))
+    exported = torch.export.export(Scan(), arguments).module()
+    torch.testing.assert_close(exported(*arguments), selective_scan(*arguments))
+
+
+@pytest.mark.parametrize("scan", [sequential_scan, selective_scan])
+def test_arguments_that_do_not_fit_are_refused(scan):
+    good = [a.detach() for a in inputs(2, 5, 3, 4)]
+    x, dt, A, B, C, D = good
+    for message, bad in [
+        ("dt is torch.float32 \\(2, 4, 3\\)", (x, dt[:, :4], A, B, C, D)),
+        ("A is torch.float32 \\(4, 3\\)", (x, dt, A.T, B, C, D)),
+        ("B is torch.float32 \\(2, 5, 3\\)", (x, dt, A, B[..., :3], C, D)),
+        ("C is torch.float64", (x, dt, A, B, C.double(), D)),
+        ("D is torch.float32 \\(1,\\)", (x, dt, A, B, C, D[:1])),
+        ("at least one step", (x[:, :0], dt[:, :0], A, B[:, :0], C[:, :0], D)),
+        ("x \\(5, 3\\)", (x[0], dt[0], A, B[0], C[0], D)),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            scan(*bad)

@@ -1,0 +1,22 @@
+"""One thread, so that equal means equal, and windows to train on."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from learnable import make_windows
+
+from deplib.windows import WindowSet
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def windows() -> WindowSet:
+    return make_windows()

@@ -1,0 +1,185 @@
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from learnable import PROTOCOL, SMALL
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from deplib.models import REGISTRY
+from deplib.training import Checkpoint, train
+
+EPOCHS = replace(PROTOCOL, epochs=4)
+
+
+class Stopped(Exception):  # noqa: N818 - no error: it stands for a kill
+    pass
+
+
+def trained(name, windows, checkpoint=None, stop_after=None, protocol=EPOCHS):
+    def on_epoch(row):
+        if row["epoch"] == stop_after:
+            raise Stopped
+
+    return train(
+        name, windows, protocol, seed=1, config=SMALL, checkpoint=checkpoint, on_epoch=on_epoch
+    )
+
+
+def interrupt(name, windows, path, after, key="key"):
+    with pytest.raises(Stopped):
+        trained(name, windows, Checkpoint(path, key, every=0), stop_after=after)
+    assert path.exists()
+
+
+def assert_same(a, b):
+    pd.testing.assert_frame_equal(a.predictions, b.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(a.history, b.history, check_exact=True)
+    assert a.epoch == b.epoch
+    assert list(a.state_dict) == list(b.state_dict)
+    assert all(torch.equal(a.state_dict[key], b.state_dict[key]) for key in a.state_dict)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_resumed_run_ends_in_the_same_bits(name, windows, tmp_path):
+    """Stopped after each epoch in turn, by one process after the other."""
+    whole, path = trained(name, windows), tmp_path / "run.safetensors"
+    for after in (1, 2, 4):
+        interrupt(name, windows, path, after)
+    seen = []
+    resumed = train(
+        name,
+        windows,
+        EPOCHS,
+        seed=1,
+        config=SMALL,
+        checkpoint=Checkpoint(path, "key", every=0),
+        on_epoch=lambda row: seen.append(row["epoch"]),
+    )
+    assert_same(whole, resumed)
+    assert seen == [1, 2, 3, 4]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_resumes_from_the_last_whole_epoch(windows, tmp_path, monkeypatch):
+    """Stopped in the middle of the third epoch, it trains the third and the fourth."""
+    whole, path = trained("LDBM", windows), tmp_path / "run.safetensors"
+    trained_epochs = []
+
+    def check_loss(loss, name, seed, epoch):
+        trained_epochs.append(epoch)
+        if len(trained_epochs) == 6:
+            raise Stopped
+
+    monkeypatch.setattr("deplib.training.loop.check_loss", check_loss)
+    protocol = replace(EPOCHS, batch_size_train=32)
+    assert len(windows.subset("train")) in range(33, 65)  # two batches an epoch
+    with pytest.raises(Stopped):
+        trained("LDBM", windows, Checkpoint(path, "key", every=0), protocol=protocol)
+    trained_epochs[:] = []
+    assert_same(whole, trained("LDBM", windows, Checkpoint(path, "key"), protocol=protocol))
+    assert trained_epochs == [3, 3, 4, 4]
+
+
+def test_patience_and_the_chosen_weights_survive(windows, tmp_path):
+    protocol = replace(PROTOCOL, epochs=40, patience=2, learning_rate=0.02)
+    whole, path = trained("LDBM", windows, protocol=protocol), tmp_path / "run.safetensors"
+    last = len(whole.history)
+    assert whole.epoch == last - 2
+    with pytest.raises(Stopped):
+        trained("LDBM", windows, Checkpoint(path, "key", every=0), last - 1, protocol)
+    assert_same(whole, trained("LDBM", windows, Checkpoint(path, "key"), protocol=protocol))
+
+
+def test_a_short_run_writes_nothing(windows, tmp_path):
+    with pytest.raises(Stopped):
+        trained("LDBM", windows, Checkpoint(tmp_path / "run.safetensors", "key"), stop_after=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def edit(path, change):
+    """Write the file anew with other contents, whole and readable."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        state = json.loads(file.metadata()["state"])
+    change(tensors, state)
+    save_file(tensors, path, metadata={"state": json.dumps(state)})
+
+
+def drop(prefix):
+    return lambda tensors, state: [tensors.pop(k) for k in list(tensors) if k.startswith(prefix)]
+
+
+DAMAGE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "no safetensors": lambda path: path.write_bytes(b"PK\x03\x04" + bytes(2000)),
+    "a flipped bit": lambda path: path.write_bytes(
+        path.read_bytes()[:-4001]
+        + bytes([path.read_bytes()[-4001] ^ 64])
+        + path.read_bytes()[-4000:]
+    ),
+    "another key": lambda path: edit(path, lambda t, s: s.update(key="other")),
+    "another format": lambda path: edit(path, lambda t, s: s.update(format=99)),
+    "no generator": lambda path: edit(path, lambda t, s: s.pop("rng")),
+    "no state": lambda path: save_file({"x": torch.zeros(2)}, path),
+    "no weights": lambda path: edit(path, drop("model.")),
+    "no chosen weights": lambda path: edit(path, drop("best.")),
+    "no moments": lambda path: edit(path, drop("optimizer.3.")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_cannot_be_used_is_named_and_changes_nothing(damage, windows, tmp_path):
+    whole, path = trained("LDBM", windows), tmp_path / "run.safetensors"
+    interrupt("LDBM", windows, path, after=2)
+    DAMAGE[damage](path)
+    with pytest.warns(UserWarning, match=r"cannot resume from .*run\.safetensors"):
+        again = trained("LDBM", windows, Checkpoint(path, "key"))
+    assert_same(whole, again)
+    assert not path.exists()
+
+
+def test_the_checkpoint_of_another_model_is_named(windows, tmp_path):
+    path = tmp_path / "run.safetensors"
+    interrupt("LDBM", windows, path, after=2)
+    with pytest.warns(UserWarning, match="weights are those of another model"):
+        again = trained("MambaGRU", windows, Checkpoint(path, "key"))
+    assert_same(trained("MambaGRU", windows), again)
+
+
+def test_a_full_disk_is_a_warning_and_leaves_the_last_file(windows, tmp_path, monkeypatch):
+    path = tmp_path / "run.safetensors"
+    interrupt("LDBM", windows, path, after=1)
+    before = path.read_bytes()
+
+    def full(self, content):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with (
+        pytest.warns(UserWarning, match=r"cannot write .*No space left on device.*Make room"),
+        pytest.raises(Stopped),
+    ):
+        trained("LDBM", windows, Checkpoint(path, "key", every=0), stop_after=3)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert_same(
+            trained("LDBM", windows), trained("LDBM", windows, Checkpoint(path, "key", every=0))
+        )
+
+
+def test_the_history_keeps_what_is_undefined(windows, tmp_path):
+    zeros = replace(windows, features=np.zeros_like(windows.features))
+    whole, path = trained("TemporalMeanMLP", zeros), tmp_path / "run.safetensors"
+    interrupt("TemporalMeanMLP", zeros, path, after=2)
+    resumed = trained("TemporalMeanMLP", zeros, Checkpoint(path, "key"))
+    assert resumed.history["dev_pcc"].isna().all()
+    assert_same(whole, resumed)

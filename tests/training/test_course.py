@@ -1,0 +1,129 @@
+"""The book-keeping alone, fed with predictions made by hand."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from learnable import PROTOCOL, SMALL, run
+
+from deplib.errors import ModelError
+from deplib.metrics import describe
+from deplib.training import train
+from deplib.training.course import Course
+
+LABELS, CONSTANT = 1.0, 0.0  # how much of the label a prediction holds
+
+
+def course_of(windows, **change):
+    protocol = replace(PROTOCOL, **change)
+    return Course("LDBM", 7, windows.subset("train"), windows.subset("dev"), protocol)
+
+
+def feed(course, shares):
+    """Epochs whose predictions are that share of the labels, until the course stops."""
+    y_train, y_dev = (s.index["y"].to_numpy() for s in (course.train_set, course.dev_set))
+    for share in shares:
+        if course.stopped:
+            break
+        course.record(share * y_train, share * y_dev, lambda: {"epoch": course.epoch})
+    return course
+
+
+def test_a_row_holds_the_metrics_of_recordings(windows):
+    course = feed(course_of(windows), [0.5])
+    dev = course.dev_set.index
+    y_hat = (0.5 * dev["y"]).groupby(dev["recording"], sort=False).mean()
+    bdi = dev.groupby("recording", sort=False)["bdi"].first()
+    expected = describe(bdi, y_hat * windows.label_std + windows.label_mean)
+    for name in ("mae", "rmse", "bias", "pcc", "ccc", "sigma_ratio"):
+        assert course.rows[0][f"dev_{name}"] == pytest.approx(getattr(expected, name))
+    y = course.train_set.index["y"].to_numpy()
+    assert course.rows[0]["train_loss"] == pytest.approx(np.abs(0.5 * y).mean(), rel=1e-5)
+
+
+def test_it_stops_when_patience_is_over(windows):
+    course = feed(course_of(windows, epochs=40, patience=3), [0.2, 0.6, 0.5, 0.6, 0.4, 0.9])
+    assert course.epoch == 5  # the second was the best, and a tie is no progress
+    assert course.best["epoch"] == 2
+    assert course.weights == {"epoch": 2}
+
+
+def test_progress_in_the_last_epoch_of_patience_counts(windows):
+    course = feed(course_of(windows, epochs=40, patience=3), [0.5, 0.4, 0.4, 0.6, *[0.1] * 9])
+    assert (course.epoch, course.best["epoch"]) == (7, 4)
+
+
+def test_it_stops_at_the_last_epoch_at_the_latest(windows):
+    course = feed(course_of(windows, epochs=4, patience=10), np.linspace(0.1, 0.9, 9))
+    assert (course.epoch, course.best["epoch"]) == (4, 4)
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_training_obeys_patience(windows, patience):
+    result = run("TemporalMeanMLP", windows, epochs=60, patience=patience, learning_rate=0.05)
+    mae = result.history["dev_mae"].tolist()
+    best_so_far = [min(mae[: i + 1]) for i in range(len(mae))]
+    waited = [len(best_so_far[: i + 1]) - 1 - mae.index(best_so_far[i]) for i in range(len(mae))]
+    assert waited[-1] == patience
+    assert max(waited[:-1]) < patience
+    assert len(mae) < 60
+
+
+def collapse_warnings(course, shares):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        feed(course, shares)
+    return [str(warning.message) for warning in caught]
+
+
+def test_a_collapse_is_warned_of_early_and_once(windows):
+    course = course_of(windows, epochs=20, patience=20)
+    shares = [LABELS] * 7 + [CONSTANT] * 4 + [LABELS] + [CONSTANT] * 5
+    (message,) = collapse_warnings(course, shares)
+    assert "LDBM, seed 7: Dev sigma_ratio is below 0.05 since epoch 8" in message
+    assert [row["epoch"] for row in course.rows if row["collapsed"]] == [10, 11, 15, 16, 17]
+
+
+def test_a_model_that_starts_as_a_constant_has_time_to_warm_up(windows):
+    course = course_of(windows, epochs=20, patience=20)
+    assert collapse_warnings(course, [CONSTANT] * 5) == []
+    assert course.rows[-1]["collapsed"]
+    (message,) = collapse_warnings(course, [CONSTANT] * 3)
+    assert "since epoch 1," in message
+    assert collapse_warnings(course_of(windows, epochs=9), [CONSTANT] * 4 + [LABELS] * 5) == []
+
+
+def test_a_resumed_course_goes_on_and_does_not_warn_twice(windows):
+    course = course_of(windows, epochs=20, patience=9)
+    collapse_warnings(course, [0.6, *[CONSTANT] * 6])
+    again = course_of(windows, epochs=20, patience=9)
+    again.resume(course.rows[:7], 1, course.weights)
+    assert collapse_warnings(again, [CONSTANT] * 9) == []
+    assert (again.epoch, again.best["epoch"]) == (10, 1)
+    assert again.rows[-1]["collapsed"]
+
+
+def test_zero_features_collapse_and_the_flag_says_so(windows):
+    zeros = replace(windows, features=np.zeros_like(windows.features))
+    seen = []
+    result = train(
+        "TemporalMeanMLP",
+        zeros,
+        PROTOCOL,
+        seed=0,
+        config=SMALL,
+        on_epoch=lambda row: seen.append(row["collapsed"]),
+    )
+    assert seen == [False, False, True, True]  # after three epochs, not at the first
+    assert result.collapsed
+    assert (result.history["dev_sigma_ratio"] == 0).all()
+    assert result.history["dev_pcc"].isna().all()
+
+
+def test_predictions_that_are_no_numbers_end_the_course(windows):
+    course = feed(course_of(windows), [0.5])
+    dev = np.full(len(course.dev_set), np.nan)
+    with pytest.raises(ModelError, match=r"LDBM, seed 7: a Dev prediction is NaN .* after epoch 2"):
+        course.record(np.zeros(len(course.train_set)), dev, dict)
+    assert course.epoch == 1

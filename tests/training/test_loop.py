@@ -1,0 +1,138 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from learnable import PROTOCOL, SMALL, make_windows, run
+
+from deplib.errors import CohortError, ModelError
+from deplib.metrics import mae
+from deplib.models import MODELS, build
+from deplib.training import predict, recording_table, train
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_same_seed_same_run_other_seed_another(name, windows):
+    a, b, other = (run(name, windows, seed=s, epochs=2) for s in (1, 1, 2))
+    pd.testing.assert_frame_equal(a.predictions, b.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(a.history, b.history, check_exact=True)
+    assert all(torch.equal(a.state_dict[key], b.state_dict[key]) for key in a.state_dict)
+    assert not np.array_equal(a.predictions["y_hat"], other.predictions["y_hat"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_learns_what_can_be_learnt(name, windows):
+    result = run(name, windows, epochs=25, patience=25)
+    assert result.history["train_loss"].iloc[-1] < 0.6 * result.history["train_loss"].iloc[0]
+    table = recording_table(result.predictions, result.label_mean, result.label_std)
+    test = table[table["split"] == "test"]
+    median = table.loc[table["split"] == "train", "bdi"].median()
+    assert mae(test["bdi"], test["bdi_hat"]) < 0.7 * mae(test["bdi"], np.full(len(test), median))
+    assert not result.collapsed
+
+
+def test_predictions_are_those_of_the_chosen_epoch(windows):
+    rows = []
+    result = train("MambaGRU", windows, PROTOCOL, seed=3, config=SMALL, on_epoch=rows.append)
+    assert result.history.to_dict("records") == rows
+    assert result.history["epoch"].tolist() == [1, 2, 3, 4]
+    assert result.epoch == result.history.set_index("epoch")["dev_mae"].idxmin()
+    model = build("MambaGRU", seed=0, **SMALL)
+    model.load_state_dict(result.state_dict)
+    np.testing.assert_allclose(predict(model, windows), result.predictions["y_hat"], atol=2e-6)
+    table = recording_table(result.predictions, result.label_mean, result.label_std)
+    dev = table[table["split"] == "dev"]
+    assert mae(dev["bdi"], dev["bdi_hat"]) == pytest.approx(
+        result.history["dev_mae"].min(), abs=1e-9
+    )
+
+
+def test_of_equal_epochs_the_earliest_is_kept(windows):
+    result = run("TemporalMeanMLP", windows, learning_rate=0.0)
+    assert np.ptp(result.history["dev_mae"]) == 0
+    assert result.epoch == 1
+
+
+def test_test_labels_and_features_choose_nothing(windows):
+    test = (windows.index["split"] == "test").to_numpy()
+    features = windows.features.copy()
+    features[test] *= -1
+    index = windows.index.assign(y=windows.index["y"].where(~test, 9.0))
+    other = replace(windows, features=features, index=index)
+    a, b = run("LDBM", windows), run("LDBM", other)
+    pd.testing.assert_frame_equal(a.history, b.history, check_exact=True)
+    assert not np.array_equal(a.predictions["y_hat"][test], b.predictions["y_hat"][test])
+
+
+def test_mean_model_trained_on_pooled_frames_is_the_plain_loop(windows):
+    """The same batches through ``forward`` of whole windows."""
+    protocol = replace(PROTOCOL, epochs=2)
+    result = train("TemporalMeanMLP", windows, protocol, seed=4, config=SMALL)
+    model = build("TemporalMeanMLP", seed=4, **SMALL)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, weight_decay=1e-4)
+    data = windows.subset("train")
+    x = torch.from_numpy(data.features).transpose(1, 2)
+    mask, y = torch.from_numpy(data.mask), torch.tensor(data.index["y"], dtype=torch.float32)
+    order = np.random.default_rng(4)
+    for epoch in range(1, 3):
+        for rows in torch.from_numpy(order.permutation(len(data))).split(32):
+            optimizer.zero_grad()
+            (model(x[rows], mask[rows]) - y[rows]).abs().mean().backward()
+            optimizer.step()
+        if epoch == result.epoch:
+            expected = predict(model, windows)
+    np.testing.assert_allclose(result.predictions["y_hat"], expected, atol=2e-6)
+
+
+def test_a_batch_of_one_is_a_batch(windows):
+    assert len(windows.subset("train")) % 12 == 1
+    result = run("LDBM", windows, batch_size_train=12, batch_size_eval=1, epochs=1)
+    assert np.isfinite(result.predictions["y_hat"]).all()
+
+
+def test_predict_keeps_the_remainder_of_a_batch_and_the_mode(windows):
+    model = build("VanillaTransformer", seed=0, **SMALL).train()
+    whole = predict(model, windows, batch_size=1000)
+    np.testing.assert_allclose(predict(model, windows, batch_size=7), whole, atol=1e-5)
+    assert whole.shape == (len(windows),)
+    assert model.training
+
+
+@pytest.mark.parametrize("name", ["LDBM", "TemporalMeanMLP"])
+def test_bad_windows_are_refused(name, windows):
+    nan = windows.features.copy()
+    nan[0, 0, 0] = np.nan
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        run(name, replace(windows, features=nan))
+    mask = windows.mask.copy()
+    mask[1] = False
+    with pytest.raises(ModelError, match="has no real frame: drop it"):
+        run(name, replace(windows, mask=mask))
+    with pytest.raises(ModelError, match="expected \\(batch, 512, time\\)"):
+        train(name, windows, PROTOCOL, seed=0)
+    keep = (windows.index["split"] != "test").to_numpy()
+    without_test = replace(
+        windows,
+        features=windows.features[keep],
+        mask=windows.mask[keep],
+        index=windows.index[keep].reset_index(drop=True),
+    )
+    with pytest.raises(CohortError, match="'test' has no window"):
+        run(name, without_test)
+
+
+def test_a_wrong_configuration_is_refused(windows):
+    with pytest.raises(ModelError, match="unknown model"):
+        run("ResNet", windows)
+    with pytest.raises(ModelError, match="cannot be built with"):
+        train("LDBM", windows, PROTOCOL, seed=0, config={"kernel": 3})
+    with pytest.raises(ModelError, match="longer than the 8 learned positions"):
+        train("MambaGRU", windows, PROTOCOL, seed=0, config=SMALL | {"n_positions": 8})
+
+
+def test_a_training_that_diverges_is_stopped(windows):
+    with pytest.raises(ModelError, match=r"TemporalMeanMLP, seed 0: the loss is \w+ in epoch 1"):
+        run("TemporalMeanMLP", windows, learning_rate=1e30)
+    with pytest.raises(ModelError, match="Dev prediction is NaN or infinite after epoch 1"):
+        run("LDBM", make_windows(n=30), learning_rate=1e30, batch_size_train=1000)
