@@ -103,16 +103,6 @@ def with_intervals(table: pd.DataFrame) -> dict[str, float]:
     return row
 
 
-def scoreboard(results: Sequence[Result], *, split: str) -> pd.DataFrame:
-    """Return ``with_intervals`` of each result on one split, with its model as ``predictor``."""
-    rows = []
-    for result in results:
-        table = recordings(result)
-        scores = with_intervals(table[table["split"] == split])
-        rows.append({"predictor": result.spec.model, **scores})
-    return pd.DataFrame(rows)
-
-
 def paired_mae(first: pd.DataFrame, second: pd.DataFrame) -> Difference:
     """Return MAE(first) - MAE(second) on the same recordings, persons resampled.
 

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from deplib.errors import ResultError
 from deplib.evaluation import RESAMPLES, SEED, Difference
 from deplib.metrics import METRICS
-from deplib.statistics import _quantiles, bootstrap_distribution
+from deplib.statistics import bootstrap_distribution, interval_of
 
 LABEL_TOLERANCE = 1e-3  # BDI-II points: results keep six digits of the z-scored labels
 
@@ -82,7 +82,7 @@ class Scores:
         defined = values[np.isfinite(values)]
         value = float(defined.mean()) if len(defined) else float("nan")
         resampled, left_out = self._over_seeds(model, metric)
-        low, high = _quantiles(resampled[np.isfinite(resampled)], value, left_out, 0.95, "bca")
+        low, high = interval_of(resampled[np.isfinite(resampled)], value, left_out, 0.95, "bca")
         return Summary(
             value=value,
             low=low,
@@ -103,7 +103,7 @@ class Scores:
             )
         )
         resampled = resampled[np.isfinite(resampled)]
-        return Difference(value, *_quantiles(resampled, value, left_out, 0.95, "bca"))
+        return Difference(value, *interval_of(resampled, value, left_out, 0.95, "bca"))
 
     def seed_error(self, first: str, second: str, metric: str = "mae") -> float:
         """Return the standard error of that difference from seeds: what others would move it.

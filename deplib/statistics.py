@@ -228,7 +228,7 @@ def _interval(
     values = score(_resample(n_persons, n_resamples, rng))
     defined = values[np.isfinite(values)]
     left_out = score(1.0 - np.eye(n_persons))
-    low, high = _quantiles(defined, estimate, left_out, confidence, method)
+    low, high = interval_of(defined, estimate, left_out, confidence, method)
     return Interval(
         metric=metric,
         estimate=estimate,
@@ -243,9 +243,29 @@ def _interval(
     )
 
 
-def _quantiles(
+def interval_of(
     values: np.ndarray, estimate: float, left_out: np.ndarray, confidence: float, method: str
 ) -> tuple[float, float]:
+    """Return the interval that resampled values give.
+
+    Parameters
+    ----------
+    values
+        (n_resamples,), the statistic in each resample in which it is defined.
+    estimate
+        The statistic itself.
+    left_out
+        (n_persons,), the statistic without one person at a time, for the acceleration of BCa.
+    confidence
+        Such as 0.95.
+    method
+        ``"percentile"`` or ``"bca"`` (Efron 1987).
+
+    Returns
+    -------
+    tuple of float
+        Both nan where there is no interval.
+    """
     if not len(values) or not np.isfinite(estimate):
         return float("nan"), float("nan")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])

@@ -188,7 +188,8 @@ budget.memory_verdict()
 
 # %% [markdown]
 # As a check, here is by how much the whole process grew during the longest step, all its windows
-# together. What is no tensor and what the C library keeps back is only in the second figure.
+# together. What is no tensor and what the C library keeps back is only in the second figure; what a
+# shorter step had freed before, and this one used again, only in the first.
 
 # %%
 table(budget.memory_check(), digits=1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from deplib.cli import options
@@ -27,22 +28,37 @@ def train(
             rich_help_panel=options.WORK,
         ),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A model or baseline of the report; may be given again. Without it, the study's "
+            "four.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, help="Train every model so many times.", rich_help_panel=options.WORK),
+    ] = 1,
     jobs: options.Jobs = 0,
     max_miss_rate: options.MaxMissRate = 0.05,
     max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
 ) -> None:
-    """Train the four models on a cohort and print their scores on Test.
+    """Train models on a cohort and print their scores on Test.
 
     Give the options that extract was given. Features that are missing are extracted first, and
-    all are verified before anything is trained.
+    all are verified before anything is trained. It can be stopped at any time: the same command
+    goes on, in the middle of a training if need be.
     """
     from deplib import evaluation, study
+    from deplib.chapters.over_seeds import score_table
+    from deplib.seeds import score
 
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
     folder = out or study.live_dir()
     results = study.complete(
-        study.live_specs(cohort.name),
+        study.training_specs(cohort.name, models=model, seeds=range(seeds)),
         folder,
         cohorts={cohort.name: cohort},
         encoder=network,
@@ -50,13 +66,13 @@ def train(
         jobs=options.n_jobs(jobs),
         progress=True,
     )
-    scores = evaluation.scoreboard(results, split="test")
-    table = evaluation.recordings(results[0]).query("split == 'test'")
+    table = pd.concat(map(evaluation.recordings, results))
+    scores = score(table[table["split"] == "test"])
     typer.echo(
-        f"{cohort.name}, Test ({len(table)} recordings of {table['person'].nunique()} persons), "
-        "BDI-II points, 95 % intervals over persons"
+        f"{cohort.name}, Test ({scores.n_recordings} recordings of {scores.n_persons} persons), "
+        "BDI-II points: mean over runs, ± SD between them (95 % interval over persons)"
     )
-    typer.echo(evaluation.printable(scores).to_string(index=False))
+    typer.echo(score_table(scores).drop(columns="labels").to_string(index=False))
     typer.echo(f"results: {folder}")
 
 

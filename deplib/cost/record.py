@@ -71,7 +71,7 @@ class Measured:
         content |= {name: json.loads(t.to_json(orient="records")) for name, t in tables.items()}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, (json.dumps(content, indent=0) + "\n").encode())
+            write_atomically(path, (json.dumps(content, separators=(",", ":")) + "\n").encode())
         except OSError as error:
             raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
 

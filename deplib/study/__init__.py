@@ -24,6 +24,7 @@ from deplib.study.grid import (
     live_specs,
     permuted_specs,
     sweep_specs,
+    training_specs,
 )
 from deplib.study.keys import run_key
 from deplib.study.runs import run
@@ -53,4 +54,5 @@ __all__ = [
     "run",
     "run_key",
     "sweep_specs",
+    "training_specs",
 ]

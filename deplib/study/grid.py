@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from deplib import baselines
+from deplib.errors import ModelError
 from deplib.extraction.fallback import FILLS
-from deplib.models import MODELS
+from deplib.models import MODELS, REGISTRY
 from deplib.results import RunSpec
 
 WORLDS = ("default", "null", "published")
@@ -32,6 +33,27 @@ LOST = 0.5
 def live_specs(world: str = "default") -> list[RunSpec]:
     """Return the runs that every build of the book repeats: the four models at one seed."""
     return [RunSpec(model, world=world) for model in MODELS]
+
+
+def training_specs(
+    world: str, *, models: Sequence[str] | None = None, seeds: Sequence[int] = (0,)
+) -> list[RunSpec]:
+    """Return runs of some models and baselines on any cohort; the study's four by default.
+
+    Raises
+    ------
+    ModelError
+        If a model is neither in the registry nor a baseline.
+    """
+    known = (*REGISTRY, *(name for name in BASELINES if name not in REGISTRY))
+    for model in models or ():
+        if model not in known:
+            raise ModelError(f"unknown model {model!r}; there are {', '.join(known)}")
+    return [
+        RunSpec(model, seed=seed, world=world)
+        for model in dict.fromkeys(models or MODELS)
+        for seed in (seeds[:1] if model in RIDGE else seeds)
+    ]
 
 
 def grid_specs(world: str = "default", seeds: Sequence[int] = SEEDS) -> list[RunSpec]:

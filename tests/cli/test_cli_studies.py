@@ -30,8 +30,20 @@ def test_train_prints_scores_with_intervals_for_a_corpus(run, corpus: Path, tmp_
     assert result.exit_code == 0, result.output
     assert re.search(r"Test \(4 recordings of \d persons\)", result.output)
     for model in MODELS:
-        assert re.search(rf"{model} +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
+        assert re.search(rf"{model} +1 +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
     assert len(list((tmp_path / "results").rglob("*-seed0.json"))) == len(MODELS)
+
+
+def test_train_takes_other_models_and_several_seeds(run, corpus: Path, tmp_path: Path) -> None:
+    train = ("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
+    models = ("--model", "AttentionMIL", "--model", "RidgeMean")
+    result = run(*train, *models, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"AttentionMIL +2 +[\d.]+ ± [\d.]+ \([\d.]+ to [\d.]+\)", result.output)
+    assert re.search(r"RidgeMean +1 +[\d.]+ \([\d.]+ to [\d.]+\)", result.output)
+    unknown = run(*train, "--model", "ResNet")
+    assert unknown.exit_code == cli.FAILED
+    assert "there are TemporalMeanMLP, LDBM" in unknown.output
 
 
 def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(

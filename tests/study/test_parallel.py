@@ -35,17 +35,30 @@ def test_seeds_that_train_together_are_one_job_and_slow_models_start_first():
     assert first[:4] == second[:4] == ["VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4"]
 
 
-def test_processes_give_what_one_process_gives(data, tmp_path):
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Call it, and no run is done in this process from then on."""
+
+    def refuse():
+        for name in ("run", "run_together"):
+            monkeypatch.setattr(parallel, name, lambda *a, **kw: pytest.fail("done here"))
+
+    return refuse
+
+
+def test_processes_give_what_one_process_gives(data, tmp_path, elsewhere):
     complete(SPECS, tmp_path / "one")
+    elsewhere()
     complete(SPECS, tmp_path / "two", jobs=2)
     assert content(tmp_path / "two") == content(tmp_path / "one")
 
 
-def test_a_dask_cluster_gives_what_joblib_gives(data, tmp_path):
+def test_a_dask_cluster_gives_what_joblib_gives(data, tmp_path, elsewhere):
     distributed = pytest.importorskip("distributed")
     complete(SPECS, tmp_path / "joblib")
+    elsewhere()
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         complete(SPECS, tmp_path / "dask", scheduler=cluster.scheduler_address)
     assert content(tmp_path / "dask") == content(tmp_path / "joblib")
