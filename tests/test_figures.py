@@ -37,12 +37,6 @@ def test_forest_draws_point_interval_and_reference():
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
 
 
-def test_scatter_shows_every_recording():
-    table = pd.DataFrame({"bdi": [1.0, 20.0, 40.0], "bdi_hat": [5.0, 15.0, 18.0]})
-    axis = figures.prediction_scatter({"Dev": table}, model="LDBM").axes[0]
-    points = axis.collections[-1]
-    assert np.allclose(points.get_offsets(), table.to_numpy())
-
 
 def test_detections_say_where_nothing_was_found():
     image = np.zeros((8, 8, 3), np.uint8)

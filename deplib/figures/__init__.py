@@ -7,7 +7,7 @@ from deplib.figures.cohort import clip_lengths, contact_sheet, labels_by_band, t
 from deplib.figures.cost import cost_against_length, exponents_against_length
 from deplib.figures.detection import detections, outgrown
 from deplib.figures.diagrams import diagram
-from deplib.figures.scores import forest, prediction_scatter
+from deplib.figures.scores import forest
 from deplib.figures.seeds import forest_of_seeds, rank_counts, scatter_of_seeds
 from deplib.figures.style import COLOURS
 from deplib.figures.training import (
@@ -31,7 +31,6 @@ __all__ = [
     "forgetting",
     "labels_by_band",
     "outgrown",
-    "prediction_scatter",
     "predictions_over_seeds",
     "rank_counts",
     "scatter_of_seeds",

@@ -91,7 +91,7 @@ def complete(
                 )
             if not same_features(whole, folder / world):
                 found = {}
-                for stale in (folder / world).rglob("*.json"):
+                for stale in (folder / world).rglob("*-seed*.json"):
                     stale.unlink()  # a result of other features, whatever its key says
                 write_signature(whole, folder / world)
             done |= found

@@ -158,15 +158,15 @@ def same_features(windows: WindowSet, folder: Path) -> bool | None:
     path = folder / SIGNATURE
     if not path.exists():
         return None
+    ours = signature(windows)
     try:
         theirs = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))).set_index("recording")
-        theirs = theirs.sort_index()
+        theirs = theirs.sort_index()[list(ours.columns)]
     except (OSError, ValueError, KeyError) as error:
         raise ResultError(f"{path} cannot be read ({error}); delete it and run again") from error
-    ours = signature(windows)
     if list(ours.index) != list(theirs.index) or not ours["n_frames"].equals(theirs["n_frames"]):
         return False
-    return bool(np.allclose(ours, theirs[list(ours.columns)], rtol=0, atol=SIGNATURE_TOLERANCE))
+    return bool(np.allclose(ours, theirs, rtol=0, atol=SIGNATURE_TOLERANCE))
 
 
 def write_signature(windows: WindowSet, folder: Path) -> None:

@@ -65,7 +65,7 @@ def grid_specs(world: str = "default", seeds: Sequence[int] = SEEDS) -> list[Run
         RunSpec(name, seed=seed, world=world)
         for seed in seeds
         for name in (*VARIED, *BASELINES)
-        if name not in RIDGE or seed == seeds[0]
+        if name not in RIDGE or seed == SEEDS[0]
     ]
 
 
@@ -96,10 +96,9 @@ def sweep_specs(
     seeds
         Only these seeds.
     """
-    first = seeds[0] if seeds else 0
     specs: list[RunSpec] = []
     for world in worlds:
         specs += grid_specs(world, seeds)
-        if world == "default" and first == SEEDS[0]:
+        if world == "default" and SEEDS[0] in seeds:
             specs += permuted_specs(world) + fallback_specs(world)
     return [spec for spec in specs if models is None or spec.model in models]

@@ -34,7 +34,7 @@ def run_key(
     The cohort's fingerprint covers its own source, and the encoder's id its weights. What only
     carries features from one to the other (the store, the workers, the log) is not in it: the
     features that it delivers are compared with those of the versioned results instead
-    (``deplib.study.features.check_features``).
+    (``deplib.study.features.same_features``).
     """
     other_limits = {} if limits == LIMITS else {"limits": list(limits)}
     return digest(

@@ -1,10 +1,9 @@
 """Many runs at once: processes on this machine, or the workers of a dask scheduler."""
 
-import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from deplib.errors import ResultError
@@ -44,23 +43,10 @@ def in_parallel(
     ResultError
         If a worker has another version of deplib, or dask is asked for and not installed.
     """
-    work = jobs_of(specs)
-    calls = [
-        delayed(_one_job)(job, windows, [keys[s] for s in job], _sources(job), protocol)
-        for job in work
-    ]
-    with (
-        _backend(scheduler, windows),
-        warnings.catch_warnings(),
-        tqdm(total=len(specs), desc="runs", unit="run", disable=not progress) as bar,
-    ):
-        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        # One process a core with one thread each beats threads within one process.
-        workers = Parallel(
-            n_jobs=None if scheduler else min(jobs, len(calls)), return_as="generator_unordered"
-        )
-        for results in workers(calls):
+    work = [(job, [keys[spec] for spec in job], _sources(job), protocol) for job in jobs_of(specs)]
+    finished = _on_dask(scheduler, work, windows) if scheduler else _here(jobs, work, windows)
+    with tqdm(total=len(specs), desc="runs", unit="run", disable=not progress) as bar:
+        for results in finished:
             for result in results:
                 bar.set_postfix_str(result.spec.path.stem)
                 bar.update()
@@ -103,20 +89,26 @@ def _one_job(
     return [run(specs[0], windows, keys[0], protocol=protocol)]
 
 
-@contextlib.contextmanager
-def _backend(scheduler: str | None, windows: WindowSet) -> Iterator[None]:
-    """Use processes on this machine, or the workers of a dask scheduler."""
-    if scheduler is None:
-        yield
-        return
+def _here(jobs: int, work: Sequence[tuple], windows: WindowSet) -> Iterator[list[Result]]:
+    """Do the jobs in processes of this machine."""
+    # One process a core with one thread each beats threads within one process.
+    workers = Parallel(n_jobs=min(jobs, len(work)), return_as="generator_unordered")
+    with warnings.catch_warnings():
+        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        yield from workers(delayed(_one_job)(job, windows, *rest) for job, *rest in work)
+
+
+def _on_dask(address: str, work: Sequence[tuple], windows: WindowSet) -> Iterator[list[Result]]:
+    """Do the jobs on the workers of a dask scheduler, which all get the windows once."""
     try:
-        from distributed import Client
+        from distributed import Client, as_completed
     except ImportError:
         raise ResultError(
             "training on a dask scheduler needs the package distributed: install deplib[sweep]"
         ) from None
-    with (
-        Client(scheduler) as client,
-        parallel_config("dask", client=client, scatter=[windows]),
-    ):
-        yield
+    with Client(address) as client:
+        shared = client.scatter(windows, broadcast=True)
+        futures = [client.submit(_one_job, job, shared, *rest, pure=False) for job, *rest in work]
+        for _, results in as_completed(futures, with_results=True):
+            yield results

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -66,5 +67,14 @@ def test_a_signature_tells_features_apart_and_no_rounding(windows, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"n_frames": [1]}'])
 def test_a_damaged_signature_is_named(windows, tmp_path, content):
     (tmp_path / SIGNATURE).write_bytes(content)
+    with pytest.raises(ResultError, match=r"features\.json cannot be read"):
+        same_features(windows, tmp_path)
+
+
+def test_a_signature_of_other_columns_is_named(windows, tmp_path):
+    write_signature(windows, tmp_path)
+    path = tmp_path / SIGNATURE
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in content.items() if k != "mean_0"}))
     with pytest.raises(ResultError, match=r"features\.json cannot be read"):
         same_features(windows, tmp_path)
