@@ -21,7 +21,7 @@ book: $(READY)   ## compute whatever is missing or stale, execute the chapters, 
 test: $(READY)   ## unit tests, every cell of the published chapters, the build with warnings as errors
 	$(BIN)deplib run && $(BIN)pytest && $(BIN)pytest --nbval book/ && $(BUILD)
 
-bench: $(READY)   ## speed and memory of each stage and of the whole book, on this machine: some 15 minutes
+bench: $(READY)   ## speed and memory of each stage and of the whole book, on this machine: some 25 minutes
 	set -e; for script in bench/*.py; do $(BIN)python "$$script"; done
 
 sweep: $(READY)   ## the multi-seed study into results/: long, and resumable

@@ -37,7 +37,6 @@ def test_forest_draws_point_interval_and_reference():
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
 
 
-
 def test_detections_say_where_nothing_was_found():
     image = np.zeros((8, 8, 3), np.uint8)
     boxes = {"scene": np.array([[1, 1, 5, 5]]), "crop": np.zeros((0, 4))}

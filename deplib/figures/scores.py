@@ -1,14 +1,11 @@
 """Figures of predictions and scores."""
 
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deplib.cohorts.base import BANDS
 from deplib.figures.style import COLOURS, begin
-
 
 
 def forest(scores: pd.DataFrame, *, reference: float, reference_label: str, xlabel: str) -> Figure:
