@@ -1,6 +1,5 @@
 """Figures of predictions and scores."""
 
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
