@@ -163,7 +163,8 @@ table(extraction.train_on(broken))
 # %% [markdown]
 # Every model predicts one value for every recording: sigma_ratio is zero and the correlation is
 # undefined. It is *not* zero: a PCC of a constant does not exist. The MAE looks harmless all the
-# same, since a constant is not a bad guess. That is why the bug could live.
+# same, since a constant is not a bad guess. That is why the bug could live. Today training warns
+# while it runs, as soon as the spread on Dev stays near zero.
 #
 # ## The fix
 #

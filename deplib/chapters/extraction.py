@@ -1,5 +1,6 @@
 """The extraction chapter: features of a pipeline that fails in silence, and of its mend."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -84,7 +85,8 @@ def train_on(small: SmallFeatures, models: Sequence[str] = tuple(MODELS)) -> pd.
     """Train models on the few frames, all four by default, and return their Test scores.
 
     All clips are equally long here, as they are for a pipeline without masks, so that zeros give
-    every model the same input for every recording.
+    every model the same input for every recording. *Early warning* says whether training warned of
+    a collapse on Dev before its end.
     """
     protocol = replace(Protocol(), sequence_length=FRAMES, window_length=FRAMES, epochs=EPOCHS)
     valid = np.ones(FRAMES, bool)
@@ -93,7 +95,9 @@ def train_on(small: SmallFeatures, models: Sequence[str] = tuple(MODELS)) -> pd.
     )
     rows = []
     for name in models:
-        run = train(name, windows, protocol, seed=0)
+        with warnings.catch_warnings(record=True) as raised:
+            warnings.simplefilter("always")
+            run = train(name, windows, protocol, seed=0)
         table = recording_table(run.predictions, run.label_mean, run.label_std)
         test = table[table["split"] == "test"]
         scores = describe(test["bdi"], test["bdi_hat"])
@@ -103,6 +107,7 @@ def train_on(small: SmallFeatures, models: Sequence[str] = tuple(MODELS)) -> pd.
                 "sigma_ratio": scores.sigma_ratio,
                 "PCC": scores.pcc,
                 "why undefined": scores.undefined.get("pcc", ""),
+                "early warning": "yes" if raised else "no",
                 "Test MAE": scores.mae,
             }
         )
@@ -114,7 +119,7 @@ def no_evidence(scores: pd.DataFrame, cohort: Cohort) -> str:
     n = int((cohort.recordings["split"] == "test").sum())
     ratios, pcc = scores["sigma_ratio"], scores["PCC"]
     return (
-        f"sigma_ratio has left zero: it is {ratios.min():.2f} to {ratios.max():.2f}. The "
+        f"sigma_ratio is no longer zero everywhere: it goes up to {ratios.max():.2f}. The "
         f"correlations are {pcc.min():.2f} to {pcc.max():.2f}, from nothing at all: on {n} Test "
         f"recordings even one chosen beforehand leaves the range of {critical_r(n):.2f} on either "
         f"side of zero by chance in one case of twenty, and the best of {len(pcc)} more often."
