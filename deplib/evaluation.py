@@ -28,7 +28,7 @@ up to 1.7 points, where Dev chose another epoch.
 """
 PREDICTION_TOLERANCE = 10.0
 """BDI-II points by which the prediction of a single window may differ between two processors."""
-CONSTANT, ORACLE = "constant", "oracle"
+CONSTANT, CONSTANT_MEAN, ORACLE = "constant", "constant (mean)", "oracle"
 """The predictors that no run is needed for: the Train median, and the known truth."""
 
 
@@ -51,17 +51,21 @@ def recordings(result: Result) -> pd.DataFrame:
 
 
 def predictors(cohort: SimulatedCohort, results: Sequence[Result]) -> pd.DataFrame:
-    """Return the recordings of all runs, then those of the constant and the oracle.
+    """Return the recordings of all runs, then those of the two constants and the oracle.
 
     Returns
     -------
     DataFrame
-        As ``recordings`` gives them, one run below the other; the last two stand as seed 0.
+        As ``recordings`` gives them, one run below the other; the last three stand as seed 0.
+        The constant without more is the median of the Train labels, which MAE asks for.
     """
-    constant = baselines.constant(cohort.recordings).predictions
+    median, mean = (
+        baselines.constant(cohort.recordings, kind).predictions for kind in ("median", "mean")
+    )
     tables = [
         *map(recordings, results),
-        constant.assign(model=CONSTANT, seed=0),
+        median.assign(model=CONSTANT, seed=0),
+        mean.assign(model=CONSTANT_MEAN, seed=0),
         oracle(cohort).assign(model=ORACLE, seed=0),
     ]
     return pd.concat(tables, ignore_index=True)

@@ -1,5 +1,7 @@
 """How chapters speak: a badge for the cohort, sentences whose numbers code wrote, plain tables."""
 
+import re
+
 import pandas as pd
 from IPython.display import HTML, Markdown
 
@@ -8,6 +10,11 @@ from deplib.cohorts.base import Cohort
 _BADGE = (
     '<div role="note" style="border-left:.4em solid {colour};padding:.4em .8em;margin:.6em 0">'
     "<strong>{title}</strong> {text}</div>"
+)
+
+_NUMBER = r"[-+]?[\d.]+"
+_TOGETHER = re.compile(
+    rf"\(?{_NUMBER} to {_NUMBER}\)?|\[{_NUMBER}, {_NUMBER}\]|{_NUMBER} ± {_NUMBER}"
 )
 
 
@@ -40,15 +47,14 @@ def say(text: str) -> Markdown:
 def table(frame: pd.DataFrame, digits: int = 2) -> HTML:
     """Return a table without its index, floats to ``digits`` decimals, nan as ``undefined``.
 
-    Underscores in the names of columns are printed as spaces.
+    Underscores in the names of columns are printed as spaces, and no line ends within an interval.
     """
     titled = frame.rename(columns=lambda name: str(name).replace("_", " "))
-    return HTML(
-        titled.to_html(
-            index=False,
-            float_format=lambda value: f"{value:.{digits}f}",
-            na_rep="undefined",
-            border=0,
-            justify="left",
-        )
+    html = titled.to_html(
+        index=False,
+        float_format=lambda value: f"{value:.{digits}f}",
+        na_rep="undefined",
+        border=0,
+        justify="left",
     )
+    return HTML(_TOGETHER.sub(lambda match: match[0].replace(" ", "&nbsp;"), html))

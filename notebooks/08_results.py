@@ -106,8 +106,8 @@ figures.forest(
 #
 # Each cell below is *mean over seeds ± SD between seeds (95 % interval over persons)*. What has no
 # random part has one run and no SD. LDBM is the study's at patch 8. The constant is the median of
-# the Train labels, the oracle knows the true latents of each recording and is the ceiling. The
-# *permuted* rows are a control at one seed: the same models, with labels that were shuffled among
+# the Train labels, or where it says so their mean; the oracle knows the true latents of each
+# recording and is the ceiling. The *permuted* rows are a control at one seed: the same models, with labels that were shuffled among
 # recordings within each split, so that nothing can be learnt.
 
 # %% tags=["hide-input"]

@@ -95,11 +95,14 @@ def test_all_predictors_stand_in_one_table_with_constant_and_oracle_last():
         ("LDBM", 0),
         ("LDBM", 1),
         (evaluation.CONSTANT, 0),
+        (evaluation.CONSTANT_MEAN, 0),
         (evaluation.ORACLE, 0),
     ]
     assert table.groupby(["model", "seed"]).size().eq(len(cohort.recordings)).all()
     constant = table[table["model"] == evaluation.CONSTANT]
     assert constant["bdi_hat"].eq(constant.query("split == 'train'")["bdi"].median()).all()
+    mean = table[table["model"] == evaluation.CONSTANT_MEAN]
+    assert mean["bdi_hat"].eq(mean.query("split == 'train'")["bdi"].mean()).all()
 
 
 def test_two_machines_are_compared_by_score_and_by_window():

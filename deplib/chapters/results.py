@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from deplib import claims, evaluation, figures, report, seeds, study
 from deplib.chapters import over_seeds
 from deplib.chapters.known_persons import KnownPersons
-from deplib.evaluation import CONSTANT, ORACLE
+from deplib.evaluation import CONSTANT, CONSTANT_MEAN, ORACLE
 from deplib.models import MODELS
 
 MEAN = "TemporalMeanMLP"
@@ -53,7 +53,7 @@ class ResultsPage:
     def what_is_scored(self) -> Markdown:
         """Return how many runs of what are behind the table."""
         test = self.test
-        runs = test.runs[~test.runs["model"].isin([CONSTANT, ORACLE])]
+        runs = test.runs[~test.runs["model"].isin([CONSTANT, CONSTANT_MEAN, ORACLE])]
         return report.say(
             f"{len(runs)} runs with true labels, {self.n_seeds} seeds of each model that has a "
             f"random part, are scored on the {test.n_recordings} Test recordings of "
@@ -84,7 +84,7 @@ class ResultsPage:
 
     def forest(self, *, control: bool = True) -> Figure:
         """Return Test MAE of all predictors, the constant as reference."""
-        models = [model for model in self.test.models if model != CONSTANT]
+        models = [model for model in self.test.models if model not in (CONSTANT, CONSTANT_MEAN)]
         rows = over_seeds.forest_rows(self.test, models)
         if control:
             permuted = self.scores("test", "permuted")

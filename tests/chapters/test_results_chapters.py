@@ -20,7 +20,7 @@ from deplib.chapters.protocol import beside_overview
 from deplib.chapters.results import MEAN, ResultsPage
 from deplib.chapters.worlds import WorldsPage
 from deplib.errors import ResultError
-from deplib.evaluation import CONSTANT, ORACLE
+from deplib.evaluation import CONSTANT, CONSTANT_MEAN, ORACLE
 from deplib.models import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_every_run_is_scored_on_the_same_test_recordings(page):
 def test_the_table_has_a_row_for_each_predictor_and_control(page):
     table = page.scoreboard()
     true = table[table["labels"] == "true"].set_index("predictor")
-    assert list(true.index) == [*study.VARIED, *study.BASELINES, CONSTANT, ORACLE]
+    assert list(true.index) == [*study.VARIED, *study.BASELINES, CONSTANT, CONSTANT_MEAN, ORACLE]
     assert list(table[table["labels"] == "permuted"]["predictor"]) == [*MODELS, *study.RIDGE]
     mae = [evaluation.mae_of(run) for _, run in runs(page, "LDBM").groupby("seed")]
     assert true.loc["LDBM", "MAE"].startswith(f"{np.mean(mae):.2f} ± {np.std(mae, ddof=1):.2f} (")
