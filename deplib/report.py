@@ -1,6 +1,7 @@
 """How chapters speak: a badge for the cohort, sentences whose numbers code wrote, plain tables."""
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 from IPython.display import HTML, Markdown
@@ -42,6 +43,13 @@ def badge(cohort: Cohort) -> HTML:
 def say(text: str) -> Markdown:
     """Return a sentence as prose; its numbers are values that the calling cell computed."""
     return Markdown(" ".join(text.split()))
+
+
+def listed(names: Sequence[str], nothing: str = "none") -> str:
+    """Return names as prose."""
+    if len(names) < 2:
+        return names[0] if names else nothing
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def table(frame: pd.DataFrame, digits: int = 2) -> HTML:

@@ -61,7 +61,7 @@ class CostPage:
             f"Between {LENGTHS[-2]} and {LENGTHS[-1]} frames the time of VanillaTransformer grows "
             f"with the power {slopes[ATTENTION]}; the next is {second} with {slopes[second]}. Over "
             "the whole range the order that the study states describes what is measured for "
-            f"{_listed(held) or 'none of its models'} only. An epoch of LDBM costs "
+            f"{report.listed(held, nothing='none of its models')} only. An epoch of LDBM costs "
             f"{to_mean} times that of TemporalMeanMLP where that averages the frames in each step, "
             f"and {whole(to_head)} times where the means are at hand; the study's minutes give "
             f"{MINUTES[PATCHES] / MINUTES[MEAN]:.0f}."
@@ -237,7 +237,3 @@ def spread(values: list[float]) -> str:
 def whole(estimate: Estimate) -> str:
     """Return a large ratio without decimals."""
     return f"{estimate.value:.0f} [{estimate.low:.0f}, {estimate.high:.0f}]"
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

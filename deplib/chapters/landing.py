@@ -5,7 +5,7 @@ from pathlib import Path
 from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
-from deplib import claims, evaluation
+from deplib import claims, evaluation, report
 from deplib.chapters import over_seeds
 from deplib.chapters.results import MEAN, ResultsPage
 from deplib.errors import ResultError
@@ -63,9 +63,9 @@ class LandingPage:
         others = [model for model in VARIED if model != MEAN]
         better = over_seeds.better(self.test, others, MEAN)
         useful = over_seeds.better(self.test, VARIED, CONSTANT)
-        first = over_seeds.listed(better, nothing="no temporal model")
+        first = report.listed(better, nothing="no temporal model")
         does = "do" if len(better) > 1 else "does"
-        second = over_seeds.listed(useful, nothing="no model")
+        second = report.listed(useful, nothing="no model")
         return (
             f"**On the simulated cohort {first} {does} better than a mean over frames, and "
             f"{second} better than a constant.**"

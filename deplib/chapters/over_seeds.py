@@ -9,6 +9,12 @@ from deplib import evaluation
 from deplib.seeds import Scores, Summary
 
 TITLES = {"mae": "MAE", "rmse": "RMSE", "pcc": "PCC", "ccc": "CCC", "sigma_ratio": "sigma_ratio"}
+"""The metrics that the chapters print, by their name in ``deplib.metrics``."""
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Return ``value (low to high)``; without the brackets where there is no interval."""
+    return f"{value:.2f}" + (f" ({low:.2f} to {high:.2f})" if np.isfinite(low) else "")
 
 
 def cell(summary: Summary) -> str:
@@ -79,13 +85,6 @@ def excludes_zero(difference: evaluation.Difference) -> bool:
 def better(scores: Scores, models: Iterable[str], reference: str) -> list[str]:
     """Return the models whose MAE is below the reference's by an interval without zero."""
     return [model for model in models if scores.difference(model, reference).high < 0]
-
-
-def listed(names: Sequence[str], nothing: str = "none") -> str:
-    """Return names as prose."""
-    if len(names) < 2:
-        return names[0] if names else nothing
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def spread_sentence(scores: Scores, models: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from deplib import evaluation, figures, report, seeds, study
+from deplib.chapters.over_seeds import interval
 from deplib.chapters.variant import Variant, constant_tables, together
 from deplib.evaluation import Difference
 from deplib.models import build, n_parameters
@@ -78,9 +79,9 @@ class PatchAblation:
                 {
                     "patch": network.patch,
                     "parameters": f"{n_parameters(network):,}",
-                    "Test MAE, mean over seeds (persons)": _interval(mae.value, mae.low, mae.high),
+                    "Test MAE, mean over seeds (persons)": interval(mae.value, mae.low, mae.high),
                     "SD between seeds": f"{mae.seed_sd:.2f}",
-                    "MAE of the averaged prediction (persons)": _interval(
+                    "MAE of the averaged prediction (persons)": interval(
                         row["mae"], row["mae_low"], row["mae_high"]
                     ),
                     "PCC, mean over seeds": f"{pcc:.2f}",
@@ -121,7 +122,3 @@ class PatchAblation:
             f"up to {spread:.2f}: of {pairs} pairs of one run with patches of {finest} and one "
             f"with 8, {order} show the opposite order of their means."
         )
-
-
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"

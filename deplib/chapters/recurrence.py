@@ -16,6 +16,7 @@ from torch.nn.functional import softplus
 from deplib import evaluation, figures, report, seeds, study
 from deplib.chapters.masks import windows
 from deplib.chapters.model import source_of_methods
+from deplib.chapters.over_seeds import interval
 from deplib.chapters.variant import Variant, constant_tables, together
 from deplib.models import build, n_parameters
 from deplib.models.mamba import Mamba, MambaBlock
@@ -99,11 +100,9 @@ class Recurrence:
                 {
                     "model": name,
                     "parameters": f"{n_parameters(build(name, seed=0)):,}",
-                    "Test MAE, mean over seeds (persons)": (
-                        f"{mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f})"
-                    ),
+                    "Test MAE, mean over seeds (persons)": interval(mae.value, mae.low, mae.high),
                     "SD between seeds": f"{mae.seed_sd:.2f}",
-                    "PCC (persons)": f"{pcc.value:.2f} ({pcc.low:.2f} to {pcc.high:.2f})",
+                    "PCC (persons)": interval(pcc.value, pcc.low, pcc.high),
                     "median epoch": f"{np.median(variant.epochs):g}",
                 }
             )

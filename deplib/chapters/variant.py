@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 
 from deplib import baselines, evaluation, seeds, study
+from deplib.chapters.over_seeds import TITLES
 from deplib.cohorts.base import Cohort
 from deplib.protocol import Protocol
 from deplib.results import Result
 from deplib.training.course import COLLAPSE_EPOCHS, COLLAPSE_RATIO
 
-TITLES = {"mae": "MAE", "rmse": "RMSE", "pcc": "PCC", "ccc": "CCC", "sigma_ratio": "sigma_ratio"}
-"""The metrics that the chapters print, by their name in ``deplib.metrics``."""
 DEV, TEST = "dev", "test"
 
 

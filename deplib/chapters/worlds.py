@@ -71,10 +71,10 @@ class WorldsPage:
     def coverage(self) -> Markdown:
         """Return which worlds have been computed and which have not."""
         missing = [world for world in self.worlds if not world.complete]
-        done = over_seeds.listed([f"`{world.name}`" for world in self.complete])
+        done = report.listed([f"`{world.name}`" for world in self.complete])
         text = f"Complete in this edition: {done}."
         if missing:
-            names = over_seeds.listed([f"`{world.name}`" for world in missing])
+            names = report.listed([f"`{world.name}`" for world in missing])
             text += (
                 f" **Not computed yet: {names}.** Of such a world only the constant and the oracle "
                 "are shown, which need no training; a part of a grid is never shown. `make sweep` "
@@ -150,4 +150,4 @@ class WorldsPage:
 
 
 def _named(models: Sequence[str]) -> str:
-    return f" ({over_seeds.listed(models)})" if models else ""
+    return f" ({report.listed(models)})" if models else ""

@@ -2,9 +2,22 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deplib.cohorts.base import BANDS
 from deplib.figures.style import COLOURS, begin
+
+TOP = 50
+"""BDI-II points; no score of the cohorts is higher."""
+
+
+def score_plane(axis: Axes) -> None:
+    """Prepare predicted against true BDI-II: severity bands shaded, perfect prediction dotted."""
+    for number, (_, low, high) in enumerate(BANDS):
+        axis.axvspan(low - 0.5, high + 0.5, color="black", alpha=0.02 + 0.03 * number, lw=0)
+    axis.plot([0, TOP], [0, TOP], color="black", linewidth=1, linestyle=":")
+    axis.set(xlim=(-1, TOP), ylim=(-5, TOP))
 
 
 def forest(scores: pd.DataFrame, *, reference: float, reference_label: str, xlabel: str) -> Figure:

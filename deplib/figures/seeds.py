@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deplib.cohorts.base import BANDS
+from deplib.figures.scores import score_plane
 from deplib.figures.style import COLOURS, begin
 
 
@@ -92,9 +92,7 @@ def scatter_of_seeds(tables: Mapping[str, pd.DataFrame]) -> Figure:
     n_rows = (len(tables) + 1) // 2
     figure, axes = begin(n_rows, 2, size=(5.6, 0.4 + 2.4 * n_rows), sharex=True, sharey=True)
     for axis, (model, table) in zip(axes.flat, tables.items(), strict=False):
-        for number, (_, low, high) in enumerate(BANDS):
-            axis.axvspan(low - 0.5, high + 0.5, color="black", alpha=0.02 + 0.03 * number, lw=0)
-        axis.plot([0, 50], [0, 50], color="black", linewidth=1, linestyle=":")
+        score_plane(axis)
         rows = table.groupby("recording").agg(
             bdi=("bdi", "first"),
             mean=("bdi_hat", "mean"),
@@ -104,7 +102,7 @@ def scatter_of_seeds(tables: Mapping[str, pd.DataFrame]) -> Figure:
         colour = COLOURS[model]
         axis.vlines(rows["bdi"], rows["low"], rows["high"], color=colour, alpha=0.45, linewidth=1)
         axis.scatter(rows["bdi"], rows["mean"], s=14, color=colour, zorder=3)
-        axis.set(title=model, xlim=(-1, 50), ylim=(-5, 50))
+        axis.set_title(model)
     figure.supxlabel("BDI-II", fontsize=10)
     figure.supylabel("predicted BDI-II", fontsize=10)
     return figure

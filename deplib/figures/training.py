@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deplib.cohorts.base import BANDS
+from deplib.figures.scores import score_plane
 from deplib.figures.style import COLOURS, begin
 
 PANELS = (
@@ -67,12 +67,9 @@ def predictions_over_seeds(
     figure, axes = begin(
         len(tables), columns, size=(4.6, 2.3 * len(tables) + 0.2), sharex=True, sharey=True
     )
-    top = 50  # no score of the cohorts is higher
     for row, (label, panels) in enumerate(tables.items()):
         for axis, (title, table) in zip(axes[row], panels.items(), strict=True):
-            for number, (_, low, high) in enumerate(BANDS):
-                axis.axvspan(low - 0.5, high + 0.5, color="black", alpha=0.02 + 0.03 * number, lw=0)
-            axis.plot([0, top], [0, top], color="black", linewidth=1, linestyle=":")
+            score_plane(axis)
             if "low" in table:
                 axis.vlines(
                     table["bdi"],
@@ -83,7 +80,6 @@ def predictions_over_seeds(
                     alpha=0.5,
                 )
             axis.scatter(table["bdi"], table["bdi_hat"], s=9, color=COLOURS[model], alpha=0.9)
-            axis.set(xlim=(-1, top), ylim=(-5, top))
             if row == 0:
                 axis.set_title(title)
         axes[row, 0].set_ylabel(f"predicted, {label}")

@@ -94,7 +94,6 @@ def complete(
                 for stale in (folder / world).rglob("*-seed*.json"):
                     stale.unlink()  # a result of other features, whatever its key says
                 write_signature(whole, folder / world)
-            done |= found
             groups: dict[tuple, list[RunSpec]] = {}  # runs that see the same windows
             for spec in keys:
                 if spec not in found:

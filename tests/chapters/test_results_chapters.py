@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from made_up import guess, publishing
 
-from deplib import evaluation, study
+from deplib import evaluation, report, study
 from deplib.chapters import landing, over_seeds
 from deplib.chapters.implications import ImplicationsPage
 from deplib.chapters.landing import LandingPage, update_readme
@@ -244,9 +244,9 @@ def test_what_stands_beside_the_four_is_the_rest_of_the_grid():
 
 
 def test_names_are_listed_as_prose():
-    assert over_seeds.listed([]) == "none"
-    assert over_seeds.listed(["a"]) == "a"
-    assert over_seeds.listed(["a", "b", "c"]) == "a, b and c"
+    assert report.listed([]) == "none"
+    assert report.listed(["a"]) == "a"
+    assert report.listed(["a", "b", "c"]) == "a, b and c"
 
 
 class TestVersioned:
