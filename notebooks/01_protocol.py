@@ -57,7 +57,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 # AVEC2014 is licensed clinical data and may not be redistributed, and the face encoder of the study
 # is free for research only. The book therefore runs on a **simulated cohort** whose truth is known,
 # and it takes the whole real path: rendered faces, an ONNX encoder, features, windows, models. A
-# reader who holds a licence points the same chapters at the corpus ({doc}`11_your_data`).
+# reader who holds a licence points the same chapters at the corpus ({doc}`18_your_data`).
 
 # %%
 from deplib.report import badge, say, table
@@ -92,7 +92,7 @@ table(models_overview())
 
 # %% [markdown]
 # Beside the study's four stand its other two patch sizes, for which it reports no figure, a true
-# state-space model, and baselines. All read the same windows, and all are in {doc}`08_results`.
+# state-space model, and baselines. All read the same windows, and all are in {doc}`09_results`.
 
 # %%
 from deplib.chapters.protocol import beside_overview
@@ -110,7 +110,7 @@ say(
 )
 
 # %% [markdown]
-# {doc}`14_worlds` says which of the worlds have been computed.
+# {doc}`10_worlds` says which of the worlds have been computed.
 #
 # ## Windows, masks and the unit of evaluation
 #

@@ -274,7 +274,7 @@ say(
 
 # %% [markdown]
 # It is an *identity* encoder, as the study's is: trained to ignore expression. That is part of the
-# question, and {doc}`09_implications` returns to it.
+# question, and {doc}`16_implications` returns to it.
 #
 # ## What we saw
 #

@@ -65,7 +65,7 @@ page.picture()
 #   y = w^\top\, \mathrm{relu}(W m + b) + c .$$
 #
 # Its output does not change when frames are shuffled, which a test asserts. Two relatives that
-# stand in {doc}`08_results` loosen one thing each: attention pooling learns the weights of the
+# stand in {doc}`09_results` loosen one thing each: attention pooling learns the weights of the
 # frames {cite}`ilse2018attention`, and MiniRocket sees their order through fixed convolutions
 # {cite}`dempster2021minirocket`.
 
@@ -95,7 +95,7 @@ table(page.parameters())
 # ## Cost
 #
 # The mean costs one pass over the frames; everything after it does not depend on their number.
-# Operations are counted, not timed; {doc}`13_cost` measures time and memory.
+# Operations are counted, not timed; {doc}`08_cost` measures time and memory.
 
 # %% tags=["hide-input"]
 page.cost()

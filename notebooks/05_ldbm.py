@@ -116,7 +116,7 @@ table(patches.counts())
 #
 # The study gives $O(N \log N)$. Merging halves the tokens, so the layers after the first cost
 # little, but the first one attends over all $N = T/S$ tokens. Operations are counted, not timed;
-# {doc}`13_cost` measures time and memory.
+# {doc}`08_cost` measures time and memory.
 
 # %% tags=["hide-input"]
 page.cost()

@@ -95,7 +95,7 @@ table(page.parameters())
 # ## Cost
 #
 # Attention takes time and memory in the square of the number of frames. Operations are counted,
-# not timed; {doc}`13_cost` measures time and memory.
+# not timed; {doc}`08_cost` measures time and memory.
 
 # %% tags=["hide-input"]
 page.cost()

@@ -99,7 +99,7 @@ table(page.parameters())
 # ## Cost
 #
 # One step a frame, each waiting for the one before it: linear in the length, and sequential.
-# Operations are counted, not timed; {doc}`13_cost` measures time and memory.
+# Operations are counted, not timed; {doc}`08_cost` measures time and memory.
 
 # %% tags=["hide-input"]
 page.cost()

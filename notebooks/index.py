@@ -70,9 +70,9 @@ page.figure()
 # %% [markdown]
 # ## How to read this book
 #
-# - **5 minutes**: this page, then the last section of {doc}`08_results`.
-# - **20 minutes**: {doc}`01_protocol`, {doc}`03_extraction` and {doc}`08_results`.
+# - **5 minutes**: this page, then the last section of {doc}`09_results`.
+# - **20 minutes**: {doc}`01_protocol`, {doc}`03_extraction` and {doc}`09_results`.
 # - **an hour**: all chapters in order. Each one computes what it shows and can be run alone.
 #
 # The data behind every page is named at its top. To run the same chapters on AVEC2014, see
-# {doc}`11_your_data`. This is research on methods, not an instrument: nothing here diagnoses anyone.
+# {doc}`18_your_data`. This is research on methods, not an instrument: nothing here diagnoses anyone.

@@ -113,7 +113,7 @@ table(chapter.known_weights())
 # If a network normalises its input itself, `deplib` sees that in its graph and does not do so again.
 # Anything else you state with `--preprocess`. A wrong convention leaves rows of unit length and, in a
 # large encoder, is nearly silent: only a comparison with a reference embedding finds it.
-# `--reference` compares before anything runs; {doc}`12_verification` shows why, and how to make one.
+# `--reference` compares before anything runs; {doc}`19_verification` shows why, and how to make one.
 
 # %% [markdown]
 # ## 5. Extract and verify

@@ -219,5 +219,5 @@ table(page.agreement())
 #
 # Read the intervals over persons first: with so few recordings they are wide, and a difference of a
 # few tenths of a point between two architectures cannot be told from none. Then read the spread
-# between seeds: it alone reorders architectures whose means lie close together. {doc}`14_worlds`
+# between seeds: it alone reorders architectures whose means lie close together. {doc}`10_worlds`
 # repeats the comparison where there is nothing to learn, and where there is more.

@@ -86,8 +86,8 @@ table(label_floor(), digits=2)
 # Seeds differ in initial weights and in the order of the batches. Protocol, split and features are
 # the same in all runs, so what another split or another encoder would change is in neither spread.
 # The comparison of fallbacks in {doc}`03_extraction` and the control with permuted labels in
-# {doc}`08_results` have one seed. The worlds that have not been computed are named in
-# {doc}`14_worlds`.
+# {doc}`09_results` have one seed. The worlds that have not been computed are named in
+# {doc}`10_worlds`.
 #
 # Training stops when Dev has not improved for a while. Dev therefore chooses when to stop as well
 # as which epoch counts, on the same recordings, and Dev scores are optimistic for both.

@@ -66,7 +66,7 @@ table(page.ceilings())
 # %% [markdown]
 # ## What the architectures make of it
 #
-# Every variant at all its seeds, scored as in {doc}`08_results`: *mean over seeds ± SD between seeds
+# Every variant at all its seeds, scored as in {doc}`09_results`: *mean over seeds ± SD between seeds
 # (95 % interval over persons)*; differences are paired on the same persons.
 
 # %%
