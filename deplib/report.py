@@ -40,6 +40,19 @@ def badge(cohort: Cohort) -> HTML:
     )
 
 
+def badge_of_published() -> HTML:
+    """Return the note of a page whose numbers are quoted, or derived from quoted ones."""
+    return HTML(
+        _BADGE.format(
+            colour="#0072B2",
+            title="Published figures.",
+            text="The numbers on this page are quoted from publications or derived from quoted "
+            "ones, with the source of each; where one is simulated, the text says so. No recording "
+            "of AVEC2014 was used.",
+        )
+    )
+
+
 def say(text: str) -> Markdown:
     """Return a sentence as prose; its numbers are values that the calling cell computed."""
     return Markdown(" ".join(text.split()))
