@@ -33,7 +33,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()
 
 # %%
-from deplib.report import badge, say, table
+from deplib.report import badge, say
 from deplib.study import open_cohort
 
 cohort = open_cohort()
@@ -66,19 +66,14 @@ say(
 
 # %% [markdown]
 # ## The label has an error of its own
-#
-# The same person who fills in BDI-II twice within a week does not get the same score. With the
-# published retest reliability $r$ the standard error of measurement is $\mathrm{SD}\sqrt{1-r}$, and
-# no predictor can have an expected MAE much below $\sqrt{2/\pi}$ of it.
 
-# %%
-from deplib.chapters.limitations import label_floor
+# %% tags=["hide-input"]
+from deplib.chapters.limitations import label_sentence
 
-table(label_floor(), digits=2)
+label_sentence()
 
 # %% [markdown]
-# The SD is that of the AVEC2014 test labels as published; the reliabilities are those of a one-week
-# retest and the ends of the range over studies {cite}`wang2013bdi`.
+# {doc}`15_literature` has the formulas, the sources and what follows for published results.
 #
 # ## Seeds and persons
 #

@@ -1,31 +1,17 @@
-"""The chapter on limitations: the error of the label itself."""
+"""The chapter on limitations: one sentence on the error of the label itself."""
 
-import numpy as np
-import pandas as pd
+from IPython.display import Markdown
 
-TEST_SD = 11.48
-"""SD of the AVEC2014 test labels, as published (umayrah-mm/Depression-Severity-Estimation)."""
-RELIABILITIES = (
-    (0.73, "lowest of the studies reviewed"),
-    (0.93, "retest after one week"),
-    (0.96, "highest of the studies reviewed"),
-)
+from deplib import literature, report
 
 
-def label_floor() -> pd.DataFrame:
-    """Return the standard error of a BDI-II score and the MAE that it alone causes.
-
-    ``SEM = SD sqrt(1 - r)``; the mean absolute value of a normal error is ``sqrt(2 / pi)`` of it.
-    """
-    rows = []
-    for reliability, source in RELIABILITIES:
-        standard_error = TEST_SD * np.sqrt(1 - reliability)
-        rows.append(
-            {
-                "retest reliability": reliability,
-                "where from": source,
-                "standard error, points": standard_error,
-                "MAE from it alone, points": np.sqrt(2 / np.pi) * standard_error,
-            }
-        )
-    return pd.DataFrame(rows)
+def label_sentence() -> Markdown:
+    """Return what the error of BDI-II alone costs in MAE, over the published reliabilities."""
+    floor = literature.label_floor().sort_values("reliability")
+    worst, best = floor.iloc[0], floor.iloc[-1]
+    return report.say(
+        "The same person who fills in BDI-II twice within a week does not get the same score. With "
+        f"the published retest reliabilities, {worst['reliability']:.2f} to "
+        f"{best['reliability']:.2f}, that alone causes an MAE of {best['mae']:.1f} to "
+        f"{worst['mae']:.1f} points, which no predictor can be expected to get below."
+    )

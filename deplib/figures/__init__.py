@@ -7,8 +7,18 @@ from deplib.figures.cohort import clip_lengths, contact_sheet, labels_by_band, t
 from deplib.figures.cost import cost_against_length, exponents_against_length
 from deplib.figures.detection import detections, outgrown
 from deplib.figures.diagrams import diagram
+from deplib.figures.errors import (
+    PairedRow,
+    Residuals,
+    paired_differences,
+    residuals_by_severity,
+    spread_by_epoch,
+)
+from deplib.figures.literature import constant_curve, literature_forest
+from deplib.figures.persons import forest_of_groups
+from deplib.figures.power import coverage_dots, power_curves, wrong_orders
 from deplib.figures.scores import forest
-from deplib.figures.seeds import forest_of_seeds, rank_counts, scatter_of_seeds
+from deplib.figures.seeds import forest_of_seeds, scatter_of_seeds
 from deplib.figures.style import COLOURS
 from deplib.figures.training import (
     courses,
@@ -19,21 +29,31 @@ from deplib.figures.training import (
 
 __all__ = [
     "COLOURS",
+    "PairedRow",
+    "Residuals",
     "clip_lengths",
+    "constant_curve",
     "contact_sheet",
     "cost_against_length",
     "courses",
+    "coverage_dots",
     "detections",
     "diagram",
     "exponents_against_length",
     "forest",
+    "forest_of_groups",
     "forest_of_seeds",
     "forgetting",
     "labels_by_band",
+    "literature_forest",
     "outgrown",
+    "paired_differences",
+    "power_curves",
     "predictions_over_seeds",
-    "rank_counts",
+    "residuals_by_severity",
     "scatter_of_seeds",
     "scores_over_seeds",
+    "spread_by_epoch",
     "trajectories",
+    "wrong_orders",
 ]
