@@ -86,7 +86,18 @@ def with_intervals(table: pd.DataFrame) -> dict[str, float]:
     dict
         ``mae``, ``mae_low``, ``mae_high``, ``pcc``, ``pcc_low``, ``pcc_high``, ``rmse``, ``ccc``,
         ``sigma_ratio``, ``bias``; nan where undefined.
+
+    Raises
+    ------
+    ResultError
+        If a recording occurs twice.
     """
+    twice = table["recording"].duplicated()
+    if twice.any():
+        raise ResultError(
+            f"recording {table.loc[twice, 'recording'].iloc[0]} occurs twice: score one run and "
+            "one split at a time"
+        )
     y, y_hat = table["bdi"].to_numpy(), table["bdi_hat"].to_numpy()
     scores = describe(y, y_hat)
     row = {name: getattr(scores, name) for name in ("rmse", "ccc", "sigma_ratio", "bias")}

@@ -129,3 +129,8 @@ def test_a_mean_over_persons_is_the_mean_with_an_interval_around_it():
     mean = evaluation.mean_over_persons(values, pd.Series(np.arange(30) // 2))
     assert mean.value == pytest.approx(1.0)
     assert mean.low < 1.0 < mean.high
+
+
+def test_a_recording_that_occurs_twice_is_refused_not_counted_twice(table):
+    with pytest.raises(ResultError, match="r7 occurs twice"):
+        evaluation.with_intervals(pd.concat([table, table[table["recording"] == "r7"]]))

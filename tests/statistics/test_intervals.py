@@ -1,45 +1,10 @@
-import doctest
-
 import numpy as np
 import pytest
+from drawn import rng, sample
 from scipy import stats
 
-import deplib.statistics
 from deplib.metrics import METRICS, mae
-from deplib.statistics import (
-    bootstrap_distribution,
-    cluster_bootstrap,
-    compare_correlations,
-    correlation_p_value,
-    critical_r,
-    fisher_interval,
-    paired_difference,
-)
-
-
-def sample(n=50, n_models=2, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.gamma(1.35, 11.4, n).clip(0, 63)
-    predictions = 15 + 0.4 * (y - 15) + rng.normal(0, 6, (n_models, n))
-    return y, predictions, np.array([f"p{i:02d}" for i in rng.integers(0, int(0.8 * n), n)])
-
-
-def rng(seed=1):
-    return np.random.default_rng(seed)
-
-
-def test_each_resample_scores_as_the_metrics_do_on_its_rows():
-    y, predictions, persons = sample()
-    values = bootstrap_distribution(y, predictions, persons, n_resamples=30, rng=rng())
-    names = list(dict.fromkeys(persons))
-    counts = rng().multinomial(len(names), np.full(len(names), 1 / len(names)), size=30)
-    for k, drawn in enumerate(counts):
-        rows = np.concatenate(
-            [np.tile(np.flatnonzero(persons == p), c) for p, c in zip(names, drawn, strict=True)]
-        )
-        for name, metric in METRICS.items():
-            expected = [metric(y[rows], y_hat[rows]) for y_hat in predictions]
-            np.testing.assert_allclose(values[name][k], expected, atol=1e-9, err_msg=name)
+from deplib.statistics import bootstrap_distribution, cluster_bootstrap, paired_difference
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -141,7 +106,7 @@ def test_interval_covers_a_known_truth(method):
         y = draw.uniform(0, 40, 60)
         y_hat = y + 2 + draw.normal(0, 4, 40)[persons] + draw.normal(0, 2, 60)
         interval = cluster_bootstrap(
-            y, y_hat, persons, metric="bias", n_resamples=800, method=method, rng=draw
+            y, y_hat, persons, metric="bias", n_resamples=500, method=method, rng=draw
         )
         covered += 2.0 in interval
     assert 0.91 <= covered / 400 <= 0.98
@@ -192,37 +157,3 @@ def test_random_generator_is_required():
     y, (y_hat, _), persons = sample()
     with pytest.raises(TypeError, match="rng"):
         cluster_bootstrap(y, y_hat, persons)
-
-
-@pytest.mark.parametrize("n", [5, 50, 300])
-def test_correlation_tests_are_scipys(n):
-    x, noise = rng(n).normal(size=(2, n))
-    y = 0.3 * x + noise
-    result = stats.pearsonr(x, y)
-    r = result.statistic
-    assert correlation_p_value(r, n) == pytest.approx(result.pvalue, abs=1e-9)
-    expected = result.confidence_interval(0.95)
-    assert fisher_interval(r, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
-    assert correlation_p_value(critical_r(n, alpha=0.01), n) == pytest.approx(0.01, abs=1e-9)
-
-
-def test_correlations_at_the_edge():
-    assert fisher_interval(1.0, 10) == (1.0, 1.0)
-    assert correlation_p_value(1.0, 10) == 0.0
-    z, p = compare_correlations(0.3, 50, 0.3, 80)
-    assert (z, p) == (0.0, 1.0)
-    assert compare_correlations(0.1, 50, 0.4, 50)[0] < 0
-    for call in (
-        lambda: fisher_interval(0.2, 3),
-        lambda: fisher_interval(1.2, 30),
-        lambda: critical_r(2),
-        lambda: compare_correlations(1.0, 50, 0.3, 50),
-    ):
-        with pytest.raises(ValueError, match=r"n is|r is|no Fisher z"):
-            call()
-
-
-def test_examples_in_the_docstrings():
-    result = doctest.testmod(deplib.statistics)
-    assert result.attempted >= 6
-    assert result.failed == 0

@@ -7,52 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from score_tables import N, by_hand, runs_of
 
-from deplib import evaluation, metrics, seeds
+from deplib import evaluation, seeds
 from deplib.errors import ResultError
-
-N = 50
-
-
-def runs_of(model: str, errors: np.ndarray, *, persons: int = 25) -> pd.DataFrame:
-    """One run a row of ``errors`` (n_seeds, N)."""
-    bdi = np.random.default_rng(7).integers(0, 45, N).astype(float)
-    one = pd.DataFrame(
-        {
-            "recording": [f"r{k:02}" for k in range(N)],
-            "person": [f"p{k % persons:02}" for k in range(N)],
-            "bdi": bdi,
-        }
-    )
-    return pd.concat(
-        [one.assign(bdi_hat=bdi + e, model=model, seed=k) for k, e in enumerate(errors)],
-        ignore_index=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def table() -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    shared = rng.normal(0, 8, N)
-    parts = [
-        runs_of(name, shared + shift + rng.normal(0, 3, (5, N)) + rng.normal(0, 2, (5, 1)))
-        for name, shift in (("a", 0.0), ("b", 0.5), ("c", 4.0))
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-@pytest.fixture(scope="module")
-def scores(table) -> seeds.Scores:
-    return seeds.score(table)
-
-
-def by_hand(table: pd.DataFrame, model: str, metric: str) -> np.ndarray:
-    return np.array(
-        [
-            metrics.METRICS[metric](run["bdi"], run["bdi_hat"])
-            for _, run in table[table["model"] == model].groupby("seed")
-        ]
-    )
 
 
 @pytest.mark.parametrize("metric", ["mae", "rmse", "pcc", "ccc", "sigma_ratio", "bias"])
@@ -181,20 +139,23 @@ def test_the_same_state_gives_the_same_interval_and_rows_may_come_in_any_order(t
     assert other.summary("a").low != scores.summary("a").low
 
 
-def test_runs_that_do_not_fit_together_are_refused(table, scores):
-    with pytest.raises(ResultError, match="b at seed 4 does not have the recordings"):
-        seeds.score(table.drop(table.query("model == 'b' and seed == 4").index[:1]))
-    with pytest.raises(ResultError, match="twice"):
-        seeds.score(pd.concat([table, table.tail(1)]))
-    changed = table.copy()
-    changed.loc[60, "bdi"] += 1
-    with pytest.raises(ResultError, match="different labels"):
-        seeds.score(changed)
-    changed = table.copy()
-    changed.loc[60, "person"] = "another"
-    with pytest.raises(ResultError, match="different persons"):
-        seeds.score(changed)
+def test_a_run_without_a_value_is_left_out_of_comparisons_or_refuses_them(table):
+    constant = table.query("model == 'b' and seed == 0").assign(bdi_hat=13.0)
+    scores = seeds.score(pd.concat([table.query("not (model == 'b' and seed == 0)"), constant]))
+    assert scores.against_the_mean("a", "b", "pcc")[1] == 5 * 4
+    with pytest.raises(ResultError, match="cannot be ranked: pcc is undefined"):
+        scores.lottery(["a", "b"], "pcc")
+    only = seeds.score(pd.concat([constant, table.query("model == 'a'")]))
+    assert np.isnan(list(only.first_over_persons(["a", "b"], "pcc").values())).all()
+
+
+def test_models_or_metrics_that_do_not_exist_are_named(scores):
+    for call in (scores.summary, scores.components, scores.interquartile_mean):
+        with pytest.raises(ResultError, match="no run of 'd'"):
+            call("d")
+        with pytest.raises(ValueError, match="unknown metric 'r2'"):
+            call("a", "r2")
     with pytest.raises(ResultError, match="no run of 'd'"):
-        scores.summary("d")
-    with pytest.raises(ResultError, match="cannot be ranked"):
-        seeds.score(table.query("model == 'a' or seed < 3")).ranks(["a", "b"])
+        scores.ranks(["a", "d"])
+    with pytest.raises(ResultError, match="no run of 'd'"):
+        scores.test("a", "d")

@@ -1,0 +1,221 @@
+"""Intervals over persons of one metric of one model, or of the difference of two."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri  # the normal distribution, without the checks of stats
+
+from deplib.metrics import METRICS
+from deplib.statistics.moments import (
+    FROM_MOMENTS,
+    check_metric,
+    moments_of,
+    person_sums,
+    resample,
+)
+
+Method = Literal["bca", "percentile"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with a bootstrap interval over persons."""
+
+    metric: str
+    estimate: float  # of the sample itself
+    low: float
+    high: float
+    confidence: float
+    method: str  # "bca" or "percentile"
+    n_persons: int
+    n_recordings: int
+    n_resamples: int
+    n_undefined: int  # resamples in which the metric is nan; left out of the quantiles
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def cluster_bootstrap(
+    y: ArrayLike,
+    y_hat: ArrayLike,
+    persons: ArrayLike,
+    *,
+    metric: str = "mae",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    method: Method = "bca",
+    rng: np.random.Generator,
+) -> Interval:
+    """Interval of one metric of one model, persons resampled with replacement.
+
+    Parameters
+    ----------
+    y, y_hat
+        Labels and predictions, (n_recordings,).
+    persons
+        Who each recording shows, (n_recordings,).
+    metric
+        A key of ``deplib.metrics.METRICS``.
+    n_resamples
+        Resamples of persons.
+    confidence
+        Between 0 and 1.
+    method
+        ``"percentile"``, or ``"bca"``: bias-corrected and accelerated (Efron 1987), the
+        acceleration from leaving out one person at a time.
+    rng
+        The same state gives the same interval.
+
+    Raises
+    ------
+    ValueError
+        If the vectors are empty, unequal or not finite, if the metric or method is unknown, or if
+        there is one person only.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.normal(15, 12, 50).clip(0, 63)
+    >>> interval = cluster_bootstrap(y, np.full(50, 15.0), np.arange(50) // 2, rng=rng)
+    >>> interval.low < interval.estimate < interval.high
+    True
+    """
+    return _interval(y, [y_hat], persons, metric, n_resamples, confidence, method, rng)
+
+
+def paired_difference(
+    y: ArrayLike,
+    y_hat_a: ArrayLike,
+    y_hat_b: ArrayLike,
+    persons: ArrayLike,
+    *,
+    metric: str = "mae",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    method: Method = "bca",
+    rng: np.random.Generator,
+) -> Interval:
+    """Interval of metric(a) - metric(b), both models scored on the same resampled persons.
+
+    Parameters and errors are those of ``cluster_bootstrap``; rows of ``y_hat_a`` and ``y_hat_b``
+    belong to the same recordings. An interval without 0 tells the models apart.
+    """
+    predictions = [y_hat_a, y_hat_b]
+    return _interval(y, predictions, persons, metric, n_resamples, confidence, method, rng)
+
+
+def interval_of(
+    values: np.ndarray, estimate: float, left_out: np.ndarray, confidence: float, method: str
+) -> tuple[float, float]:
+    """Return the interval that resampled values give.
+
+    Parameters
+    ----------
+    values
+        (n_resamples,), the statistic in each resample in which it is defined.
+    estimate
+        The statistic itself.
+    left_out
+        (n_persons,), the statistic without one person at a time, for the acceleration of BCa.
+    confidence
+        Such as 0.95.
+    method
+        ``"percentile"`` or ``"bca"`` (Efron 1987).
+
+    Returns
+    -------
+    tuple of float
+        Both nan where there is no interval.
+    """
+    if not len(values) or not np.isfinite(estimate):
+        return float("nan"), float("nan")
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    if method == "bca" and np.ptp(values) > 0:
+        z0, a = bca_constants(values, estimate, left_out)
+        z = z0 + ndtri(tails)
+        tails = ndtr(z0 + z / (1 - a * z))
+        if not np.isfinite(tails).all():  # the estimate lies outside all resamples
+            return float("nan"), float("nan")
+    low, high = np.quantile(values, tails)
+    return float(low), float(high)
+
+
+def bca_constants(values: np.ndarray, estimate: float, left_out: np.ndarray) -> tuple[float, float]:
+    """Return bias correction z0 and acceleration a (Efron 1987) for ``interval_of``.
+
+    z0: how far the estimate is from the median of the resamples; a: skewness of the estimate's
+    influence values. Ties count half, as in scipy.
+    """
+    below = np.count_nonzero(values < estimate) + np.count_nonzero(values == estimate) / 2
+    influence = np.nanmean(left_out) - left_out[np.isfinite(left_out)]
+    cubed, squared = (influence**3).sum(), (influence**2).sum()
+    a = cubed / (6 * squared**1.5) if squared > 0 else 0.0
+    return float(ndtri(below / len(values))), float(a)
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a level of confidence that is none, such as 95."""
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
+
+
+def _interval(
+    y: ArrayLike,
+    predictions: list[ArrayLike],
+    persons: ArrayLike,
+    metric: str,
+    n_resamples: int,
+    confidence: float,
+    method: str,
+    rng: np.random.Generator,
+) -> Interval:
+    check_metric(metric)
+    if method not in ("bca", "percentile"):
+        raise ValueError(f"unknown method {method!r}; choose 'bca' or 'percentile'")
+    check_confidence(confidence)
+    estimate, values, left_out = resampled(y, predictions, persons, metric, n_resamples, rng)
+    defined = values[np.isfinite(values)]
+    low, high = interval_of(defined, estimate, left_out, confidence, method)
+    return Interval(
+        metric=metric,
+        estimate=estimate,
+        low=low,
+        high=high,
+        confidence=confidence,
+        method=method,
+        n_persons=len(left_out),
+        n_recordings=np.size(y),
+        n_resamples=n_resamples,
+        n_undefined=n_resamples - len(defined),
+    )
+
+
+def resampled(
+    y: ArrayLike,
+    predictions: list[ArrayLike],
+    persons: ArrayLike,
+    metric: str,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return a metric of one model, or of the first of two minus the second.
+
+    Returns
+    -------
+    tuple
+        As it is; in each resample of persons, (n_resamples,); and without one person at a time,
+        (n_persons,).
+    """
+    sums = person_sums(y, predictions, persons)
+
+    def score(counts: np.ndarray) -> np.ndarray:  # (k, n_persons) -> (k,)
+        values = FROM_MOMENTS[metric](moments_of(counts, sums))
+        return values[:, 0] if values.shape[1] == 1 else values[:, 0] - values[:, 1]
+
+    exact = [METRICS[metric](y, y_hat) for y_hat in predictions]
+    estimate = exact[0] if len(exact) == 1 else exact[0] - exact[1]
+    values = score(resample(len(sums), n_resamples, rng))
+    return estimate, values, score(1.0 - np.eye(len(sums)))

@@ -1,0 +1,33 @@
+"""Tables of predictions with several runs, as ``deplib.seeds.score`` takes them."""
+
+import numpy as np
+import pandas as pd
+
+from deplib import metrics
+
+N = 50
+
+
+def runs_of(model: str, errors: np.ndarray, *, persons: int = 25) -> pd.DataFrame:
+    """One run a row of ``errors`` (n_seeds, N)."""
+    bdi = np.random.default_rng(7).integers(0, 45, N).astype(float)
+    one = pd.DataFrame(
+        {
+            "recording": [f"r{k:02}" for k in range(N)],
+            "person": [f"p{k % persons:02}" for k in range(N)],
+            "bdi": bdi,
+        }
+    )
+    return pd.concat(
+        [one.assign(bdi_hat=bdi + e, model=model, seed=k) for k, e in enumerate(errors)],
+        ignore_index=True,
+    )
+
+
+def by_hand(table: pd.DataFrame, model: str, metric: str) -> np.ndarray:
+    return np.array(
+        [
+            metrics.METRICS[metric](run["bdi"], run["bdi_hat"])
+            for _, run in table[table["model"] == model].groupby("seed")
+        ]
+    )
