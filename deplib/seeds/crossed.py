@@ -19,7 +19,7 @@ UNDEFINED = Difference(float("nan"), float("nan"), float("nan"))
 def iqm_of(
     values: np.ndarray, resampled: np.ndarray, left_out: np.ndarray, rng: np.random.Generator
 ) -> Difference:
-    """Return the interquartile mean of runs with its 95 % interval (BCa).
+    """Return the interquartile mean of runs with its 95 % interval.
 
     Parameters
     ----------
@@ -36,17 +36,14 @@ def iqm_of(
     if not np.isfinite(values).all():
         return UNDEFINED
     value, drawn = interquartile_mean(values), trimmed(draw_runs(resampled, rng))
-    without_run = [trimmed(np.delete(values, k)) for k in range(len(values)) if len(values) > 1]
-    influence = [_centred(trimmed(left_out)), _centred(np.array(without_run))]
-    drawn = drawn[np.isfinite(drawn)]
-    return Difference(value, *interval_of(drawn, value, np.concatenate(influence), 0.95, "bca"))
+    return Difference(value, *interval_of(drawn[np.isfinite(drawn)], value, trimmed(left_out)))
 
 
 def improvement_of(values: Pair, resampled: Pair, rng: np.random.Generator) -> Difference:
     """Return how often a run of the first is higher than one of the second, with its 95 % interval.
 
     Arguments as of ``iqm_of``, of two models in the same resamples of persons; the runs of each
-    are drawn by themselves. By percentiles: a share is often 0 or 1, where BCa is undefined.
+    are drawn by themselves. By percentiles: a share is often 0 or 1.
     """
     if not all(np.isfinite(runs).all() for runs in values):
         return UNDEFINED
@@ -54,10 +51,3 @@ def improvement_of(values: Pair, resampled: Pair, rng: np.random.Generator) -> D
     shares = superiority(*(draw_runs(runs, rng) for runs in resampled))
     shares = shares[np.isfinite(shares)]
     return Difference(value, *interval_of(shares, value, np.empty(0), 0.95, "percentile"))
-
-
-def _centred(left_out: np.ndarray) -> np.ndarray:
-    """Return what is left out as influences of one factor, on the scale that two can share."""
-    return (
-        (left_out - np.nanmean(left_out)) * (1 - 1 / len(left_out)) if len(left_out) else left_out
-    )

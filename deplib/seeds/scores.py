@@ -32,7 +32,7 @@ class Summary:
     """One metric of one predictor: its mean over seeds and both kinds of spread."""
 
     value: float  # mean over the runs in which the metric is defined
-    low: float  # 95 % interval of that mean over persons (BCa)
+    low: float  # 95 % interval of that mean over persons
     high: float
     seed_sd: float  # between runs on these persons (1/(n-1)); nan where there is one run
     person_sd: float  # of the mean over seeds, between resamples of persons
@@ -89,7 +89,7 @@ class Scores:
         defined = values[np.isfinite(values)]
         value = float(defined.mean()) if len(defined) else float("nan")
         resampled, left_out = self._over_seeds(model, metric)
-        low, high = interval_of(resampled[np.isfinite(resampled)], value, left_out, 0.95, "bca")
+        low, high = interval_of(resampled[np.isfinite(resampled)], value, left_out)
         return Summary(
             value=value,
             low=low,
@@ -104,7 +104,7 @@ class Scores:
         """Return mean over seeds of the first minus that of the second, same persons."""
         resampled, value, left_out = self._difference(first, second, metric)
         defined = resampled[np.isfinite(resampled)]
-        return Difference(value, *interval_of(defined, value, left_out, 0.95, "bca"))
+        return Difference(value, *interval_of(defined, value, left_out))
 
     def seed_error(self, first: str, second: str, metric: str = "mae") -> float:
         """Return the standard error of that difference from seeds: what others would move it.

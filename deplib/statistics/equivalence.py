@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri, stdtr
 
-from deplib.statistics.intervals import bca_constants, interval_of, resampled
+from deplib.statistics.intervals import interval_of, resampled, widening
 from deplib.statistics.moments import check_metric
 
 MCID_SHARE = 0.175
@@ -23,7 +23,7 @@ class Equivalence:
     """A difference, its interval, and whether that lies within the margin."""
 
     difference: float
-    low: float  # of the 1 - 2 alpha interval over persons (BCa)
+    low: float  # of the 1 - 2 alpha interval over persons
     high: float
     margin: float
     p_value: float  # the larger of the two one-sided ones
@@ -65,7 +65,7 @@ def equivalence_test(
     Returns
     -------
     Equivalence
-        The interval is ``paired_difference`` with a confidence of 1 - 2 alpha, by BCa. The p-value
+        The interval is ``paired_difference`` with a confidence of 1 - 2 alpha. The p-value
         is that interval turned round: the smallest alpha at which it lies within the margin, and
         at least 1 / (n_resamples + 1). So ``p_value < alpha`` and ``equivalent`` always agree.
         Interval and p-value are nan, and the two not equivalent, where the metric is undefined,
@@ -104,13 +104,12 @@ def equivalence_of(
     defined = values[np.isfinite(values)]
     low = high = p_value = float("nan")
     if (len(defined) + 1) * alpha > 1:
-        low, high = interval_of(defined, estimate, left_out, 1 - 2 * alpha, "bca")
+        low, high = interval_of(defined, estimate, left_out, 1 - 2 * alpha)
     if np.isfinite(low):
-        z0, a = bca_constants(defined, estimate, left_out) if np.ptp(defined) > 0 else (0.0, 0.0)
         # Quantiles at the margins: the largest that are not inside, counted from either end.
-        below = _level(_quantile_at(defined, -margin), z0, a)
-        above = _level(_quantile_at(-defined, -margin), -z0, -a)
-        p_value = max(below, above, 1 / (len(defined) + 1))
+        quantiles = (_quantile_at(defined, -margin), _quantile_at(-defined, -margin))
+        levels = [_level(quantile, len(left_out)) for quantile in quantiles]
+        p_value = max(*levels, 1 / (len(defined) + 1))
     return Equivalence(
         difference=float(estimate),
         low=low,
@@ -131,11 +130,6 @@ def _quantile_at(values: np.ndarray, limit: float) -> float:
     return float((n_below - 1 + (limit - left) / (right - left)) / (len(ordered) - 1))
 
 
-def _level(quantile: float, z0: float, a: float) -> float:
-    """Return the alpha at which the lower end of a BCa interval is that quantile."""
-    if quantile in (0.0, 1.0):
-        return quantile
-    z = ndtri(quantile) - z0
-    if 1 + a * z <= 0:  # further out than the lower end ever comes
-        return float(z > 0)
-    return float(ndtr(z / (1 + a * z) - z0))
+def _level(quantile: float, n_persons: int) -> float:
+    """Return the alpha at which the lower end of an expanded interval is that quantile."""
+    return float(stdtr(n_persons - 1, ndtri(quantile) / widening(n_persons)))

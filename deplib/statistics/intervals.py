@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri  # the normal distribution, without the checks of stats
+from scipy.special import ndtr, ndtri, stdtrit  # as in scipy.stats, without its checks
 
 from deplib.metrics import METRICS
 from deplib.statistics.moments import (
@@ -16,7 +16,9 @@ from deplib.statistics.moments import (
     resample,
 )
 
-Method = Literal["bca", "percentile"]
+Method = Literal["expanded", "bca", "percentile"]
+METHODS: tuple[Method, ...] = ("expanded", "bca", "percentile")
+"""The first is the default: of the three it comes nearest to its name with 40 persons."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Interval:
     low: float
     high: float
     confidence: float
-    method: str  # "bca" or "percentile"
+    method: Method
     n_persons: int
     n_recordings: int
     n_resamples: int
@@ -46,7 +48,7 @@ def cluster_bootstrap(
     metric: str = "mae",
     n_resamples: int = 10_000,
     confidence: float = 0.95,
-    method: Method = "bca",
+    method: Method = "expanded",
     rng: np.random.Generator,
 ) -> Interval:
     """Interval of one metric of one model, persons resampled with replacement.
@@ -64,8 +66,9 @@ def cluster_bootstrap(
     confidence
         Between 0 and 1.
     method
-        ``"percentile"``, or ``"bca"``: bias-corrected and accelerated (Efron 1987), the
-        acceleration from leaving out one person at a time.
+        ``"percentile"``; ``"expanded"``, the same widened by Student's t and by the factor that a
+        bootstrap of few persons loses (Hesterberg 2015); or ``"bca"``: bias-corrected and
+        accelerated (Efron 1987), the acceleration from leaving out one person at a time.
     rng
         The same state gives the same interval.
 
@@ -95,7 +98,7 @@ def paired_difference(
     metric: str = "mae",
     n_resamples: int = 10_000,
     confidence: float = 0.95,
-    method: Method = "bca",
+    method: Method = "expanded",
     rng: np.random.Generator,
 ) -> Interval:
     """Interval of metric(a) - metric(b), both models scored on the same resampled persons.
@@ -108,7 +111,11 @@ def paired_difference(
 
 
 def interval_of(
-    values: np.ndarray, estimate: float, left_out: np.ndarray, confidence: float, method: str
+    values: np.ndarray,
+    estimate: float,
+    left_out: np.ndarray,
+    confidence: float = 0.95,
+    method: Method = "expanded",
 ) -> tuple[float, float]:
     """Return the interval that resampled values give.
 
@@ -119,11 +126,12 @@ def interval_of(
     estimate
         The statistic itself.
     left_out
-        (n_persons,), the statistic without one person at a time, for the acceleration of BCa.
+        (n_persons,), the statistic without one person at a time: for the acceleration of BCa, and
+        for how many persons there are.
     confidence
         Such as 0.95.
     method
-        ``"percentile"`` or ``"bca"`` (Efron 1987).
+        As of ``cluster_bootstrap``.
 
     Returns
     -------
@@ -133,7 +141,9 @@ def interval_of(
     if not len(values) or not np.isfinite(estimate):
         return float("nan"), float("nan")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    if method == "bca" and np.ptp(values) > 0:
+    if method == "expanded":
+        tails = ndtr(stdtrit(len(left_out) - 1, tails) * widening(len(left_out)))
+    elif method == "bca" and np.ptp(values) > 0:
         z0, a = bca_constants(values, estimate, left_out)
         z = z0 + ndtri(tails)
         tails = ndtr(z0 + z / (1 - a * z))
@@ -141,6 +151,14 @@ def interval_of(
             return float("nan"), float("nan")
     low, high = np.quantile(values, tails)
     return float(low), float(high)
+
+
+def widening(n_persons: int) -> float:
+    """Return the factor by which the bootstrap of n persons falls short: sqrt(n / (n - 1)).
+
+    Its variance is the one with 1/n (Hesterberg 2015, The American Statistician 69, 371-386).
+    """
+    return float(np.sqrt(n_persons / (n_persons - 1)))
 
 
 def bca_constants(values: np.ndarray, estimate: float, left_out: np.ndarray) -> tuple[float, float]:
@@ -169,12 +187,12 @@ def _interval(
     metric: str,
     n_resamples: int,
     confidence: float,
-    method: str,
+    method: Method,
     rng: np.random.Generator,
 ) -> Interval:
     check_metric(metric)
-    if method not in ("bca", "percentile"):
-        raise ValueError(f"unknown method {method!r}; choose 'bca' or 'percentile'")
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
     check_confidence(confidence)
     estimate, values, left_out = resampled(y, predictions, persons, metric, n_resamples, rng)
     defined = values[np.isfinite(values)]

@@ -41,8 +41,23 @@ def test_quantiles_are_scipys_given_the_same_resamples():
         bootstrap_result=type("Given", (), {"bootstrap_distribution": values["mae"][:, 0]})(),
         method="BCa",
     ).confidence_interval
-    ours = cluster_bootstrap(y, y_hat, np.arange(20), n_resamples=500, rng=rng())
+    ours = cluster_bootstrap(y, y_hat, np.arange(20), n_resamples=500, method="bca", rng=rng())
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [8, 20, 50])
+def test_the_expanded_interval_of_a_normal_mean_is_students(n):
+    """With few persons percentiles are too short by sqrt((n - 1) / n) and by z against t."""
+    error = stats.norm.ppf((np.arange(n) + 0.5) / n) + 40
+    student = stats.ttest_1samp(error, 0).confidence_interval()
+    width = {}
+    for method in ("expanded", "percentile"):
+        ours = cluster_bootstrap(
+            np.zeros(n), error, np.arange(n), method=method, n_resamples=40_000, rng=rng()
+        )
+        width[method] = ours.high - ours.low
+    assert width["expanded"] == pytest.approx(student.high - student.low, rel=0.025)
+    assert width["percentile"] < 0.98 * width["expanded"]
 
 
 def test_same_seed_same_interval_other_seed_another():
