@@ -23,7 +23,7 @@ from deplib.models import resolve
 from deplib.protocol import Protocol
 
 PATCHES, ATTENTION = "LDBM", "VanillaTransformer"
-MINUTES = {MEAN: 5, PATCHES: 45}
+MINUTES = claims.Study().minutes
 """Minutes of training as the study reports them, on one T4."""
 FAR = 2**20
 """Frames; no clip is so long. It shows where an order leads."""

@@ -104,8 +104,8 @@ class BudgetPage:
         study, windows = MINUTES[PATCHES] / MINUTES[MEAN], self.costs.measured.windows
         to_mean, to_head = self.costs.epoch_ratios(PATCHES)
         return report.say(
-            f"The study reports {MINUTES[MEAN]} minutes for TemporalMeanMLP and {MINUTES[PATCHES]} "
-            f"for LDBM on one GPU, a ratio of {study:.0f}; it says neither how many epochs these "
+            f"The study reports {MINUTES[MEAN]:.0f} minutes for TemporalMeanMLP and "
+            f"{MINUTES[PATCHES]:.0f} for LDBM on one GPU, a ratio of {study:.0f}; it says neither how many epochs these "
             "were nor whether the MLP averaged in each step. Here an epoch has "
             f"{windows['train']} Train windows in batches of {self.protocol.batch_size_train} and "
             f"one prediction of {windows['dev']} Dev windows. LDBM takes {to_mean} times as long "

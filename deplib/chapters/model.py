@@ -17,6 +17,7 @@ from deplib import claims, evaluation, figures, report, study
 from deplib.chapters import masks
 from deplib.chapters.anatomy import anatomy, short_mask
 from deplib.chapters.variant import DEV, TEST, Variant, constant_tables, together
+from deplib.claims.reported import as_number
 from deplib.cost.flops import operations
 from deplib.models import build, n_parameters
 from deplib.models.blocks import EncoderLayer
@@ -220,12 +221,6 @@ def source_of_methods(cls: type) -> str:
     follow("forward")
     place = f"# {cls.__name__}, in {cls.__module__.replace('.', '/')}.py"
     return "```python\n" + "\n\n".join([place, *found.values()]) + "\n```"
-
-
-def as_number(text: str) -> float:
-    """Return a count such as ``131K``, ``1.35M`` or ``~500K`` as a number."""
-    scale = {"K": 1e3, "M": 1e6}[text[-1]]
-    return float(np.round(float(text.lstrip("~")[:-1]) * scale))
 
 
 def percent(share: float) -> str:

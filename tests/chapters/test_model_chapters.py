@@ -11,7 +11,7 @@ import torch
 from deplib import study
 from deplib.chapters import masks
 from deplib.chapters.anatomy import anatomy, influence, short_mask
-from deplib.chapters.model import ModelPage, as_number, percent, source_of_methods
+from deplib.chapters.model import ModelPage, percent, source_of_methods
 from deplib.chapters.patches import SIZES, PatchAblation
 from deplib.chapters.recurrence import (
     LINEAR,
@@ -24,6 +24,7 @@ from deplib.chapters.recurrence import (
 )
 from deplib.chapters.recurrence import influence as frame_influence
 from deplib.chapters.variant import TITLES, Variant
+from deplib.claims.reported import as_number
 from deplib.errors import ResultError
 from deplib.models import MODELS, build
 from deplib.models.ldbm import LDBM
