@@ -3,10 +3,12 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
+from torchmetrics import functional as torch_reference
 
 import deplib.metrics
 from deplib.metrics import METRICS, bias, ccc, describe, mae, pcc, rmse, sigma_ratio
@@ -17,6 +19,10 @@ CASES = [
 ]
 vectors = st.integers(2, 30).flatmap(
     lambda n: st.tuples(*[st.lists(st.floats(-60, 60), min_size=n, max_size=n)] * 2)
+)
+whole = st.integers(0, 63)  # scores as they are: no differences that only rounding makes
+scored = st.integers(2, 30).flatmap(
+    lambda n: st.tuples(*[st.lists(whole, min_size=n, max_size=n).map(np.array)] * 2)
 )
 
 
@@ -50,6 +56,85 @@ def test_ccc_of_lin_is_one_minus_scaled_mean_squared_error():
     scale = y.var() + y_hat.var() + (y.mean() - y_hat.mean()) ** 2
     expected = 1 - reference.mean_squared_error(y, y_hat) / scale
     assert ccc(y, y_hat) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("y", "y_hat"), CASES)
+def test_agree_with_torchmetrics_in_float64(y, y_hat):
+    near = {"abs": 1e-9, "rel": 1e-9}
+    target, preds = torch.from_numpy(y), torch.from_numpy(y_hat)
+    for ours, theirs in (
+        (mae(y, y_hat), torch_reference.mean_absolute_error(preds, target)),
+        (rmse(y, y_hat), torch_reference.mean_squared_error(preds, target, squared=False)),
+        (pcc(y, y_hat), torch_reference.pearson_corrcoef(preds, target)),
+        # torchmetrics divides variances and covariance by n - 1; Lin divides by n.
+        (
+            ccc(y, y_hat, convention="unbiased"),
+            torch_reference.concordance_corrcoef(preds, target),
+        ),
+    ):
+        assert theirs.dtype == torch.float64
+        assert ours == pytest.approx(theirs.item(), **near)
+    theirs = torch_reference.concordance_corrcoef(preds, target).item()
+    assert ccc(y, y_hat) != pytest.approx(theirs, **near)
+
+
+@pytest.mark.parametrize("n", [2, 10, 50])
+def test_a_perfect_prediction_reaches_one_in_two_of_three_conventions(n):
+    y = np.random.default_rng(n).uniform(0, 63, n)
+    assert ccc(y, y) == pytest.approx(1)
+    assert ccc(y, y, convention="unbiased") == pytest.approx(1)
+    assert ccc(y, y, convention="avec2019") == pytest.approx((n - 1) / n)
+
+
+@given(scored, st.floats(-100, 100), st.floats(0.1, 10))
+def test_a_common_change_of_scale_changes_only_what_has_units(pair, shift, factor):
+    y, y_hat = pair
+    before, after = describe(y, y_hat), describe(factor * y + shift, factor * y_hat + shift)
+    for name in ("mae", "rmse", "bias"):
+        assert getattr(after, name) == pytest.approx(factor * getattr(before, name), abs=1e-8)
+    for name in ("pcc", "ccc", "sigma_ratio"):
+        assert getattr(after, name) == pytest.approx(getattr(before, name), abs=1e-8, nan_ok=True)
+    assert after.undefined == before.undefined
+
+
+@given(scored, st.floats(-100, 100), st.floats(0.1, 10))
+def test_pcc_alone_is_blind_to_bias_and_scale_of_the_predictions(pair, shift, factor):
+    y, y_hat = pair
+    moved = factor * y_hat + shift
+    assert pcc(y, moved) == pytest.approx(pcc(y, y_hat), abs=1e-8, nan_ok=True)
+    assert pcc(y, -moved) == pytest.approx(-pcc(y, y_hat), abs=1e-8, nan_ok=True)
+    assert sigma_ratio(y, moved) == pytest.approx(
+        factor * sigma_ratio(y, y_hat), abs=1e-8, nan_ok=True
+    )
+    assert bias(y, y_hat + shift) == pytest.approx(bias(y, y_hat) + shift, abs=1e-8)
+
+
+@given(scored)
+def test_labels_and_predictions_exchanged(pair):
+    y, y_hat = pair
+    for metric in (mae, rmse, pcc, ccc):
+        assert metric(y_hat, y) == pytest.approx(metric(y, y_hat), abs=1e-9, nan_ok=True)
+    assert bias(y_hat, y) == pytest.approx(-bias(y, y_hat), abs=1e-9)
+    assume(sigma_ratio(y, y_hat) > 0)
+    assert sigma_ratio(y_hat, y) == pytest.approx(1 / sigma_ratio(y, y_hat))
+
+
+@given(scored, st.integers(2, 4))
+def test_counting_every_row_several_times_changes_nothing(pair, times):
+    y, y_hat = pair
+    for metric in METRICS.values():
+        once, often = metric(y, y_hat), metric(np.tile(y, times), np.tile(y_hat, times))
+        assert often == pytest.approx(once, abs=1e-9, nan_ok=True)
+
+
+@given(scored)
+def test_the_squared_error_is_bias_spread_and_correlation(pair):
+    y, y_hat = pair
+    scores = describe(y, y_hat)
+    assume(not scores.undefined)
+    r, s = scores.pcc, scores.sigma_ratio
+    expected = scores.bias**2 + np.var(y) * (1 + s**2 - 2 * r * s)
+    assert scores.rmse**2 == pytest.approx(expected, abs=1e-7)
 
 
 @given(vectors)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from deplib import evaluation
+from deplib import evaluation, report
+from deplib.evaluation import CONSTANT, ORACLE
 from deplib.seeds import Scores, Summary
 
 TITLES = {"mae": "MAE", "rmse": "RMSE", "pcc": "PCC", "ccc": "CCC", "sigma_ratio": "sigma_ratio"}
@@ -57,26 +58,6 @@ def forest_rows(scores: Scores, models: Iterable[str], metric: str = "mae") -> p
     )
 
 
-def differences(scores: Scores, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Return the difference in MAE of each pair, and how many pairs of runs say the opposite."""
-    rows = []
-    for first, second in pairs:
-        difference = scores.difference(first, second)
-        opposite, n_pairs = scores.against_the_mean(first, second)
-        rows.append(
-            {
-                "pair": f"{first} - {second}",
-                "difference in MAE": difference.value,
-                "low": difference.low,
-                "high": difference.high,
-                "standard error from seeds": scores.seed_error(first, second),
-                "interval excludes 0": "yes" if excludes_zero(difference) else "no",
-                "opposite sign between single runs": f"{opposite} of {n_pairs}",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def excludes_zero(difference: evaluation.Difference) -> bool:
     """Tell whether an interval lies on one side of zero."""
     return difference.low > 0 or difference.high < 0
@@ -100,6 +81,60 @@ def spread_sentence(scores: Scores, models: Sequence[str]) -> str:
         f"{min(over_persons):.2f} to {max(over_persons):.2f}. The {len(models)} means lie between "
         f"{min(means):.2f} and {max(means):.2f}."
     )
+
+
+def spread_table(scores: Scores, models: Sequence[str]) -> pd.DataFrame:
+    """Return the interquartile mean and the parts of the variance of the MAE of each model."""
+    rows = []
+    for model in models:
+        parts, middle = scores.components(model), scores.interquartile_mean(model)
+        rows.append(
+            {
+                "variant": model,
+                "mean": scores.summary(model).value,
+                "interquartile mean": interval(middle.value, middle.low, middle.high),
+                "SD from seeds": parts.seed_sd,
+                "SD from persons": parts.person_sd,
+                "SD from both at once": parts.interaction_sd,
+                "SD of one run": parts.run_sd,
+                "share that more seeds remove": percent(parts.seed_share),
+                f"share left in the mean of {parts.n_runs}": percent(parts.share_left),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def components_sentence(scores: Scores, models: Sequence[str]) -> str:
+    """Return which part of the variance of one run seeds make, and what their mean leaves."""
+    parts = [scores.components(model) for model in models]
+    removed, left = ([getattr(p, name) for p in parts] for name in ("seed_share", "share_left"))
+    larger = sum(share > 0.5 for share in removed)
+    so = (
+        "persons make the larger part for all of them"
+        if larger == 0
+        else f"seeds make the larger part for {larger} of {len(parts)}"
+    )
+    return (
+        f"Of the variance of one run on other persons, more seeds would remove "
+        f"{percent(min(removed))} to {percent(max(removed))}: {so}. In the mean of "
+        f"{parts[0].n_runs} seeds, {percent(min(left))} to {percent(max(left))} of the variance is "
+        "still from seeds."
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share for print."""
+    return f"{100 * share:.0f} %" if np.isfinite(share) else "undefined"
+
+
+def named(models: Sequence[str]) -> str:
+    """Return models in brackets, and nothing where there is none."""
+    return f" ({report.listed(models)})" if models else ""
+
+
+def said(predictor: str) -> str:
+    """Return a predictor as prose names it."""
+    return f"the {predictor}" if predictor in (CONSTANT, ORACLE) else predictor
 
 
 def lowest(scores: Scores, models: Sequence[str]) -> str:

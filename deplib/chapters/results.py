@@ -1,6 +1,6 @@
 """The results chapter: every predictor on the same recordings, over seeds and over persons."""
 
-from functools import cache
+from functools import cache, cached_property
 from itertools import combinations
 
 import pandas as pd
@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 
 from deplib import claims, evaluation, figures, report, seeds, study
 from deplib.chapters import over_seeds
-from deplib.chapters.known_persons import KnownPersons
+from deplib.chapters.comparisons import (
+    Comparison,
+    compare,
+    comparison_table,
+    margins,
+    person_differences,
+    resampled_difference,
+)
+from deplib.chapters.errors import Errors
+from deplib.chapters.monitor import Monitor
 from deplib.evaluation import CONSTANT, CONSTANT_MEAN, ORACLE
 from deplib.models import MODELS
 
@@ -26,9 +35,8 @@ class ResultsPage:
         self.cohort = study.open_cohort()
         self.results = study.published(study.grid_specs())
         self.table = evaluation.predictors(self.cohort, self.results)
-        control = study.published(study.permuted_specs())
-        self.control = pd.concat(map(evaluation.recordings, control), ignore_index=True)
-        self.known_persons = KnownPersons(self.cohort.recordings, self.table)
+        self.permuted = study.published(study.permuted_specs())
+        self.control = pd.concat(map(evaluation.recordings, self.permuted), ignore_index=True)
         self.scores = cache(self._scores)
 
     def _scores(self, split: str, labels: str = "true") -> seeds.Scores:
@@ -69,17 +77,11 @@ class ResultsPage:
             ]
         )
 
-    def study_forest(self) -> pd.DataFrame:
-        """Return the study's Test MAEs in the form that the forest figure takes."""
-        reported = claims.REPORTED
-        return pd.DataFrame(
-            {
-                "label": reported["model"],
-                "model": reported["model"],
-                "value": reported["test_mae"],
-                "low": float("nan"),
-                "high": float("nan"),
-            }
+    def reported(self) -> pd.DataFrame:
+        """Return the study's table, with the derived MAE of a constant subtracted."""
+        constant = claims.constant_test_mae()
+        return claims.REPORTED.assign(
+            test_mae_minus_constant=claims.REPORTED["test_mae"] - constant
         )
 
     def forest(self, *, control: bool = True) -> Figure:
@@ -111,37 +113,96 @@ class ResultsPage:
 
     def spread(self) -> Markdown:
         """Return what seeds and what persons contribute to the spread."""
-        return report.say(over_seeds.spread_sentence(self.test, list(MODELS)))
-
-    def pairs(self) -> pd.DataFrame:
-        """Return the differences in Test MAE between the study's four, two at a time."""
-        return over_seeds.differences(self.test, combinations(MODELS, 2))
-
-    def against_mean(self) -> pd.DataFrame:
-        """Return the differences in Test MAE of every other variant from the mean over frames."""
-        others = [model for model in study.VARIED if model != MEAN]
-        return over_seeds.differences(self.test, [(model, MEAN) for model in others])
-
-    def paired_verdict(self) -> Markdown:
-        """Return how many pairs can be told apart."""
-        pairs, against = self.pairs(), self.against_mean()
-        apart = int((pairs["interval excludes 0"] == "yes").sum())
-        widest = ((pairs["high"] - pairs["low"]) / 2).max()
-        below = int((against["high"] < 0).sum())
+        four = list(MODELS)
         return report.say(
-            f"{apart} of {len(pairs)} pairs of the four have an interval that excludes zero, "
-            f"without any correction for their number, and {below} of {len(against)} variants an "
-            f"MAE below that of {MEAN} in this sense. The intervals of the pairs reach up to "
-            f"{widest:.1f} points to either side, so smaller differences could not have been seen."
+            f"{over_seeds.spread_sentence(self.test, four)} "
+            f"{over_seeds.components_sentence(self.test, four)}"
         )
 
-    def rank_figure(self) -> Figure:
-        """Return in how many seeds each of the four has each rank."""
-        return figures.rank_counts(self.test.ranks(list(MODELS)))
+    @cached_property
+    def family(self) -> list[Comparison]:
+        """The differences in Test MAE between the study's four, two at a time."""
+        return compare(self.test, combinations(MODELS, 2))
 
-    def rank_table(self) -> pd.DataFrame:
-        """Return the rank of each of the four in each seed."""
-        return self.test.ranks(list(MODELS)).reset_index()
+    def spread_table(self) -> pd.DataFrame:
+        """Return what seeds and persons contribute to the MAE of each variant, and its ranks."""
+        table = over_seeds.spread_table(self.test, study.VARIED)
+        ranks = self.test.ranks(list(MODELS))
+        counts = {m: [int((ranks[m] == place).sum()) for place in range(1, 5)] for m in ranks}
+        said = {m: ", ".join(map(str, count)) for m, count in counts.items()}
+        return table.assign(**{"seeds at rank 1, 2, 3, 4": table["variant"].map(said).fillna("")})
+
+    def pairs(self) -> pd.DataFrame:
+        """Return that family for print."""
+        return comparison_table(self.family)
+
+    def margins(self) -> Markdown:
+        """Return the two margins of equivalence in points."""
+        named = [f"{name} ({half:.2f} points)" for name, half in margins(self.test).items()]
+        return report.say(
+            f"The margins here: {report.listed(named)}; the mean Test label is "
+            f"{self.test.y.mean():.2f}."
+        )
+
+    def differences_figure(self) -> Figure:
+        """Return the bootstrap distributions of the pairs' differences, and the persons' own."""
+        rows = [
+            figures.PairedRow(
+                label=f"{one.first}\nminus {one.second}",
+                resampled=resampled_difference(self.test, one.first, one.second),
+                persons=person_differences(self.test, one.first, one.second),
+                value=one.difference.value,
+                low=one.difference.low,
+                high=one.difference.high,
+            )
+            for one in self.family
+        ]
+        return figures.paired_differences(
+            rows, margins=margins(self.test), xlabel="difference in Test MAE, BDI-II points"
+        )
+
+    @cached_property
+    def against(self) -> dict[str, list[Comparison]]:
+        """Every variant against the mean over frames and against the constant: a family each."""
+        return {
+            reference: compare(self.test, [(m, reference) for m in study.VARIED if m != reference])
+            for reference in (MEAN, CONSTANT)
+        }
+
+    def paired_verdict(self) -> Markdown:
+        """Return how many pairs can be told apart, and how many can be called equivalent."""
+        different = [one for one in self.family if one.different]
+        uncorrected = sum(over_seeds.excludes_zero(one.difference) for one in self.family)
+        widest = max((one.difference.high - one.difference.low) / 2 for one in self.family)
+        named = report.listed([one.name for one in different])
+        equivalent = {
+            margin: [one for one in self.family if one.equivalent[margin]]
+            for margin in margins(self.test)
+        }
+        within = report.listed(
+            [f"{len(found)} within {margin}" for margin, found in equivalent.items()]
+        )
+        n = len(self.family)
+        undecided = sum(not one.different and one.verdict == "undecided" for one in self.family)
+        return report.say(
+            f"{uncorrected} of {n} intervals exclude zero. Corrected for the {n} tests, "
+            f"{len(different)} of {n} pairs differ{f' ({named})' if different else ''}. Shown to "
+            f"be equivalent: {within}. {undecided} of {n} are neither. The intervals reach up to "
+            f"{widest:.1f} points to either side."
+        )
+
+    def against_verdict(self) -> Markdown:
+        """Return which variants differ from the mean over frames and from the constant."""
+        parts = []
+        for reference, family in self.against.items():
+            lower = [c.first for c in family if c.different and c.difference.value < 0]
+            higher = [c.first for c in family if c.different and c.difference.value > 0]
+            parts.append(
+                f"{len(lower)} of {len(family)} have a lower MAE than {over_seeds.said(reference)}"
+                f"{over_seeds.named(lower)} and {len(higher)} a higher one"
+                f"{over_seeds.named(higher)}"
+            )
+        return report.say(f"{'; '.join(parts)}. Each family is corrected for its size.")
 
     def ranking(self) -> Markdown:
         """Return how stable a ranking from one seed would have been."""
@@ -191,19 +252,20 @@ class ResultsPage:
             f"{true['Test PCC']:.2f} and {permuted['Test PCC']:.2f}."
         )
 
-    def seen_verdict(self) -> Markdown:
-        """Return how far the four models are from the constant on known and on new persons."""
-        return report.say(self.known_persons.sentence())
-
     def scatter(self) -> Figure:
         """Return predictions against labels on Test, one panel a model, all seeds."""
         test = self.table[self.table["split"] == "test"]
         return figures.scatter_of_seeds({m: test[test["model"] == m] for m in MODELS})
 
-    def claims(self) -> pd.DataFrame:
-        """Return statements of the study beside what the grid shows on the simulated cohort."""
-        rows = claims.claims_table(claims.check_on_grid(self.test, self.scores("test", "permuted")))
-        return rows.rename(columns={"found": "on the simulated cohort", "verdict": "on AVEC2014"})
+    @cached_property
+    def errors(self) -> Errors:
+        """Where the predictions are off on Test."""
+        return Errors(self.test, self.table, self.results)
+
+    @cached_property
+    def monitor(self) -> Monitor:
+        """The spread of the predictions by epoch."""
+        return Monitor(self.results, self.permuted)
 
     def agreement(self) -> pd.DataFrame:
         """Train the four at one seed on this machine, or load what it trained, and compare."""

@@ -10,11 +10,14 @@ from matplotlib.figure import Figure
 
 from deplib import evaluation, figures, report, seeds, study
 from deplib.chapters import over_seeds
+from deplib.chapters.comparisons import ALPHA, p_text, p_values
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ResultError
 from deplib.evaluation import CONSTANT, ORACLE
 
 MEAN = "TemporalMeanMLP"
+REFERENCES = (CONSTANT, MEAN)
+"""What every variant is compared with; each is a family of tests within a world."""
 ROWS = (*study.VARIED, "RidgeMeanSD", ORACLE)
 """What the figure shows of each world."""
 
@@ -32,6 +35,24 @@ class World:
     def complete(self) -> bool:
         """Whether every run of the grid is there."""
         return not self.n_missing
+
+    @cached_property
+    def corrected(self) -> dict[str, dict[str, float]]:
+        """By reference, the p-value of each variant's difference from it, after Holm."""
+        found = {}
+        for reference in REFERENCES:
+            others = [model for model in study.VARIED if model != reference]
+            _, p = p_values(self.scores, [(model, reference) for model in others])
+            found[reference] = dict(zip(others, map(float, p), strict=True))
+        return found
+
+    def better(self, reference: str) -> list[str]:
+        """Return the variants with a lower MAE than a reference, by the corrected test."""
+        return [
+            model
+            for model, p in self.corrected[reference].items()
+            if p < ALPHA and self.scores.difference(model, reference).value < 0
+        ]
 
 
 def open_world(name: str) -> World:
@@ -100,25 +121,31 @@ class WorldsPage:
         return pd.DataFrame(rows)
 
     def comparison(self) -> pd.DataFrame:
-        """Return, a variant and complete world, the differences from constant and mean."""
+        """Return, a variant and complete world, the differences from constant and mean.
+
+        With p-values of sign flips over persons, corrected by Holm's method for the variants of a
+        world that are compared with the same reference.
+        """
         rows = []
         for world in self.complete:
             for model in study.VARIED:
                 scores = world.scores
-                rows.append(
-                    {
-                        "world": world.name,
-                        "model": model,
-                        "Test MAE": over_seeds.cell(scores.summary(model)),
-                        "minus the constant's": evaluation.signed(
-                            scores.difference(model, CONSTANT)
-                        ),
-                        f"minus that of {MEAN}": ""
-                        if model == MEAN
-                        else evaluation.signed(scores.difference(model, MEAN)),
-                        "Test PCC": over_seeds.cell(scores.summary(model, "pcc")),
-                    }
-                )
+                row = {
+                    "world": world.name,
+                    "model": model,
+                    "Test MAE": over_seeds.cell(scores.summary(model)),
+                }
+                for reference, p in world.corrected.items():
+                    told = model in p
+                    row[f"minus {reference}"] = (
+                        evaluation.signed(scores.difference(model, reference)) if told else ""
+                    )
+                    row[f"p, {reference}"] = p_text(p[model]) if told else ""
+                row |= {
+                    "Test PCC": over_seeds.cell(scores.summary(model, "pcc")),
+                    "sigma_ratio": over_seeds.cell(scores.summary(model, "sigma_ratio")),
+                }
+                rows.append(row)
         return pd.DataFrame(rows)
 
     def verdict(self) -> Markdown:
@@ -126,18 +153,42 @@ class WorldsPage:
         return Markdown("\n".join(f"- {self._sentence(world)}" for world in self.complete))
 
     def _sentence(self, world: World) -> str:
-        scores = world.scores
-        others = [model for model in study.VARIED if model != MEAN]
-        constant = over_seeds.better(scores, study.VARIED, CONSTANT)
-        mean = over_seeds.better(scores, others, MEAN)
-        oracle = scores.difference(ORACLE, CONSTANT)
+        parts = []
+        for reference in REFERENCES:
+            better, n = world.better(reference), len(world.corrected[reference])
+            parts.append(
+                f"{len(better)} of {n} variants have a lower Test MAE than "
+                f"{over_seeds.said(reference)}{over_seeds.named(better)}"
+            )
+        oracle = world.scores.difference(ORACLE, CONSTANT)
         told = "can" if over_seeds.excludes_zero(oracle) else "cannot"
         return (
-            f"`{world.name}`: {len(constant)} of {len(study.VARIED)} variants have a Test MAE "
-            f"below that of the constant by an interval that excludes zero"
-            f"{_named(constant)}, and {len(mean)} of {len(others)} below that of {MEAN}"
-            f"{_named(mean)}. The oracle differs from the constant by {evaluation.signed(oracle)} "
-            f"points: it {told} be told from it."
+            f"`{world.name}`: {report.listed(parts)}, at a corrected p below {ALPHA:g}. The oracle "
+            f"differs from the constant by {evaluation.signed(oracle)} points: it {told} be told "
+            "from it."
+        )
+
+    def correction(self) -> Markdown:
+        """Return what the correction for the number of comparisons changes."""
+        before: set[tuple[str, ...]] = set()
+        after: set[tuple[str, ...]] = set()
+        n = 0
+        for world in self.complete:
+            for reference in REFERENCES:
+                tested = world.corrected[reference]
+                n += len(tested)
+                alone = over_seeds.better(world.scores, tested, reference)
+                before |= {(world.name, reference, model) for model in alone}
+                after |= {(world.name, reference, model) for model in world.better(reference)}
+        change = (
+            "Intervals without any correction would have counted the same"
+            if before == after
+            else f"Intervals without any correction would have counted {len(before)}"
+        )
+        return report.say(
+            f"Of all {n} comparisons, {len(after)} count as a lower MAE. {change}. Holm's method "
+            f"holds the chance of any false one at {100 * ALPHA:.0f} % within one world and "
+            "reference, not over all of them."
         )
 
     def figure(self) -> Figure:
@@ -147,7 +198,3 @@ class WorldsPage:
             references={w.name: w.scores.summary(CONSTANT).value for w in self.complete},
             xlabel="Test MAE, BDI-II points",
         )
-
-
-def _named(models: Sequence[str]) -> str:
-    return f" ({report.listed(models)})" if models else ""

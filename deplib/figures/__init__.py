@@ -19,6 +19,7 @@ from deplib.figures.persons import forest_of_groups
 from deplib.figures.power import coverage_dots, power_curves, wrong_orders
 from deplib.figures.scores import forest
 from deplib.figures.seeds import forest_of_seeds, scatter_of_seeds
+from deplib.figures.selection import courses_of_choosing, dev_and_test, optimism_by_candidates
 from deplib.figures.style import COLOURS
 from deplib.figures.training import (
     courses,
@@ -36,8 +37,10 @@ __all__ = [
     "contact_sheet",
     "cost_against_length",
     "courses",
+    "courses_of_choosing",
     "coverage_dots",
     "detections",
+    "dev_and_test",
     "diagram",
     "exponents_against_length",
     "forest",
@@ -46,6 +49,7 @@ __all__ = [
     "forgetting",
     "labels_by_band",
     "literature_forest",
+    "optimism_by_candidates",
     "outgrown",
     "paired_differences",
     "power_curves",

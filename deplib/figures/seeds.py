@@ -53,34 +53,6 @@ def _row(axis: Axes, row: int, entry: Mapping) -> None:
         axis.plot(runs, below, "o", color=colour, markersize=3, alpha=0.6, mew=0)
 
 
-def rank_counts(ranks: pd.DataFrame) -> Figure:
-    """Show in how many seeds each model has each rank, as stacked bars.
-
-    Parameters
-    ----------
-    ranks
-        One row a seed, one column a model; 1 is the lowest error.
-    """
-    figure, axes = begin(size=(5.6, 0.9 + 0.4 * ranks.shape[1]))
-    axis = axes[0, 0]
-    places = range(1, ranks.shape[1] + 1)
-    for row, model in enumerate(ranks.columns):
-        left = 0
-        for place in places:
-            count = int((ranks[model] == place).sum())
-            fade = 1 - (place - 1) / ranks.shape[1]
-            axis.barh(row, count, left=left, color=COLOURS[model], alpha=fade, edgecolor="white")
-            if count:
-                dark = "white" if fade > 0.6 else "black"
-                axis.text(left + count / 2, row, place, ha="center", va="center", color=dark)
-            left += count
-    axis.set_yticks(range(ranks.shape[1]), ranks.columns)
-    axis.set(xlabel="seeds; the number in a bar is the rank", xlim=(0, len(ranks)))
-    axis.invert_yaxis()
-    axis.grid(visible=False)
-    return figure
-
-
 def scatter_of_seeds(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Show range and mean over seeds of the prediction against true BDI-II, a panel a model.
 

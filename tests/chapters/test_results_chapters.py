@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import guess, publishing
+from made_up import EPOCHS, guess, publishing
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from deplib import evaluation, report, study
-from deplib.chapters import landing, over_seeds
+from deplib import claims, evaluation, report, study
+from deplib.chapters import comparisons, landing, over_seeds
 from deplib.chapters.implications import ImplicationsPage
 from deplib.chapters.landing import LandingPage, update_readme
+from deplib.chapters.monitor import Monitor
 from deplib.chapters.protocol import beside_overview
 from deplib.chapters.results import MEAN, ResultsPage
 from deplib.chapters.worlds import WorldsPage
@@ -44,6 +47,14 @@ def page() -> ResultsPage:
         return ResultsPage()
 
 
+@pytest.fixture(scope="module")
+def informed() -> ResultsPage:
+    """Of results in which LDBM alone knows something."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "published", publishing(knowing("LDBM")))
+        return ResultsPage()
+
+
 def test_every_run_is_scored_on_the_same_test_recordings(page):
     wanted = set(page.cohort.recordings.query("split == 'test'")["recording"])
     test = page.table[page.table["split"] == "test"]
@@ -68,15 +79,222 @@ def runs(page: ResultsPage, model: str, split: str = "test") -> pd.DataFrame:
     return page.table[(page.table["model"] == model) & (page.table["split"] == split)]
 
 
-def test_differences_are_of_means_over_seeds(page):
-    pairs = page.pairs().set_index("pair")
-    assert len(pairs) == len(list(combinations(MODELS, 2)))
-    first, second = (
-        np.mean([evaluation.mae_of(run) for _, run in runs(page, m).groupby("seed")])
-        for m in ("LDBM", "MambaGRU")
+def page_with(monkeypatch, predict) -> ResultsPage:
+    monkeypatch.setattr(study, "published", publishing(predict))
+    return ResultsPage()
+
+
+def test_the_reported_table_has_the_constant_subtracted(page):
+    table = page.reported()
+    assert list(table["model"]) == list(MODELS)
+    constant = table["test_mae"] - table["test_mae_minus_constant"]
+    assert constant.to_numpy() == pytest.approx(claims.constant_test_mae())
+
+
+def test_ranks_and_parts_of_variance_stand_beside_each_other(page):
+    table = page.spread_table().set_index("variant")
+    assert list(table.index) == list(study.VARIED)
+    ranks = table["seeds at rank 1, 2, 3, 4"]
+    counts = np.array([[int(n) for n in ranks[model].split(", ")] for model in MODELS])
+    assert (counts.sum(axis=0) == len(study.SEEDS)).all()
+    assert (counts.sum(axis=1) == len(study.SEEDS)).all()
+    assert (ranks.drop(list(MODELS)) == "").all()
+    parts = page.test.components("LDBM")
+    assert table.loc["LDBM", "SD of one run"] == parts.run_sd
+    assert f"{100 * parts.seed_share:.0f} %" == table.loc["LDBM", "share that more seeds remove"]
+    assert "of the variance is still from seeds" in page.spread().data
+
+
+class TestPairs:
+    def test_differences_are_of_means_over_seeds(self, page):
+        family = {(one.first, one.second): one for one in page.family}
+        assert list(family) == list(combinations(MODELS, 2))
+        first, second = (
+            np.mean([evaluation.mae_of(run) for _, run in runs(page, m).groupby("seed")])
+            for m in ("LDBM", "MambaGRU")
+        )
+        one = family["LDBM", "MambaGRU"]
+        assert one.difference.value == pytest.approx(first - second)
+        assert one.n_persons == page.test.n_persons
+
+    def test_p_values_are_corrected_for_the_whole_family(self, page):
+        p = [page.test.test(*pair).p_value for pair in combinations(MODELS, 2)]
+        expected = multipletests(p, method="holm")[1]
+        assert [one.p_holm for one in page.family] == pytest.approx(list(expected))
+        assert all(one.p <= one.p_holm for one in page.family)
+
+    def test_the_figure_shows_what_the_table_says(self, page):
+        resampled = comparisons.resampled_difference(page.test, "LDBM", "MambaGRU")
+        one = next(c for c in page.family if (c.first, c.second) == ("LDBM", "MambaGRU"))
+        assert one.difference.low < np.median(resampled) < one.difference.high
+        assert np.mean(resampled < one.difference.low) == pytest.approx(0.025, abs=0.02)
+        persons = comparisons.person_differences(page.test, "LDBM", "MambaGRU")
+        assert len(persons) == page.test.n_persons
+        weights = pd.Series(page.test.persons).value_counts(sort=False).sort_index()
+        assert np.average(persons, weights=weights) == pytest.approx(one.difference.value)
+        assert (persons < 0).sum() == one.n_lower
+        labels = [t.get_text() for t in page.differences_figure().axes[0].get_yticklabels()]
+        assert labels == [f"{a}\nminus {b}" for a, b in combinations(MODELS, 2)]
+
+    def test_margins_are_a_point_and_the_mcid_of_the_mean_label(self, page):
+        margins = comparisons.margins(page.test)
+        assert margins == {"1 point": 1.0, "the MCID": pytest.approx(0.175 * page.test.y.mean())}
+        assert f"{margins['the MCID']:.2f} points" in page.margins().data
+
+    def test_a_model_that_knows_is_told_from_the_others(self, informed):
+        table = informed.pairs().set_index("pair")
+        with_it = table.index.str.contains("LDBM")
+        assert with_it.sum() == 3
+        assert table["verdict"][with_it].str.startswith("different").all()
+        assert not table["verdict"][~with_it].str.startswith("different").any()
+        verdict = informed.paired_verdict().data
+        assert "3 of 6 pairs differ (TemporalMeanMLP - LDBM, LDBM - VanillaTransformer" in verdict
+        against = informed.against_verdict().data
+        assert "1 of 6 have a lower MAE than TemporalMeanMLP (LDBM) and 0 a higher" in against
+        assert "1 of 7 have a lower MAE than the constant (LDBM)" in against
+
+    def test_models_that_say_the_same_are_equivalent_and_not_different(self, monkeypatch):
+        def same(spec, windows, rng):
+            return np.tanh(windows["y"].to_numpy()) + rng.normal(0, 0.01, len(windows))
+
+        page = page_with(monkeypatch, same)
+        assert (page.pairs()["verdict"] == "equivalent within 1 point").all()
+        assert "0 of 6 pairs differ. Shown to be equivalent: 6 within 1 point and 6 within" in (
+            page.paired_verdict().data
+        )
+
+    @pytest.mark.parametrize(
+        ("p", "shown", "verdict"),
+        [
+            (0.01, (False, False), "different"),
+            (0.01, (True, True), "different, by less than 1 point"),
+            (0.2, (False, True), "equivalent within the MCID"),
+            (0.2, (False, False), "undecided"),
+        ],
     )
-    assert pairs.loc["LDBM - MambaGRU", "difference in MAE"] == pytest.approx(first - second)
-    assert len(page.against_mean()) == len(study.VARIED) - 1
+    def test_a_verdict_takes_both_tests_into_account(self, page, p, shown, verdict):
+        margins = dict(zip(comparisons.margins(page.test), shown, strict=True))
+        assert replace(page.family[0], p_holm=p, equivalent=margins).verdict == verdict
+
+
+def test_p_values_are_printed_to_three_decimals():
+    assert comparisons.p_text(0.0312) == "0.031"
+    assert comparisons.p_text(0.0001) == "< 0.001"
+    assert comparisons.p_text(float("nan")) == "undefined"
+
+
+class TestErrors:
+    def test_a_cell_of_the_bands_is_mae_and_bias_over_seeds(self, page):
+        table = page.errors.bands().set_index("predictor")
+        assert list(table.index) == [*study.VARIED, *study.BASELINES, CONSTANT, ORACLE]
+        severe = runs(page, "LDBM").query("bdi >= 28.5")
+        error = severe["bdi_hat"] - severe["bdi"]
+        cell = table.filter(like="severe").loc["LDBM"].item()
+        assert cell.startswith(f"{error.abs().mean():.1f}; {error.mean():+.1f} (")
+        n = severe["recording"].nunique()
+        assert table.filter(like="severe").columns.item().endswith(f"({n} recordings)")
+
+    def test_the_sentence_says_which_way_the_errors_go(self, page, monkeypatch):
+        assert "minimal recordings are overestimated by" in page.errors.bands_sentence().data
+        assert "severe recordings are underestimated by" in page.errors.bands_sentence().data
+        assert "undefined in 4 of 4 bands (the predictions are constant)" in (
+            page.errors.bands_sentence().data
+        )
+
+        def too_high(spec, windows, rng):
+            return windows["y"].to_numpy() + 0.5 + rng.normal(0, 0.01, len(windows))
+
+        text = page_with(monkeypatch, too_high).errors.bands_sentence().data
+        assert text.count("overestimated") == 2
+
+    def test_calibration_is_that_of_the_library_and_undefined_for_the_constant(self, page):
+        fit = page.errors.calibrations["LDBM"]
+        slopes = [
+            stats.linregress(run["bdi_hat"], run["bdi"]).slope
+            for _, run in runs(page, "LDBM").groupby("seed")
+        ]
+        assert fit.slope.estimate == pytest.approx(np.mean(slopes), abs=1e-4)
+        table = page.errors.calibration_table().set_index("predictor")
+        assert table.loc["LDBM", "slope on Test"].startswith(f"{np.mean(slopes):.2f} (")
+        columns = ["slope on Dev", "slope on Test", "forced by its PCC", "excess"]
+        assert (table.loc[CONSTANT, columns] == "undefined").all()
+        assert table.loc[CONSTANT, "slope of the error"].startswith("-1.00")
+        assert CONSTANT_MEAN not in table.index
+
+    def test_guesses_have_the_slope_of_the_constant_and_knowing_ones_a_flatter(self, informed):
+        text = informed.errors.calibration_sentence().data
+        assert "Its interval lies below 1 for 3 of 4" in text
+        assert "above 1 for 1 (LDBM)" in text
+        assert "For 3 of 4 (TemporalMeanMLP, VanillaTransformer and MambaGRU) the interval" in text
+
+    def test_a_line_from_dev_mends_what_is_linear_and_nothing_else(self, informed):
+        assert informed.errors.dev_slopes("LDBM").mean() == pytest.approx(1 / 0.6, rel=0.02)
+        assert informed.errors.recalibration_change("LDBM").high < 0
+        text = informed.errors.recalibration_sentence().data
+        lower = [m for m in MODELS if informed.errors.recalibration_change(m).high < 0]
+        assert f"{len(lower)} of the four by an interval" in text
+        assert report.listed(lower) in text
+
+    def test_windows_and_recordings_are_two_levels_of_the_same_runs(self, page):
+        table = page.errors.levels().set_index(["model", "level"])
+        assert len(table) == 3 * len(MODELS)
+        points = table.loc[("LDBM", "recording, BDI-II points")]
+        assert points["MAE"].startswith(f"{page.test.summary('LDBM').value:.2f} ±")
+        assert points["n"] == 50
+        z = table.loc[("LDBM", "recording, z-units")]
+        assert (z[["PCC", "CCC", "sigma_ratio"]] == points[["PCC", "CCC", "sigma_ratio"]]).all()
+        assert table.loc[("LDBM", "window, z-units"), "n"] == 100
+
+
+class TestMonitor:
+    @staticmethod
+    def monitor(page, factor: float) -> Monitor:
+        """Return the page's monitor with the spread of the permuted runs multiplied."""
+        permuted = [
+            replace(
+                r, history=r.history.assign(dev_sigma_ratio=factor * r.history["dev_sigma_ratio"])
+            )
+            for r in page.permuted
+            if r.spec.model in MODELS
+        ]
+        return Monitor(page.results, permuted)
+
+    def test_the_place_of_the_permuted_run_follows_its_spread(self, page):
+        assert set(self.monitor(page, 0.01).places().values()) == {"below"}
+        assert set(self.monitor(page, 99).places().values()) == {"above"}
+        same = self.monitor(page, 1).places(chosen=False)
+        assert set(same.values()) == {"among"}
+        low, high = (self.monitor(page, factor).sentence().data for factor in (0.01, 99))
+        assert "goes with nothing to learn" in low
+        assert "no sign that anything was learnt" in high
+        assert "above all seeds that still train for 4" in high
+
+    def test_the_table_takes_the_median_over_runs_and_counts_collapses(self, page):
+        table = page.monitor.table().set_index(["labels", "model"])
+        seeds_ = np.array(study.SEEDS)
+        assert table.loc[("true", "LDBM"), "epoch 1"] == pytest.approx(
+            0.02 + 0.01 * np.median(seeds_)
+        )
+        assert table.loc[("true", "LDBM"), "runs"] == len(seeds_)
+        assert table.loc[("permuted", "LDBM"), "runs"] == 1
+        assert np.isnan(table.loc[("true", "LDBM"), "epoch 10"])
+        collapsed = [
+            replace(r, history=r.history.assign(collapsed=True))
+            if r.spec.seed < 3 and r.spec.model == "LDBM"
+            else r
+            for r in page.results
+        ]
+        table = Monitor(collapsed, page.permuted).table().set_index(["labels", "model"])
+        assert table.loc[("true", "LDBM"), "runs ever collapsed"] == 3
+        assert "3 of 40 are collapsed at their end" in (
+            Monitor(collapsed, page.permuted).sentence().data
+        )
+
+    def test_the_figure_has_a_line_a_run_and_a_dot_a_chosen_epoch(self, page):
+        axis = page.monitor.figure().axes[0]
+        lines = [line for line in axis.lines if len(line.get_xdata()) == EPOCHS]
+        dots = [line for line in axis.lines if len(line.get_xdata()) == 1]
+        assert len(lines) == len(dots) == len(study.SEEDS) + 1
 
 
 def test_a_gap_is_the_mean_over_seeds_and_the_constant_has_one_too(page):
@@ -96,25 +314,6 @@ def test_a_gap_is_the_mean_over_seeds_and_the_constant_has_one_too(page):
     assert f"changes by {table.loc[CONSTANT, 'gap']:+.2f}" in page.dev_verdict().data
 
 
-def test_known_and_new_persons_are_told_by_train(page):
-    known = page.known_persons
-    train = set(page.cohort.recordings.query("split == 'train'")["person"])
-    assert (known.known == known.held_out["person"].isin(train)).all()
-    table = known.table()
-    assert table["recordings"].sum() == 100
-    dev = runs(page, "LDBM", "dev")
-    part = dev[dev["person"].isin(train)]
-    error = (part["bdi_hat"] - part["bdi"]).abs().mean()
-    assert table.loc[0, "LDBM"] == pytest.approx(error)
-    weights = table["recordings"] / 100
-    excess = (table[list(MODELS)].mean(axis=1) - table[CONSTANT]) * weights
-    on_known, on_new = known.differences()
-    n_known = table.loc[table["person in Train"] == "yes", "recordings"].sum()
-    assert excess.sum() == pytest.approx(
-        (on_known.value * n_known + on_new.value * (100 - n_known)) / 100
-    )
-
-
 def test_figures_show_all_seeds(page):
     axis = page.forest().axes[0]
     labels = [tick.get_text() for tick in axis.get_yticklabels()]
@@ -122,16 +321,9 @@ def test_figures_show_all_seeds(page):
     assert ORACLE in labels
     assert CONSTANT not in labels
     assert max(len(line.get_xdata()) for line in axis.lines) == len(study.SEEDS)
-    bars = page.rank_figure().axes[0].patches
-    assert sum(bar.get_width() for bar in bars) == len(MODELS) * len(study.SEEDS)
+    panels = page.errors.residuals().axes
+    assert [axis.get_title() for axis in panels] == [*MODELS, CONSTANT, ORACLE]
     assert [axis.get_title() for axis in page.scatter().axes] == list(MODELS)
-
-
-def test_statements_about_architectures_stay_untestable_and_show_the_grid(page):
-    rows = page.claims()
-    assert (rows["on AVEC2014"] == "not testable without the licensed data").all()
-    winner = over_seeds.lowest(page.test, list(MODELS))
-    assert f"lowest mean: {winner}" in " ".join(rows["on the simulated cohort"])
 
 
 def test_the_page_compares_its_runs_with_those_of_this_machine(page, monkeypatch):
@@ -213,10 +405,16 @@ class TestWorlds:
         )
         return WorldsPage()
 
-    def test_a_partial_world_is_not_shown_and_named(self, monkeypatch):
-        page = self.open(
-            monkeypatch, left_out=lambda s: s == study.RunSpec("Mamba", seed=9, world="null")
-        )
+    @pytest.fixture(scope="class")
+    @classmethod
+    def partial(cls) -> WorldsPage:
+        """Return the page of results that know nothing, one of which is missing."""
+        missing = study.RunSpec("Mamba", seed=9, world="null")
+        with pytest.MonkeyPatch.context() as patch:
+            return cls.open(patch, left_out=lambda spec: spec == missing)
+
+    def test_a_partial_world_is_not_shown_and_named(self, partial):
+        page = partial
         assert [world.name for world in page.complete] == ["default", "published"]
         assert "Not computed yet: `null`" in page.coverage().data
         assert set(page.comparison()["world"]) == {"default", "published"}
@@ -228,7 +426,35 @@ class TestWorlds:
         assert "Not computed" not in page.coverage().data
         verdict = page.verdict().data
         assert verdict.count("\n") == len(study.WORLDS) - 1
-        assert f"1 of {len(study.VARIED) - 1} below that of {MEAN} (MambaGRU)" in verdict
+        n = len(study.VARIED)
+        better = f"1 of {n - 1} variants have a lower Test MAE than {MEAN} (MambaGRU)"
+        assert verdict.count(better) == len(study.WORLDS)
+        n_all = len(study.WORLDS) * (2 * n - 1)
+        assert f"Of all {n_all} comparisons, {2 * len(study.WORLDS)} count" in (
+            page.correction().data
+        )
+
+    def test_what_only_an_uncorrected_interval_shows_does_not_count(self, partial):
+        page = partial
+        world = page.complete[0]
+        p = world.corrected[CONSTANT]
+        raw = [world.scores.test(model, CONSTANT).p_value for model in p]
+        assert list(p.values()) == pytest.approx(list(multipletests(raw, method="holm")[1]))
+        alone = {
+            (w.name, r, m)
+            for w in page.complete
+            for r in (CONSTANT, MEAN)
+            for m in over_seeds.better(w.scores, w.corrected[r], r)
+        }
+        kept = {
+            (w.name, r, m) for w in page.complete for r in (CONSTANT, MEAN) for m in w.better(r)
+        }
+        text = page.correction().data
+        assert f"{len(kept)} count as a lower MAE" in text
+        if alone == kept:
+            assert "would have counted the same" in text
+        else:
+            assert f"would have counted {len(alone)}" in text
 
     def test_without_any_complete_world_there_is_no_page(self, monkeypatch):
         with pytest.raises(ResultError, match="make sweep"):

@@ -41,13 +41,6 @@ def test_a_forest_has_a_panel_a_table_with_interval_mean_runs_and_reference():
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["LDBM", "oracle"]
 
 
-def test_rank_bars_are_the_counts_of_seeds():
-    ranks = pd.DataFrame({"LDBM": [1, 1, 2], "MambaGRU": [2, 2, 1]})
-    axis = figures.rank_counts(ranks).axes[0]
-    assert [bar.get_width() for bar in axis.patches] == [2, 1, 1, 2]
-    assert [text.get_text() for text in axis.texts] == ["1", "2", "1", "2"]
-
-
 def test_a_scatter_spans_the_seeds_of_each_recording():
     table = pd.DataFrame(
         {
