@@ -54,13 +54,14 @@ def fit(test: pd.DataFrame, models: tuple[str, ...]) -> ErrorModel:
     slope = (a * runs).sum(axis=0) / (a**2).sum()
     residual = runs - runs.mean(axis=0) - slope * a
     unit = residual / np.sqrt((residual**2).sum(axis=0))
+    shared = np.mean(intraclass_correlation(residual.reshape(len(y), -1), person))
     return ErrorModel(
         names=tuple(models),
         mean=score_mean() + (runs - y[:, None, None]).mean(axis=(0, 2)),
         sd=runs.std(axis=0, ddof=1).mean(axis=1),
         pcc=r.mean(axis=1),
         residual_correlation=np.einsum("nas,nbs->ab", unit, unit) / len(seeds),
-        person_share=float(np.mean(intraclass_correlation(residual.reshape(len(y), -1), person))),
+        person_share=max(0.0, float(shared)),  # an estimate below 0 stands for none
     )
 
 

@@ -68,3 +68,10 @@ def test_the_correlation_within_persons_is_known_for_simple_groups():
         intraclass_correlation(opposite, [*"abcd"])
     with pytest.raises(ResultError, match="one of them twice"):
         intraclass_correlation(opposite, [*"aaaa"])
+
+
+def test_persons_whose_recordings_differ_more_than_strangers_share_nothing():
+    runs = table(n_seeds=1, n=200).reset_index(drop=True)
+    opposite = np.where(runs["recording"] % 2, 8.0, -8.0)
+    runs = runs.assign(person=runs["recording"] // 2, bdi_hat=15 + opposite + runs["bdi_hat"] / 50)
+    assert fit(runs, ("a", "b")).person_share == 0.0
