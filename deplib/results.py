@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ import pandas as pd
 
 from deplib.errors import ResultError
 from deplib.extraction.fallback import Fill
+from deplib.splits import Split
 
 FORMAT = 1
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
+ADDED = ("split",)
+"""Fields that older results lack: at their default they are neither written nor hashed."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,21 @@ class RunSpec:
     labels: str = "true"  # or "permuted": the control in which nothing can be learnt
     lost: float = 0.0  # share of the frames that a planted fault takes, in bursts
     fill: Fill = "mask"  # what stands in the place of the lost frames
+    split: Split = "official"  # the cohort's own, or person-disjoint
 
     @property
     def path(self) -> Path:
         """Where the run's result lies, relative to a results folder."""
-        kind = f"{self.labels}-lost{100 * self.lost:.0f}-{self.fill}" if self.lost else self.labels
+        kind = self.labels if self.split == "official" else f"{self.labels}-{self.split}"
+        if self.lost:
+            kind += f"-lost{100 * self.lost:.0f}-{self.fill}"
         return Path(self.world) / kind / f"{self.model}-seed{self.seed}.json"
+
+    def settings(self) -> dict[str, Any]:
+        """Return what is written of a run and hashed: a later field only where it is set."""
+        unset = [f.name for f in fields(self) if f.name in ADDED]
+        unset = [name for name in unset if getattr(self, name) == getattr(RunSpec, name)]
+        return {name: value for name, value in asdict(self).items() if name not in unset}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +87,7 @@ class Result:
         content = {
             "format": FORMAT,
             "key": self.key,
-            "spec": asdict(self.spec),
+            "spec": self.spec.settings(),
             "epoch": self.epoch,
             "chosen_by": self.chosen_by,
             "label_mean": round(self.label_mean, 6),

@@ -84,8 +84,13 @@ label_sentence()
 # {doc}`09_results` have one seed. The worlds that have not been computed are named in
 # {doc}`10_worlds`.
 #
+# A bootstrap of forty persons does not quite hold what its name promises. {doc}`11_power` measures
+# how often the intervals of this book contain a known truth; those of the RMSE need the most caution.
+#
 # Training stops when Dev has not improved for a while. Dev therefore chooses when to stop as well
 # as which epoch counts, on the same recordings, and Dev scores are optimistic for both.
+# {doc}`12_choosing_on_dev` measures by how much, on cohorts that were drawn as features and not
+# rendered.
 #
 # ## The architectures are reconstructions
 #

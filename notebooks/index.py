@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - results/default/permuted/*.json
-#     - results/default/true/*.json
+#     - results/*/true/*.json
+#     - results/selection/*.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -70,9 +71,10 @@ page.figure()
 # %% [markdown]
 # ## How to read this book
 #
-# - **5 minutes**: this page, then the last section of {doc}`09_results`.
-# - **20 minutes**: {doc}`01_protocol`, {doc}`03_extraction` and {doc}`09_results`.
-# - **an hour**: all chapters in order. Each one computes what it shows and can be run alone.
+# - **5 minutes**: this page, then the first table of {doc}`14_claims`: what the study states, judged.
+# - **20 minutes**: {doc}`09_results`, {doc}`11_power` and {doc}`12_choosing_on_dev`: what was found,
+#   what fifty recordings can show, and what choosing makes of nothing.
+# - **an hour or two**: all chapters in order. Each one computes what it shows and can be run alone.
 #
 # The data behind every page is named at its top. To run the same chapters on AVEC2014, see
 # {doc}`18_your_data`. This is research on methods, not an instrument: nothing here diagnoses anyone.

@@ -1,7 +1,7 @@
 """Result files: what is written is read back, and nothing stale or broken is used."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 
 from deplib.errors import ResultError
 from deplib.evaluation import compare
-from deplib.results import Result, RunSpec
+from deplib.results import ADDED, Result, RunSpec
 
 
 @pytest.fixture
@@ -39,6 +39,32 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path, result):
     assert loaded.spec == result.spec
     assert (loaded.epoch, loaded.chosen_by, loaded.n_parameters) == (2, "dev_mae", 99)
     assert not list(path.parent.glob("*.partial"))
+
+
+def test_a_field_that_came_later_is_written_only_where_it_is_set(tmp_path, result):
+    """Files and keys from before the field stay as they are."""
+    before = {"model", "seed", "world", "labels", "lost", "fill"}
+    path = tmp_path / "r.json"
+    result.save(path)
+    assert set(json.loads(path.read_text())["spec"]) == before
+    assert Result.load(path).spec == RunSpec("LDBM", split="official")
+    disjoint = replace(result, spec=RunSpec("LDBM", split="disjoint"))
+    disjoint.save(path)
+    assert json.loads(path.read_text())["spec"]["split"] == "disjoint"
+    assert Result.load(path).spec == disjoint.spec
+    assert {f.name for f in fields(RunSpec)} - set(ADDED) == before
+
+
+def test_runs_on_another_split_have_files_of_their_own():
+    specs = [
+        RunSpec("LDBM", labels=labels, lost=lost, split=split)
+        for labels in ("true", "permuted")
+        for lost in (0.0, 0.5)
+        for split in ("official", "disjoint")
+    ]
+    assert len({spec.path for spec in specs}) == len(specs)
+    assert specs[0].path.as_posix() == "default/true/LDBM-seed0.json"
+    assert specs[1].path.as_posix() == "default/true-disjoint/LDBM-seed0.json"
 
 
 def test_a_result_of_other_code_is_refused(tmp_path, result):

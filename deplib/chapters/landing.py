@@ -7,12 +7,23 @@ from matplotlib.figure import Figure
 
 from deplib import claims, evaluation, report
 from deplib.chapters import over_seeds
+from deplib.chapters.population import Population
 from deplib.chapters.results import MEAN, ResultsPage
+from deplib.chapters.worlds import World, open_world
 from deplib.errors import ResultError
 from deplib.evaluation import CONSTANT, ORACLE
 from deplib.models import MODELS
+from deplib.power import formulas
+from deplib.selection import findings, record
+from deplib.selection.rules import BEST
 from deplib.statistics import critical_r, fisher_interval
 from deplib.study import VARIED
+
+STRONG, NOTHING = "published", "null"
+"""The worlds beside the default one: as much signal as the strongest figures need, and none."""
+WANTED = 0.5
+"""BDI-II points: about what lies between the study's best and worst model."""
+POWER = 0.8
 
 README_MARKS = (
     "<!-- answer:begin (written by `deplib publish`; do not edit) -->",
@@ -27,6 +38,7 @@ class LandingPage:
     def __init__(self) -> None:
         self.results = ResultsPage()
         self.test = self.results.test
+        self.default = World("default", self.results.cohort, 0, self.test)
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
@@ -38,37 +50,20 @@ class LandingPage:
 
     def texts(self) -> list[str]:
         """Return the three findings; every number is computed here or read from a result."""
-        reported = claims.REPORTED
-        constant = claims.constant_test_mae()
-        best = reported["test_pcc"].max()
-        low, high = fisher_interval(best, claims.N_TEST)
-        return [
-            f"{self._headline()} Averaged over {self.results.n_seeds} seeds, the Test MAE, in "
-            f"points, differs from that of {MEAN} by {self._differences()}: 95 % intervals over "
-            f"persons, no correction for their number. {self._oracle_sentence()} *(simulated "
-            "cohort)*",
-            f"{self._ranking_headline()} "
-            f"{over_seeds.ranking_sentence(self.test, list(MODELS))} *(simulated cohort)*",
-            "**On AVEC2014 the study's models do worse than a constant, and their correlations "
-            "cannot be told from zero.** Always answering "
-            f"{claims.BEST_CONSTANT:g} points has a Test MAE of "
-            f"{constant:.2f}; the study's models have {reported['test_mae'].min():.2f} to "
-            f"{reported['test_mae'].max():.2f}. The highest Test PCC, {best:.3f}, has a 95 % "
-            f"interval from {low:.2f} to {high:.2f}; with {claims.N_TEST} recordings a correlation "
-            f"must exceed {critical_r(claims.N_TEST):.2f}. *(reported, and derived from published "
-            "statistics of the labels)*",
-        ]
+        return [self._architectures(), self._fifty_recordings(), self._the_study()]
 
-    def _headline(self) -> str:
+    def _architectures(self) -> str:
         others = [model for model in VARIED if model != MEAN]
-        better = over_seeds.better(self.test, others, MEAN)
-        useful = over_seeds.better(self.test, VARIED, CONSTANT)
-        first = report.listed(better, nothing="no temporal model")
+        better, useful = self.default.better(MEAN), self.default.better(CONSTANT)
         does = "do" if len(better) > 1 else "does"
-        second = report.listed(useful, nothing="no model")
         return (
-            f"**On the simulated cohort {first} {does} better than a mean over frames, and "
-            f"{second} better than a constant.**"
+            f"**On the simulated cohort {report.listed(better, nothing='no temporal model')} "
+            f"{does} better than a mean over frames, and "
+            f"{report.listed(useful, nothing='no model')} better than a constant.** Averaged over "
+            f"{self.results.n_seeds} seeds, the Test MAE, in points, differs from that of {MEAN} "
+            f"by {self._differences()} (95 % intervals over persons; the statement holds after "
+            f"correction for the {len(others)} variants). {self._where_there_is_more()} "
+            "*(simulated cohort)*"
         )
 
     def _differences(self) -> str:
@@ -78,26 +73,83 @@ class LandingPage:
             if model != MEAN
         )
 
-    def _oracle_sentence(self) -> str:
-        oracle = self.test.difference(ORACLE, CONSTANT)
-        if over_seeds.excludes_zero(oracle):
-            can = "An oracle that knows the true behaviour of each recording can"
-        else:
-            can = (
-                f"A test split of {self.test.n_recordings} recordings shows little: not even an "
-                "oracle that knows the true behaviour of each recording can"
+    def _where_there_is_more(self) -> str:
+        """Return who beats the mean where behaviour tells as much as the strongest claims have."""
+        world = open_world(STRONG)
+        oracle = world.scores.difference(ORACLE, CONSTANT)
+        told = "can" if over_seeds.excludes_zero(oracle) else "cannot"
+        if not world.complete:
+            return (
+                f"Where behaviour is made to tell more, an oracle {told} be told from a constant, "
+                f"at {evaluation.signed(oracle)} points; the models there are not computed yet."
             )
-        return f"{can} be told from a constant, at {evaluation.signed(oracle)} points."
+        better = world.better(MEAN)
+        n = len(world.corrected[MEAN])
+        return (
+            "Where behaviour is made to tell as much as the strongest published figures would "
+            f"need, {len(better)} of {n} temporal variants do{over_seeds.named(better)}, while an "
+            f"oracle that knows that behaviour {told} be told from a constant, at "
+            f"{evaluation.signed(oracle)} points."
+        )
+
+    def _fifty_recordings(self) -> str:
+        population = Population()
+        sd, n = population.middle[1], population.effective("difference")
+        needed = formulas.recordings_for_difference(
+            WANTED, sd, population.within["difference"], power=POWER
+        )
+        found = formulas.power_of_difference(WANTED, sd, n)
+        least = formulas.detectable_difference(sd, n, power=POWER)
+        reported = claims.REPORTED["test_mae"]
+        widest = reported.max() - reported.min()
+        compared = "less" if widest < least else "not less"
+        return (
+            f"**{self._ranking_headline()}** "
+            f"{over_seeds.ranking_sentence(self.test, list(MODELS))} "
+            f"{claims.N_TEST} recordings find a true difference of {WANTED:g} points with a "
+            f"probability of {100 * found:.0f} %; to find it with {100 * POWER:.0f} % takes "
+            f"{needed:,}, and {claims.N_TEST} do so from {least:.1f} points. The study's four lie "
+            f"within {widest:.2f} points, {compared} than that. *(simulated cohort)*"
+        )
 
     def _ranking_headline(self) -> str:
         ranks, winner = self.test.ranks(list(MODELS)), over_seeds.lowest(self.test, list(MODELS))
         if len(ranks.drop_duplicates()) == 1:
-            return "**All seeds rank the architectures alike.**"
+            return "All seeds rank the architectures alike."
         if (ranks[winner] == 1).all():
-            return (
-                f"**{winner} is first at every seed; the order behind it changes with the seed.**"
-            )
-        return "**One run of each architecture gives no stable ranking: it changes with the seed.**"
+            return f"{winner} is first at every seed; the order behind it changes with the seed."
+        return "Fifty recordings and one run of each architecture give no ranking."
+
+    def _the_study(self) -> str:
+        reported = claims.REPORTED
+        constant = claims.constant_test_mae()
+        best = reported["test_pcc"].max()
+        low, high = fisher_interval(best, claims.N_TEST)
+        return (
+            "**On AVEC2014 the study's models do worse than a constant, and their correlations "
+            "cannot be told from zero.** Always answering "
+            f"{claims.BEST_CONSTANT:g} points has a Test MAE of "
+            f"{constant:.2f}; the study's models have {reported['test_mae'].min():.2f} to "
+            f"{reported['test_mae'].max():.2f}. The highest Test PCC, {best:.3f}, has a 95 % "
+            f"interval from {low:.2f} to {high:.2f}; with {claims.N_TEST} recordings a correlation "
+            f"must exceed {critical_r(claims.N_TEST):.2f}. *(reported, and derived from published "
+            f"statistics of the labels)* {self._from_nothing()} *(simulated cohorts)*"
+        )
+
+    def _from_nothing(self) -> str:
+        """Return how far Test falls behind Dev where nothing can be learnt."""
+        reported = claims.REPORTED
+        gaps = reported["test_mae"] - reported["dev_mae"]
+        null = record.load(NOTHING)
+        chosen = null.rules[BEST]
+        gap = findings.mean_of(findings.gap(null, BEST))
+        return (
+            f"Their gap of {gaps.min():+.2f} to {gaps.max():+.2f} points from Dev to Test takes no "
+            f"signal: in {null.n_cohorts} simulated cohorts without any, choosing epoch and "
+            f"setting on Dev gives {chosen['dev_mae'].mean():.2f} on Dev and "
+            f"{chosen['test_mae'].mean():.2f} on Test, a gap of {gap.value:+.2f} "
+            f"({gap.low:+.2f} to {gap.high:+.2f})."
+        )
 
     def figure(self) -> Figure:
         """Return Test MAE of models and oracle, the constant as reference."""

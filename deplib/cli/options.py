@@ -25,6 +25,13 @@ class Task(StrEnum):
     NORTHWIND = "Northwind"
 
 
+class SplitBy(StrEnum):
+    """Which recordings are Train, Dev and Test."""
+
+    OFFICIAL = "official"
+    DISJOINT = "disjoint"
+
+
 class Device(StrEnum):
     """Where an encoder runs."""
 
@@ -94,6 +101,14 @@ ReferenceFile = Annotated[
     typer.Option(
         help="A frame and its right embedding, to find wrong preprocessing.",
         rich_help_panel=ENCODER,
+    ),
+]
+Split = Annotated[
+    SplitBy,
+    typer.Option(
+        help="official: as the cohort has it, where persons recur in several splits. disjoint: "
+        "nobody is in two of them.",
+        rich_help_panel=WORK,
     ),
 ]
 Jobs = Annotated[

@@ -40,6 +40,7 @@ def train(
         int,
         typer.Option(min=1, help="Train every model so many times.", rich_help_panel=options.WORK),
     ] = 1,
+    split: options.Split = options.SplitBy.OFFICIAL,
     jobs: options.Jobs = 0,
     max_miss_rate: options.MaxMissRate = 0.05,
     max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
@@ -58,7 +59,7 @@ def train(
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
     folder = out or study.live_dir()
     results = study.complete(
-        study.training_specs(cohort.name, models=model, seeds=range(seeds)),
+        study.training_specs(cohort.name, models=model, seeds=range(seeds), split=split.value),
         folder,
         cohorts={cohort.name: cohort},
         encoder=network,
@@ -105,6 +106,10 @@ def sweep(
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be given again.")] = (
         None
     ),
+    split: Annotated[
+        list[options.SplitBy] | None,
+        typer.Option(help="Only runs on this split: official, or disjoint; may be given again."),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."),
@@ -117,17 +122,24 @@ def sweep(
     """
     from deplib import study
 
-    specs = study.sweep_specs(worlds=world or study.WORLDS, models=model, seeds=seed or study.SEEDS)
+    specs = study.sweep_specs(
+        worlds=world or study.WORLDS,
+        models=model,
+        seeds=seed or study.SEEDS,
+        splits=[one.value for one in split or options.SplitBy],
+    )
     if not specs:
         raise ResultError(
             f"the grid has no run of these; it has the models {[*study.VARIED, *study.BASELINES]}, "
-            f"seeds 0 to {max(study.SEEDS)} and the worlds {list(study.WORLDS)}"
+            f"seeds 0 to {max(study.SEEDS)} and the worlds {list(study.WORLDS)}; the "
+            "person-disjoint split has the study's four and ridge in the default world"
         )
     results = study.complete(
         specs,
         study.results_dir(),
         jobs=options.n_jobs(jobs),
         scheduler=scheduler,
+        pooled=True,
         progress=True,
     )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")

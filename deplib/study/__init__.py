@@ -1,8 +1,8 @@
 """The runs of the report: from a cohort to keyed results, resumable, on all cores.
 
 A *run* trains one model once. Its key is a hash of all that determines it: the protocol, the
-model, the seed, the cohort, the encoder, and the source code that makes numbers on the way from
-frames to predictions. A result whose key no longer fits is refused, never shown.
+model, the seed, the cohort, its split, the encoder, and the source code that makes numbers on the
+way from frames to predictions. A result whose key no longer fits is refused, never shown.
 
 Results live in two places. ``results/`` is versioned and is what the chapters print; the *live*
 copy under :func:`deplib.paths.data_root` is computed on the reader's own machine, and the chapters
@@ -14,11 +14,13 @@ from deplib.study.completion import available, complete, live_dir, published, re
 from deplib.study.features import LIMITS, MissLimits, load_windows, open_cohort, prepare_features
 from deplib.study.grid import (
     BASELINES,
+    DISJOINT_SEEDS,
     LOST,
     RIDGE,
     SEEDS,
     VARIED,
     WORLDS,
+    disjoint_specs,
     fallback_specs,
     grid_specs,
     live_specs,
@@ -27,10 +29,12 @@ from deplib.study.grid import (
     training_specs,
 )
 from deplib.study.keys import run_key
+from deplib.study.pooled import pooled_features
 from deplib.study.runs import run
 
 __all__ = [
     "BASELINES",
+    "DISJOINT_SEEDS",
     "LIMITS",
     "LOST",
     "RIDGE",
@@ -41,6 +45,7 @@ __all__ = [
     "RunSpec",
     "available",
     "complete",
+    "disjoint_specs",
     "fallback_specs",
     "grid_specs",
     "live_dir",
@@ -48,6 +53,7 @@ __all__ = [
     "load_windows",
     "open_cohort",
     "permuted_specs",
+    "pooled_features",
     "prepare_features",
     "published",
     "results_dir",

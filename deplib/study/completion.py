@@ -21,6 +21,7 @@ from deplib.study.features import (
 )
 from deplib.study.keys import run_key
 from deplib.study.parallel import in_parallel
+from deplib.study.pooled import has_pooled, pooled_key, write_pooled
 
 
 def complete(
@@ -32,6 +33,7 @@ def complete(
     limits: MissLimits = LIMITS,
     protocol: Protocol | None = None,
     against: Path | None = None,
+    pooled: bool = False,
     jobs: int = 2,
     scheduler: str | None = None,
     progress: bool = False,
@@ -58,6 +60,8 @@ def complete(
         Other controlled variables than those of the report.
     against
         Another folder of results, whose features must be these.
+    pooled
+        Keep the pooled features beside the results of each world, too.
     jobs
         Processes of one thread each.
     scheduler
@@ -78,7 +82,9 @@ def complete(
         here = [spec for spec in specs if spec.world == world]
         keys = {spec: run_key(spec, cohort, encoder, protocol, limits) for spec in here}
         found = _stored(keys, folder)
-        if len(found) < len(keys):
+        pooled_of_world = pooled_key(cohort, encoder, protocol)
+        missing_pooled = pooled and not has_pooled(folder / world, pooled_of_world)
+        if len(found) < len(keys) or missing_pooled:
             store, recordings = prepare_features(
                 cohort, encoder, protocol=protocol, limits=limits, jobs=jobs, progress=progress
             )
@@ -94,13 +100,17 @@ def complete(
                 for stale in (folder / world).rglob("*-seed*.json"):
                     stale.unlink()  # a result of other features, whatever its key says
                 write_signature(whole, folder / world)
+                missing_pooled = pooled
+            if missing_pooled:
+                write_pooled(whole, folder / world, pooled_of_world)
             groups: dict[tuple, list[RunSpec]] = {}  # runs that see the same windows
             for spec in keys:
                 if spec not in found:
-                    groups.setdefault((spec.labels, spec.lost, spec.fill), []).append(spec)
+                    seen = (spec.labels, spec.lost, spec.fill, spec.split)
+                    groups.setdefault(seen, []).append(spec)
             for kind, group in groups.items():
                 windows = whole
-                if kind != ("true", 0.0, "mask"):
+                if kind != ("true", 0.0, "mask", "official"):
                     windows = load_windows(recordings, store, group[0], protocol=protocol)
                 for result in in_parallel(
                     group,

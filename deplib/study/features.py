@@ -22,6 +22,7 @@ from deplib.extraction.verification.report import Bounds
 from deplib.extraction.verification.verify import verify
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
+from deplib.splits import split_as
 from deplib.windows import WindowSet, build_windows, permute_labels
 
 SIGNATURE = "features.json"
@@ -110,7 +111,11 @@ def load_windows(
     *,
     protocol: Protocol | None = None,
 ) -> WindowSet:
-    """Return the windows of a verified store as a run sees them: its labels, its lost frames."""
+    """Return the windows of a verified store as a run sees them.
+
+    Its split, the scaling of the labels by the Train of that split, its labels, its lost frames.
+    """
+    recordings = split_as(recordings, spec.split)
     read = losing(store.read, spec.lost, spec.fill) if spec.lost else store.read
     windows = build_windows(recordings, read, protocol or Protocol())
     if spec.labels == "permuted":

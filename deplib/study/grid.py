@@ -1,12 +1,14 @@
 """Which runs there are: the live ones, and those of the sweep whose results are versioned."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from deplib import baselines
 from deplib.errors import ModelError
 from deplib.extraction.fallback import FILLS
 from deplib.models import MODELS, REGISTRY
 from deplib.results import RunSpec
+from deplib.splits import Split
 
 WORLDS = ("default", "null", "published")
 """The simulated worlds, the one that the book shows first."""
@@ -26,6 +28,8 @@ RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean
 """Ridge baselines by what they pool; nothing in them is random."""
 BASELINES = ("AttentionMIL", "MiniRocket", *RIDGE)
 """What the architectures are compared with, besides the constant."""
+DISJOINT_SEEDS = SEEDS[:5]
+"""Seeds at which the four are trained again on a person-disjoint split."""
 LOST = 0.5
 """Share of the frames that the comparison of fallbacks loses."""
 
@@ -36,7 +40,11 @@ def live_specs(world: str = "default") -> list[RunSpec]:
 
 
 def training_specs(
-    world: str, *, models: Sequence[str] | None = None, seeds: Sequence[int] = (0,)
+    world: str,
+    *,
+    models: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    split: Split = "official",
 ) -> list[RunSpec]:
     """Return runs of some models and baselines on any cohort; the study's four by default.
 
@@ -50,7 +58,7 @@ def training_specs(
         if model not in known:
             raise ModelError(f"unknown model {model!r}; there are {', '.join(known)}")
     return [
-        RunSpec(model, seed=seed, world=world)
+        RunSpec(model, seed=seed, world=world, split=split)
         for model in dict.fromkeys(models or MODELS)
         for seed in (seeds[:1] if model in RIDGE else seeds)
     ]
@@ -79,26 +87,38 @@ def fallback_specs(world: str = "default") -> list[RunSpec]:
     return [RunSpec(model, world=world, lost=LOST, fill=fill) for fill in FILLS for model in MODELS]
 
 
+def disjoint_specs(world: str = "default", seeds: Sequence[int] = DISJOINT_SEEDS) -> list[RunSpec]:
+    """Return the study's four and ridge on a split in which nobody is in two splits."""
+    return training_specs(world, models=(*MODELS, *RIDGE), seeds=seeds, split="disjoint")
+
+
 def sweep_specs(
     worlds: Sequence[str] = WORLDS,
     *,
     models: Sequence[str] | None = None,
     seeds: Sequence[int] = SEEDS,
+    splits: Sequence[str] = get_args(Split),
 ) -> list[RunSpec]:
     """Return all runs whose results are versioned, or a part of them.
 
     Parameters
     ----------
     worlds
-        Worlds of the grid; the permuted control and the fallbacks belong to ``"default"``.
+        Worlds of the grid; the permuted control, the fallbacks and the person-disjoint split
+        belong to ``"default"``.
     models
         Only these of the variants and baselines; all by default.
     seeds
         Only these seeds.
+    splits
+        Only runs on these splits.
     """
     specs: list[RunSpec] = []
     for world in worlds:
         specs += grid_specs(world, seeds)
-        if world == "default" and SEEDS[0] in seeds:
-            specs += permuted_specs(world) + fallback_specs(world)
+        if world == "default":
+            if SEEDS[0] in seeds:
+                specs += permuted_specs(world) + fallback_specs(world)
+            specs += [spec for spec in disjoint_specs(world) if spec.seed in seeds]
+    specs = [spec for spec in specs if spec.split in splits]
     return [spec for spec in specs if models is None or spec.model in models]

@@ -39,7 +39,7 @@ def run_key(
     other_limits = {} if limits == LIMITS else {"limits": list(limits)}
     return digest(
         {
-            "spec": asdict(spec),
+            "spec": spec.settings(),
             "model": resolve(spec.model) if spec.model in REGISTRY else spec.model,
             "protocol": asdict(protocol or Protocol()),
             "cohort": cohort.fingerprint,
@@ -61,6 +61,8 @@ def source_of(spec: RunSpec) -> str:
     modules = ["deplib.extraction.encoders.encoder", "deplib.windows"]
     if spec.lost:
         modules.append("deplib.extraction.fallback")
+    if spec.split != "official":
+        modules.append("deplib.splits")
     if spec.model in REGISTRY:
         modules += ["deplib.training.loop", module_of(spec.model)]
     elif spec.model in BASELINES:

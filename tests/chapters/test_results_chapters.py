@@ -3,6 +3,8 @@
 Most tests show them results that nobody trained, so that they hold whatever the grid found.
 """
 
+import re
+import sys
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -25,6 +27,10 @@ from deplib.chapters.worlds import WorldsPage
 from deplib.errors import ResultError
 from deplib.evaluation import CONSTANT, CONSTANT_MEAN, ORACLE
 from deplib.models import MODELS
+from deplib.selection import record
+
+sys.path.append(str(Path(__file__).parents[1] / "selection"))
+from made_up_choices import selection
 
 ROOT = Path(__file__).parents[2]
 
@@ -346,8 +352,12 @@ def test_the_page_compares_its_runs_with_those_of_this_machine(page, monkeypatch
     assert table.drop("LDBM").apply(lambda c: c.str.startswith("within")).all(axis=None)
 
 
-def landing_with(monkeypatch, *models) -> LandingPage:
+def landing_with(monkeypatch, *models, elsewhere=(), **choices) -> LandingPage:
+    """Return the page of a default world where these know something, and others elsewhere."""
     monkeypatch.setattr(study, "published", publishing(knowing(*models)))
+    monkeypatch.setattr(study, "available", publishing(knowing(*elsewhere)))
+    made = {"gap": 0.0, "chosen_gap": 0.8} | choices
+    monkeypatch.setattr(record, "load", lambda name: selection(name, **made))
     return LandingPage()
 
 
@@ -356,7 +366,7 @@ def test_the_answer_names_who_beats_the_mean_and_counts_the_seeds(monkeypatch):
     assert "no temporal model does better than a mean over frames" in nobody[0]
     assert "no model better than a constant" in nobody[0]
     assert f"Averaged over {len(study.SEEDS)} seeds" in nobody[0]
-    assert "no stable ranking" in nobody[1]
+    assert "give no ranking" in nobody[1]
     someone = landing_with(monkeypatch, "LDBM").texts()
     assert "LDBM does better than a mean" in someone[0]
     assert "LDBM better than a constant" in someone[0]
@@ -364,11 +374,37 @@ def test_the_answer_names_who_beats_the_mean_and_counts_the_seeds(monkeypatch):
     assert f"first in {len(study.SEEDS)} of {len(study.SEEDS)} seeds" in someone[1]
 
 
+def test_the_answer_says_who_beats_the_mean_where_there_is_more_to_learn(monkeypatch):
+    n = len(study.VARIED) - 1
+    assert f"0 of {n} temporal variants do, while" in landing_with(monkeypatch).texts()[0]
+    someone = landing_with(monkeypatch, elsewhere=("Mamba",)).texts()[0]
+    assert f"1 of {n} temporal variants do (Mamba), while" in someone
+    page = landing_with(monkeypatch)
+    monkeypatch.setattr(study, "available", lambda specs: [])
+    assert "the models there are not computed yet" in page.texts()[0]
+
+
+def test_the_answer_gives_what_fifty_recordings_find_and_what_choosing_makes(monkeypatch):
+    texts = landing_with(monkeypatch).texts()
+    found = re.search(r"probability of (\d+) %; to find it with 80 % takes ([\d,]+)", texts[1])
+    assert int(found[1]) < 80
+    assert int(found[2].replace(",", "")) > claims.N_TEST
+    narrow = claims.REPORTED.assign(test_mae=10.0)
+    monkeypatch.setattr(claims, "REPORTED", narrow)
+    assert "lie within 0.00 points, less than that" in landing_with(monkeypatch).texts()[1]
+    gap = re.compile(r"a gap of ([+-][\d.]+) \(")
+    small, large = (
+        float(gap.search(landing_with(monkeypatch, chosen_gap=made).texts()[2])[1])
+        for made in (0.2, 2.2)
+    )
+    assert large - small == pytest.approx(2.0, abs=0.02)
+
+
 def test_the_readme_follows_the_results(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     begin, end = landing.README_MARKS
     readme.write_text(f"# T\n{begin}\nan earlier answer\n{end}\nrest\n")
-    monkeypatch.setattr(study, "published", publishing())
+    landing_with(monkeypatch)
     assert update_readme(readme)
     assert not update_readme(readme)
     text = readme.read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from deplib.errors import EncoderError, ModelError, ResultError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.results import Result, RunSpec
 from deplib.study.features import SIGNATURE
+from deplib.study.pooled import POOLED
 
 SPECS = [
     RunSpec("TemporalMeanMLP"),
@@ -66,6 +67,31 @@ def test_what_a_run_saw_of_its_world_shows_in_its_result(tmp_path):
     np.testing.assert_allclose(sorted(labels[0]), sorted(labels[1]))
     assert labels[0].equals(labels[2])
     assert not plain.predictions["y_hat"].equals(lost.predictions["y_hat"])
+
+
+def test_a_run_on_the_disjoint_split_stands_beside_the_official_one(tmp_path, computed):
+    specs = [RunSpec("RidgeMean"), RunSpec("RidgeMean", split="disjoint")]
+    official, disjoint = complete(specs, tmp_path)
+    assert disjoint.spec == specs[1]
+    persons = disjoint.predictions.groupby("person")["split"].nunique()
+    assert persons.max() == 1
+    assert official.label_mean != disjoint.label_mean
+    computed.clear()
+    assert [r.spec for r in complete(specs, tmp_path)] == specs
+    assert computed == []
+
+
+def test_pooled_features_are_kept_where_asked_for(tmp_path, computed):
+    complete(SPECS[1:2], tmp_path)
+    path = tmp_path / "default" / POOLED
+    assert not path.exists()
+    computed.clear()
+    complete(SPECS[1:2], tmp_path, pooled=True)
+    assert computed == []
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    complete(SPECS[1:2], tmp_path, pooled=True)
+    assert path.read_bytes() == whole
 
 
 def test_a_missing_or_damaged_result_is_computed_again_and_equal(tmp_path, computed):

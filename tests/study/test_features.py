@@ -9,6 +9,7 @@ from deplib import study
 from deplib.errors import ResultError
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.results import RunSpec
+from deplib.splits import split_as
 from deplib.study.features import SIGNATURE, same_features, signature, write_signature
 
 
@@ -35,6 +36,25 @@ def test_windows_are_what_a_run_sees(prepared, windows):
     lost = study.load_windows(recordings, store, RunSpec("LDBM", lost=0.5), protocol=PROTOCOL)
     assert 0.3 < lost.mask.sum() / windows.mask.sum() < 0.7
     assert lost.index["bdi"].isin(windows.index["bdi"]).all()
+
+
+def test_another_split_has_other_train_labels_to_scale_by(prepared, windows):
+    store, recordings = prepared
+    disjoint = study.load_windows(
+        recordings, store, RunSpec("LDBM", split="disjoint"), protocol=PROTOCOL
+    )
+    expected = split_as(recordings, "disjoint").set_index("recording")["split"]
+    found = disjoint.index.drop_duplicates("recording").set_index("recording")
+    assert found["split"].sort_index().equals(expected.sort_index())
+    assert found.groupby("person")["split"].nunique().max() == 1
+    train = found.loc[found["split"] == "train", "bdi"]
+    assert (disjoint.label_mean, disjoint.label_std) == (train.mean(), train.std(ddof=0))
+    assert disjoint.label_mean != windows.label_mean
+    features = {r: disjoint.features[disjoint.index["recording"] == r] for r in found.index}
+    for recording, part in features.items():
+        np.testing.assert_array_equal(
+            part, windows.features[windows.index["recording"] == recording]
+        )
 
 
 def test_a_signature_tells_features_apart_and_no_rounding(windows, tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from deplib import study
@@ -29,12 +31,26 @@ def test_the_sweep_has_no_run_twice_and_every_run_a_file_of_its_own():
     assert {s.fill for s in extra if s.lost} == {"mask", "zeros", "random", "interpolate"}
 
 
+def test_the_disjoint_runs_repeat_the_four_and_ridge_on_another_split():
+    specs = study.disjoint_specs()
+    assert len(specs) == len(set(specs)) == 4 * len(study.DISJOINT_SEEDS) + 2
+    official = {replace(spec, split="official") for spec in specs}
+    assert official <= set(study.grid_specs())
+    swept = study.sweep_specs()
+    assert {spec for spec in swept if spec.split == "disjoint"} == set(specs)
+    assert set(study.sweep_specs(splits=["disjoint"])) == set(specs)
+    assert set(study.sweep_specs(splits=["official"])) == set(swept) - set(specs)
+    assert not study.sweep_specs(["null"], splits=["disjoint"])
+
+
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
         ({"worlds": ["null"], "models": ["LDBM"], "seeds": [3]}, {RunSpec("LDBM", 3, "null")}),
         ({"worlds": ["null"], "models": ["RidgeMean"], "seeds": [0, 1]},
          {RunSpec("RidgeMean", 0, "null")}),
+        ({"worlds": ["default"], "models": ["LDBM"], "seeds": [3]},
+         {RunSpec("LDBM", 3), RunSpec("LDBM", 3, split="disjoint")}),
         ({"seeds": [2], "models": ["Mamba"]},
          {RunSpec("Mamba", 2, world) for world in study.WORLDS}),
     ],

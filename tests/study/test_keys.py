@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import deplib
 from deplib import study
 from deplib.errors import ModelError
 from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
-from deplib.models import REGISTRY
+from deplib.models import REGISTRY, resolve
 from deplib.protocol import Protocol
+from deplib.provenance import digest
 from deplib.results import RunSpec
 from deplib.study.keys import source_of
 
@@ -61,6 +62,37 @@ def test_the_key_follows_all_that_determines_a_result(tmp_path, tiny_onnx):
     ]
     assert len(set(keys)) == len(keys)
     assert key(LDBM, COHORT(), protocol=Protocol(), limits=study.LIMITS) == keys[0]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [LDBM, RunSpec("RidgeMean", world="null"), RunSpec("LDBM", 2, labels="permuted", lost=0.5)],
+)
+def test_the_key_of_a_run_on_the_official_split_is_what_it_was_before_there_was_another(spec):
+    """Results that were computed then stay valid: the new field must not be hashed."""
+    cohort, encoder = COHORT(spec.world), embedded_encoder()
+    fields = ("model", "seed", "world", "labels", "lost", "fill")
+    before = digest(
+        {
+            "spec": {name: getattr(spec, name) for name in fields},
+            "model": spec.model if spec.model == "RidgeMean" else resolve(spec.model),
+            "protocol": asdict(Protocol()),
+            "cohort": cohort.fingerprint,
+            "encoder": encoder.id,
+            "source": source_of(spec),
+        }
+    )
+    assert study.run_key(spec, cohort, encoder) == before
+    assert study.run_key(replace(spec, split="official"), cohort, encoder) == before
+    assert study.run_key(replace(spec, split="disjoint"), cohort, encoder) != before
+
+
+def test_the_code_that_splits_counts_where_it_splits(edited):
+    disjoint = replace(LDBM, split="disjoint")
+    before = [source_of(LDBM), source_of(disjoint)]
+    edited("splits.py", more_code)
+    assert source_of(LDBM) == before[0]
+    assert source_of(disjoint) != before[1]
 
 
 @pytest.mark.parametrize(

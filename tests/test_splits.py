@@ -1,0 +1,161 @@
+"""Person-disjoint splits: nobody in two of them, sizes and labels as near as persons allow."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wasserstein_distance
+
+from deplib import study
+from deplib.cohorts.base import SPLITS
+from deplib.errors import CohortError
+from deplib.splits import imbalance, known, person_disjoint, split_as
+
+
+def table(sessions: list[int], *, seed: int = 0) -> pd.DataFrame:
+    """One person a number of recordings, split by recording."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(len(sessions)), sessions)
+    return pd.DataFrame(
+        {
+            "recording": [f"{k:03d}" for k in range(len(person))],
+            "person": [f"p{k}" for k in person],
+            "split": rng.permutation(np.resize(SPLITS, len(person))),
+            "bdi": rng.integers(0, 64, len(person)).astype(float),
+        }
+    )
+
+
+def sizes(recordings: pd.DataFrame) -> list[int]:
+    return [int((recordings["split"] == split).sum()) for split in SPLITS]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("balanced", [True, False])
+def test_nobody_is_in_two_splits_and_nothing_else_changes(seed, balanced):
+    rng = np.random.default_rng(seed)
+    recordings = table(rng.integers(1, 5, rng.integers(3, 40)).tolist(), seed=seed)
+    split = person_disjoint(recordings, rng=rng, balanced=balanced)
+    assert split.groupby("person")["split"].nunique().max() == 1
+    pd.testing.assert_frame_equal(split.drop(columns="split"), recordings.drop(columns="split"))
+    assert not known(split).any()
+    most = recordings["person"].value_counts().max()
+    assert all(abs(a - b) <= most for a, b in zip(sizes(split), sizes(recordings), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sizes_are_exact_where_enough_persons_have_one_recording(seed):
+    recordings = table([4] * 5 + [3] * 6 + [2] * 10 + [1] * 20, seed=seed)
+    recordings["split"] = np.repeat(SPLITS, [40, 20, 18])
+    assert sizes(person_disjoint(recordings, rng=np.random.default_rng(seed))) == [40, 20, 18]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "largest"), [([9, 1, 1], 9), ([2, 2, 2], 2), ([6, 5, 1, 1], 6)]
+)
+def test_few_persons_fill_every_split(sessions, largest):
+    split = person_disjoint(table(sessions), rng=np.random.default_rng(0))
+    assert min(sizes(split)) >= 1
+    assert max(sizes(split)) == largest
+
+
+def test_a_split_that_the_table_does_not_have_stays_empty():
+    recordings = table([2] * 10)
+    recordings["split"] = np.repeat(["train", "test"], 10)
+    assert sizes(person_disjoint(recordings, rng=np.random.default_rng(0))) == [10, 0, 10]
+
+
+def test_imbalance_is_the_mean_wasserstein_distance():
+    recordings = table([1, 2, 3] * 8)
+    distances = [
+        wasserstein_distance(part["bdi"], recordings["bdi"])
+        for _, part in recordings.groupby("split")
+    ]
+    assert imbalance(recordings) == pytest.approx(np.mean(distances), rel=1e-12)
+    assert imbalance(recordings.assign(bdi=7.0)) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_balance_moves_persons_until_no_exchange_helps(seed):
+    recordings = table([1, 2, 3, 1, 1] * 6, seed=seed)
+    free = person_disjoint(recordings, rng=np.random.default_rng(seed), balanced=False)
+    split = person_disjoint(recordings, rng=np.random.default_rng(seed))
+    assert sizes(free) == sizes(split)
+    assert imbalance(split) < imbalance(free)
+    of = split.groupby("person").agg(split=("split", "first"), n=("split", "size"))
+    reached = imbalance(split)
+    for one in of.index:
+        for two in of.index:
+            if of.loc[one, "n"] == of.loc[two, "n"]:
+                to = {one: of.loc[two, "split"], two: of.loc[one, "split"]}
+                moved = split.assign(split=split["person"].map(to).fillna(split["split"]))
+                assert imbalance(moved) >= reached - 1e-9
+
+
+def test_balance_looks_at_labels_and_a_constant_label_leaves_the_draw():
+    recordings = table([1, 2] * 10).assign(bdi=5.0)
+    free, split = (
+        person_disjoint(recordings, rng=np.random.default_rng(3), balanced=b) for b in (False, True)
+    )
+    assert free.equals(split)
+
+
+def test_the_same_state_draws_the_same_split_and_another_one_another():
+    recordings = table([1, 2, 3] * 8)
+    one, same, other = (
+        person_disjoint(recordings, rng=np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
+    assert one.equals(same)
+    assert not one.equals(other)
+
+
+def test_known_tells_whose_person_is_inside():
+    recordings = pd.DataFrame(
+        {
+            "recording": list("abcdef"),
+            "person": ["p", "q", "p", "q", "r", "q"],
+            "split": ["train", "dev", "dev", "test", "test", "test"],
+        }
+    )
+    assert known(recordings).to_dict() == {
+        "b": False, "c": True, "d": False, "e": False, "f": False,
+    }  # fmt: skip
+    among = known(recordings, among=("train", "dev"))
+    assert among.to_dict() == {"d": True, "e": False, "f": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.assign(person="p"), r"too few persons \(1\) to fill 3 splits"),
+        (lambda t: t[t["person"] != "p0"].assign(recording="a"), "occurs more than once"),
+        (lambda t: t.drop(columns="bdi"), "lacks \\['bdi'\\]"),
+        (lambda t: t.iloc[:0], "is empty"),
+        (lambda t: t.assign(split="training"), "unknown split \\['training'\\]"),
+        (lambda t: t.assign(bdi=t["bdi"].where(t["recording"] != "001")), "'001' has no person or"),
+        (
+            lambda t: t.assign(person=t["person"].where(t["recording"] != "002")),
+            "'002' has no pers",
+        ),
+    ],
+)
+def test_what_cannot_be_split_is_refused(change, message):
+    with pytest.raises(CohortError, match=message):
+        person_disjoint(change(table([2, 1, 1, 2])), rng=np.random.default_rng(0))
+
+
+def test_an_unknown_kind_of_split_is_refused():
+    with pytest.raises(CohortError, match="unknown split 'random'; there are official, disjoint"):
+        split_as(table([1, 1, 1]), "random")
+
+
+def test_the_split_of_the_study_is_disjoint_even_and_balanced():
+    recordings = study.open_cohort().recordings
+    assert split_as(recordings, "official") is recordings
+    split = split_as(recordings, "disjoint")
+    assert sizes(split) == [50, 50, 50]
+    assert split.groupby("person")["split"].nunique().max() == 1
+    drawn = [
+        imbalance(person_disjoint(recordings, rng=np.random.default_rng(seed), balanced=False))
+        for seed in range(20)
+    ]
+    assert imbalance(split) < 0.5 * min(drawn)
