@@ -103,9 +103,13 @@ class LandingPage:
         reported = claims.REPORTED["test_mae"]
         widest = reported.max() - reported.min()
         compared = "less" if widest < least else "not less"
+        ranks, models = self.test.ranks(list(MODELS)), list(MODELS)
         return (
-            f"**{self._ranking_headline()}** "
-            f"{over_seeds.ranking_sentence(self.test, list(MODELS))} "
+            f"**{self._ranking_headline()}** On the same {self.test.n_persons} persons, "
+            f"{len(ranks)} seeds rank the {len(MODELS)} architectures in "
+            f"{len(ranks.drop_duplicates())} different orders; "
+            f"{over_seeds.lowest(self.test, models)}, with the lowest mean MAE, is first in "
+            f"{over_seeds.first_at(self.test, models)} of {len(ranks)}. "
             f"{claims.N_TEST} recordings find a true difference of {WANTED:g} points with a "
             f"probability of {100 * found:.0f} %; to find it with {100 * POWER:.0f} % takes "
             f"{needed:,}, and {claims.N_TEST} do so from {least:.1f} points. The study's four lie "
@@ -137,18 +141,19 @@ class LandingPage:
         )
 
     def _from_nothing(self) -> str:
-        """Return how far Test falls behind Dev where nothing can be learnt."""
+        """Return how far Test falls behind Dev where behaviour tells nothing about severity."""
         reported = claims.REPORTED
         gaps = reported["test_mae"] - reported["dev_mae"]
         null = record.load(NOTHING)
         chosen = null.rules[BEST]
         gap = findings.mean_of(findings.gap(null, BEST))
+        made = "needs no signal" if gap.low > 0 else "did not arise without a signal"
         return (
-            f"Their gap of {gaps.min():+.2f} to {gaps.max():+.2f} points from Dev to Test takes no "
-            f"signal: in {null.n_cohorts} simulated cohorts without any, choosing epoch and "
-            f"setting on Dev gives {chosen['dev_mae'].mean():.2f} on Dev and "
-            f"{chosen['test_mae'].mean():.2f} on Test, a gap of {gap.value:+.2f} "
-            f"({gap.low:+.2f} to {gap.high:+.2f})."
+            f"A gap from Dev to Test, theirs is {gaps.min():+.2f} to {gaps.max():+.2f} points, "
+            f"{made}: in {null.n_cohorts} simulated cohorts where behaviour tells nothing and "
+            "persons return across splits, choosing epoch and setting on Dev gives "
+            f"{chosen['dev_mae'].mean():.2f} on Dev and {chosen['test_mae'].mean():.2f} on Test, "
+            f"{gap.value:+.2f} ({gap.low:+.2f} to {gap.high:+.2f}) on average."
         )
 
     def figure(self) -> Figure:

@@ -371,7 +371,7 @@ def test_the_answer_names_who_beats_the_mean_and_counts_the_seeds(monkeypatch):
     assert "LDBM does better than a mean" in someone[0]
     assert "LDBM better than a constant" in someone[0]
     assert "LDBM is first at every seed" in someone[1]
-    assert f"first in {len(study.SEEDS)} of {len(study.SEEDS)} seeds" in someone[1]
+    assert f"is first in {len(study.SEEDS)} of {len(study.SEEDS)}." in someone[1]
 
 
 def test_the_answer_says_who_beats_the_mean_where_there_is_more_to_learn(monkeypatch):
@@ -392,7 +392,7 @@ def test_the_answer_gives_what_fifty_recordings_find_and_what_choosing_makes(mon
     narrow = claims.REPORTED.assign(test_mae=10.0)
     monkeypatch.setattr(claims, "REPORTED", narrow)
     assert "lie within 0.00 points, less than that" in landing_with(monkeypatch).texts()[1]
-    gap = re.compile(r"a gap of ([+-][\d.]+) \(")
+    gap = re.compile(r"on Test, ([+-][\d.]+) \(")
     small, large = (
         float(gap.search(landing_with(monkeypatch, chosen_gap=made).texts()[2])[1])
         for made in (0.2, 2.2)

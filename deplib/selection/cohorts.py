@@ -1,0 +1,119 @@
+"""New cohorts at feature level: new persons, splits, labels and latents, features of the surrogate.
+
+Persons, splits, labels, lengths and latents come from the simulator's own functions. One index has
+the same persons, labels and noise in every world, so worlds are compared on the same draws.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deplib.cohorts.simulated.behaviour import draw_latents, world_named
+from deplib.cohorts.simulated.labels import draw_labels, draw_lengths, draw_sessions
+from deplib.errors import CohortError
+from deplib.protocol import Protocol
+from deplib.selection.surrogate import Surrogate
+
+SEED = 50
+"""Of all cohorts; the rendered one has another."""
+N_RECORDINGS = 150
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A world, and whether a person may occur in several splits."""
+
+    name: str
+    world: str
+    persons_recur: bool
+    meaning: str
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("null", "null", True, "nothing to learn but who is who; persons recur"),
+        Scenario("null-apart", "null", False, "nothing to learn; no person in two splits"),
+        Scenario("default", "default", True, "the default world; persons recur"),
+        Scenario("published", "published", True, "the strongest world; persons recur"),
+    )
+}
+"""In the null world behaviour tells nothing, but a person seen in Train keeps a level of severity
+from one recording to the next; apart, nothing whatever can be learnt."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureCohort:
+    """One drawn cohort.
+
+    Attributes
+    ----------
+    recordings
+        ``person``, ``split``, ``bdi``; one row a recording.
+    features
+        float32 (n_windows, D), the mean embedding of each window.
+    recording
+        (n_windows,), row of ``recordings`` of each window, ascending.
+    """
+
+    recordings: pd.DataFrame
+    features: np.ndarray
+    recording: np.ndarray
+
+    def rows(self, split: str) -> np.ndarray:
+        """Return the rows of the recordings of a split."""
+        return np.flatnonzero(self.recordings["split"] == split)
+
+
+def scenario_named(name: str) -> Scenario:
+    """Return a scenario by name.
+
+    Raises
+    ------
+    CohortError
+        If there is none of that name.
+    """
+    if name not in SCENARIOS:
+        raise CohortError(f"no scenario is named {name!r}: choose one of {', '.join(SCENARIOS)}")
+    return SCENARIOS[name]
+
+
+def draw(
+    scenario: str,
+    index: int,
+    surrogate: Surrogate,
+    *,
+    protocol: Protocol | None = None,
+    n_recordings: int = N_RECORDINGS,
+) -> FeatureCohort:
+    """Draw one cohort.
+
+    Parameters
+    ----------
+    scenario
+        A name of ``SCENARIOS``.
+    index
+        Number of the cohort, from 0; it determines every draw.
+    surrogate
+        Gives the features.
+    protocol
+        Frames that are used, and the length of a window.
+    n_recordings
+        As in ``SimulatedCohort``.
+    """
+    protocol = protocol or Protocol()
+    which = scenario_named(scenario)
+    streams = np.random.SeedSequence(SEED, spawn_key=(index,)).spawn(5)
+    sessions, labels, lengths, behaviour, noise = map(np.random.default_rng, streams)
+    table = draw_sessions(n_recordings, rng=sessions)
+    if not which.persons_recur:  # a person of two splits becomes two persons
+        table["person"] = table["person"] + table["split"]
+    person = table["person"].to_numpy(str)
+    severity, bdi = draw_labels(person, table["split"].to_numpy(str), rng=labels)
+    n_frames = np.minimum(draw_lengths(n_recordings, rng=lengths), protocol.sequence_length)
+    latents = draw_latents(severity, person, gain=world_named(which.world).gain, rng=behaviour)
+    features, recording = surrogate.draw(
+        latents, person, n_frames, window_length=protocol.window_length, rng=noise
+    )
+    return FeatureCohort(table[["person", "split"]].assign(bdi=bdi), features, recording)

@@ -1,0 +1,285 @@
+"""The course of every candidate on one cohort: Dev and Test scores after each epoch.
+
+A candidate is a setting and a seed. Training is that of ``deplib.training`` (L1 on z-scored
+windows, Adam, the same initial weights and batches of a seed), with candidates of one width
+stacked along a leading dimension. Nothing stops early: a rule of ``deplib.selection.rules`` may
+pretend to.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, product
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deplib.models import build
+from deplib.protocol import Protocol
+from deplib.selection.cohorts import FeatureCohort
+
+MODEL = "TemporalMeanMLP"
+SCORES = ("mae", "pcc", "sigma_ratio")
+PARTS = ("dev", "test", "dev_a", "dev_b")
+"""What is scored: the splits, and two halves of Dev without a person in common."""
+N_FOLDS = 3
+"""Inner folds of Train, persons kept together."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a study may try beside its protocol."""
+
+    learning_rate: float
+    hidden: int
+    scaled: bool  # z-score each feature by the Train windows
+
+    @property
+    def label(self) -> str:
+        """The setting in words."""
+        features = "z-scored" if self.scaled else "as they are"
+        return f"rate {self.learning_rate:g}, hidden {self.hidden}, features {features}"
+
+
+SETTINGS = (
+    Setting(Protocol().learning_rate, 256, False),
+    *(Setting(rate, 64, scaled) for scaled, rate in product((False, True), (3e-4, 3e-3))),
+)
+"""The protocol's setting, then four that are a third of its cost."""
+N_SEEDS = 2
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setting at one seed."""
+
+    setting: Setting
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Courses:
+    """All candidates of one cohort.
+
+    Attributes
+    ----------
+    scores
+        By ``"dev_mae"`` and the like (a name of ``PARTS`` and one of ``SCORES``):
+        (n_candidates, n_epochs), recording level, BDI-II points. Candidates are ordered by seed,
+        then setting: the first ``len(SETTINGS)`` are those of the first seed.
+    inner_mae
+        (n_settings, n_epochs), MAE over all Train recordings, each predicted by the fold that was
+        trained without its person.
+    constant
+        MAE of the Train median on each of ``PARTS``.
+    """
+
+    scores: dict[str, np.ndarray]
+    inner_mae: np.ndarray
+    constant: dict[str, float]
+
+
+def courses(
+    cohort: FeatureCohort,
+    *,
+    seed: int,
+    protocol: Protocol | None = None,
+    settings: Sequence[Setting] = SETTINGS,
+    n_seeds: int = N_SEEDS,
+) -> Courses:
+    """Train every candidate on one cohort.
+
+    Parameters
+    ----------
+    cohort
+        What ``deplib.selection.cohorts.draw`` returns.
+    seed
+        First of the seeds of weights and batches, and what halves Dev and cuts the inner folds.
+    protocol
+        Epochs, batch size and weight decay; its learning rate is that of the settings.
+    settings, n_seeds
+        The candidates.
+    """
+    protocol = protocol or Protocol()
+    rng = np.random.default_rng(seed)
+    train, dev, test = (cohort.rows(split) for split in ("train", "dev", "test"))
+    persons, bdi = cohort.recordings["person"].to_numpy(str), cohort.recordings["bdi"].to_numpy()
+    half = _groups(persons[dev], 2, rng=rng)
+    parts = dict(zip(PARTS, (dev, test, dev[half == 0], dev[half == 1]), strict=True))
+    names = [f"{part}_{score}" for part in PARTS for score in SCORES]
+    scores = {name: np.empty((n_seeds * len(settings), protocol.epochs)) for name in names}
+    held_out = np.sort(np.concatenate([dev, test]))
+    every = [Candidate(setting, seed + s) for s in range(n_seeds) for setting in settings]
+    for which in _by_width(every):
+        stack = [every[c] for c in which]
+        epochs = predictions(cohort, train, held_out, stack, protocol=protocol)
+        for epoch, y_hat in enumerate(epochs):
+            for part, rows in parts.items():
+                columns = y_hat[:, np.searchsorted(held_out, rows)]
+                for name, value in score(bdi[rows], columns).items():
+                    scores[f"{part}_{name}"][which, epoch] = value
+
+    fold = _groups(persons[train], N_FOLDS, rng=rng)
+    errors = np.empty((len(settings), protocol.epochs, len(train)))
+    for which in _by_width(every[: len(settings)]):
+        stack = [every[c] for c in which]
+        for f in range(N_FOLDS):
+            place = np.flatnonzero(fold == f)
+            inside, outside = train[fold != f], train[place]
+            epochs = predictions(cohort, inside, outside, stack, protocol=protocol)
+            for epoch, y_hat in enumerate(epochs):
+                errors[which[:, None], epoch, place] = np.abs(y_hat - bdi[outside])
+    median = np.median(bdi[train])
+    return Courses(
+        scores=scores,
+        inner_mae=errors.mean(axis=2),
+        constant={part: float(np.abs(bdi[r] - median).mean()) for part, r in parts.items()},
+    )
+
+
+def predictions(
+    cohort: FeatureCohort,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    candidates: Sequence[Candidate],
+    *,
+    protocol: Protocol,
+) -> Iterator[np.ndarray]:
+    """Train candidates of one width together and yield, after each epoch, what they predict.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    train, held_out
+        Rows of the recordings to learn from, and of those to predict.
+    candidates
+        What is trained; all with the same ``hidden``.
+    protocol
+        Epochs, batch size and weight decay.
+
+    Yields
+    ------
+    ndarray of float, shape (n_candidates, n_held_out)
+        BDI-II points, the mean over a recording's windows.
+    """
+    bdi = cohort.recordings["bdi"].to_numpy()
+    mean, sd = bdi[train].mean(), bdi[train].std()
+    fitted, windows = _windows(cohort, train)
+    shown, recording = _windows(cohort, held_out)
+    centre, scale = fitted.mean(axis=0), fitted.std(axis=0)
+    order = sorted(range(len(candidates)), key=lambda c: _rate(candidates[c]))
+    stacked = [candidates[c] for c in order]
+    scaled = np.array([candidate.setting.scaled for candidate in stacked], int)
+    x, everything = (
+        torch.from_numpy(np.stack([part, (part - centre) / scale])) for part in (fitted, shown)
+    )  # (2, n_windows, D): as they are, and z-scored
+    everything = everything[scaled]
+    y = torch.from_numpy(((bdi[train][windows] - mean) / sd).astype(np.float32))
+    averaging = np.zeros((len(held_out), len(recording)))
+    averaging[recording, np.arange(len(recording))] = 1 / np.bincount(recording)[recording]
+    network = _Stack(stacked)
+    optimizer = network.optimizer(protocol)
+    rngs = [np.random.default_rng(candidate.seed) for candidate in stacked]
+    for _ in range(protocol.epochs):
+        shuffled = np.stack([rng.permutation(len(y)) for rng in rngs])
+        for start in range(0, len(y), protocol.batch_size_train):
+            rows = shuffled[:, start : start + protocol.batch_size_train]
+            loss = (network(x[scaled[:, None], rows]) - y[rows]).abs().mean(dim=1).sum()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            output = network(everything).numpy().astype(float).round(6)
+        y_hat = np.empty((len(candidates), len(held_out)))
+        y_hat[order] = mean + sd * output @ averaging.T
+        yield y_hat
+
+
+def score(y: np.ndarray, y_hat: np.ndarray) -> dict[str, np.ndarray]:
+    """Return MAE, PCC and sigma_ratio of several predictors of the same recordings.
+
+    Parameters
+    ----------
+    y
+        (n,), not constant.
+    y_hat
+        (m, n)
+
+    Returns
+    -------
+    dict
+        ``SCORES`` -> (m,); a PCC is nan where a predictor is constant.
+    """
+    a, b = y - y.mean(), y_hat - y_hat.mean(axis=1, keepdims=True)
+    spread = np.sqrt(np.square(b).sum(axis=1))
+    size = np.sqrt(np.square(a).sum())
+    flat = spread <= 1e-13 * np.sqrt(np.square(y_hat).sum(axis=1))  # as deplib.metrics has it
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pcc = np.where(flat, np.nan, b @ a / (spread * size))
+    return {
+        "mae": np.abs(y_hat - y).mean(axis=1),
+        "pcc": pcc,
+        "sigma_ratio": np.where(flat, 0.0, spread / size),
+    }
+
+
+class _Stack:
+    """TemporalMeanMLP heads of several candidates at once, those of one rate together."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self.groups: dict[float, list[Tensor]] = {}  # parameters by learning rate
+        for rate, group in groupby(candidates, key=_rate):
+            heads = [
+                list(build(MODEL, seed=c.seed, hidden=c.setting.hidden).parameters()) for c in group
+            ]
+            w1, b1, w2, b2 = (torch.stack([head[k].detach() for head in heads]) for k in range(4))
+            self.groups[rate] = [
+                tensor.contiguous().requires_grad_()
+                for tensor in (w1.mT, b1[:, None], w2.mT, b2[:, None])
+            ]
+
+    def optimizer(self, protocol: Protocol) -> torch.optim.Adam:
+        """Return the protocol's optimizer at each candidate's rate.
+
+        It is not ``deplib.training.loop.adam``: the fused form takes the same steps in a third of
+        the time.
+        """
+        groups = [{"params": tensors, "lr": rate} for rate, tensors in self.groups.items()]
+        return torch.optim.Adam(groups, weight_decay=protocol.weight_decay, fused=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(S, B, D) -> (S, B)."""
+        w1, b1, w2, b2 = (
+            tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+            for tensors in zip(*self.groups.values(), strict=True)
+        )
+        return torch.baddbmm(b2, torch.baddbmm(b1, x, w1).relu(), w2).squeeze(2)
+
+
+def _rate(candidate: Candidate) -> float:
+    return candidate.setting.learning_rate
+
+
+def _by_width(candidates: Sequence[Candidate]) -> list[np.ndarray]:
+    """Return the places of the candidates of each width: only these fit in one stack."""
+    width = np.array([candidate.setting.hidden for candidate in candidates])
+    return [np.flatnonzero(width == hidden) for hidden in np.unique(width)]
+
+
+def _windows(cohort: FeatureCohort, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return features of the windows of some recordings, and the place of each in ``rows``."""
+    place = np.full(len(cohort.recordings), -1)
+    place[rows] = np.arange(len(rows))
+    kept = place[cohort.recording] >= 0
+    return cohort.features[kept], place[cohort.recording[kept]]
+
+
+def _groups(persons: np.ndarray, n: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Cut recordings into n parts of about equal size, all of a person in one, (n_recordings,)."""
+    names, code, counts = np.unique(persons, return_inverse=True, return_counts=True)
+    part, size = np.empty(len(names), int), np.zeros(n)
+    for person in rng.permutation(len(names)):
+        part[person] = np.argmin(size)
+        size[part[person]] += counts[person]
+    return part[code]

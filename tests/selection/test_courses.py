@@ -1,0 +1,133 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import PROTOCOL, SURROGATE
+
+from deplib import metrics
+from deplib.selection import courses as module
+from deplib.selection.cohorts import draw
+from deplib.selection.courses import SETTINGS, Candidate, Setting, courses, predictions, score
+from deplib.training import recording_table, train
+from deplib.windows import WindowSet
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return draw("default", 3, SURROGATE, protocol=PROTOCOL, n_recordings=30)
+
+
+def windows_of(cohort) -> WindowSet:
+    """Return the cohort as the training loop of the report takes it: windows of one frame."""
+    table = cohort.recordings.iloc[cohort.recording].reset_index(drop=True)
+    bdi = cohort.recordings.loc[cohort.rows("train"), "bdi"].to_numpy()
+    index = pd.DataFrame(
+        {
+            "recording": cohort.recording.astype(str),
+            "person": table["person"],
+            "split": table["split"],
+            "window": np.arange(len(table)),
+            "bdi": table["bdi"],
+            "y": (table["bdi"] - bdi.mean()) / bdi.std(),
+        }
+    )
+    features = cohort.features[:, None]
+    mask = np.ones(features.shape[:2], dtype=bool)
+    return WindowSet(features, mask, index, float(bdi.mean()), float(bdi.std()))
+
+
+@pytest.mark.parametrize("rate", [3e-4, 3e-3])
+def test_stacked_training_is_that_of_the_report(cohort, rate):
+    """Every epoch's Dev MAE, and the chosen epoch's predictions, against deplib.training.train."""
+    protocol = replace(PROTOCOL, learning_rate=rate, epochs=8, patience=8)
+    dev, test = cohort.rows("dev"), cohort.rows("test")
+    held_out = np.concatenate([dev, test])
+    bdi = cohort.recordings["bdi"].to_numpy()
+    ours = np.stack(
+        list(
+            predictions(
+                cohort,
+                cohort.rows("train"),
+                held_out,
+                [Candidate(Setting(rate, 64, False), 5), Candidate(Setting(rate, 64, False), 9)],
+                protocol=protocol,
+            )
+        )
+    )
+    for k, seed in enumerate((5, 9)):
+        run = train(
+            module.MODEL,
+            windows_of(cohort),
+            protocol,
+            seed=seed,
+            config={"channels": SURROGATE.mean.size, "hidden": 64},
+        )
+        dev_mae = np.abs(ours[:, k, : len(dev)] - bdi[dev]).mean(axis=1)
+        np.testing.assert_allclose(dev_mae, run.history["dev_mae"], atol=2e-3)
+        table = recording_table(run.predictions, run.label_mean, run.label_std)
+        table = table.set_index(table["recording"].astype(int))
+        expected = table.loc[held_out, "bdi_hat"]
+        np.testing.assert_allclose(ours[run.epoch - 1, k], expected, atol=5e-3)
+
+
+def test_the_company_of_other_candidates_changes_nothing(cohort):
+    """Rates, seeds and features of one stack do not mix, whatever the order."""
+    stack = [Candidate(setting, seed) for seed in (1, 2) for setting in SETTINGS[1:]]
+    rows = cohort.rows("train"), cohort.rows("dev")
+    together = list(predictions(cohort, *rows, stack, protocol=PROTOCOL))[-1]
+    for k, candidate in enumerate(stack):
+        alone = list(predictions(cohort, *rows, [candidate], protocol=PROTOCOL))[-1]
+        np.testing.assert_allclose(together[k], alone[0], atol=1e-3)
+    assert len(np.unique(together[:, 0].round(3))) == len(stack)
+
+
+def test_scores_are_those_of_deplib_metrics():
+    rng = np.random.default_rng(0)
+    y = rng.normal(15, 12, 20)
+    y_hat = np.stack([rng.normal(15, 6, 20), np.full(20, 14.1), y])
+    ours = score(y, y_hat)
+    for k, row in enumerate(y_hat):
+        for name in ("mae", "pcc", "sigma_ratio"):
+            expected = metrics.METRICS[name](y, row)
+            np.testing.assert_allclose(ours[name][k], expected, atol=1e-12)
+    assert np.isnan(ours["pcc"][1])
+
+
+def test_every_candidate_has_a_course_and_folds_keep_persons_together(cohort, monkeypatch):
+    seen = []
+
+    def watched(cohort, train, held_out, candidates, **options):
+        seen.append((train, held_out))
+        return predictions(cohort, train, held_out, candidates, **options)
+
+    monkeypatch.setattr(module, "predictions", watched)
+    out = courses(cohort, seed=7, protocol=PROTOCOL)
+    shape = (module.N_SEEDS * len(SETTINGS), PROTOCOL.epochs)
+    assert {array.shape for array in out.scores.values()} == {shape}
+    assert out.inner_mae.shape == (len(SETTINGS), PROTOCOL.epochs)
+    person = cohort.recordings["person"].to_numpy()
+    n_widths = len({setting.hidden for setting in SETTINGS})
+    inner = seen[n_widths:]
+    assert len(inner) == n_widths * module.N_FOLDS
+    for train_rows, held_out in inner:
+        assert not set(person[train_rows]) & set(person[held_out])
+    together = np.sort(np.concatenate([rows for _, rows in inner[: module.N_FOLDS]]))
+    np.testing.assert_array_equal(together, cohort.rows("train"))
+    assert np.isfinite(out.inner_mae).all()
+
+
+def test_the_constant_is_the_train_median(cohort):
+    out = courses(cohort, seed=7, protocol=replace(PROTOCOL, epochs=1), settings=SETTINGS[:1])
+    bdi = cohort.recordings.set_index("split")["bdi"]
+    assert out.constant["test"] == pytest.approx((bdi["test"] - bdi["train"].median()).abs().mean())
+    halves = out.constant["dev_a"], out.constant["dev_b"]
+    assert min(halves) <= out.constant["dev"] <= max(halves)
+
+
+def test_same_seed_same_course_other_seed_another(cohort):
+    one, two, other = (
+        courses(cohort, seed=s, protocol=PROTOCOL, settings=SETTINGS[:1]) for s in (1, 1, 8)
+    )
+    np.testing.assert_array_equal(one.scores["test_mae"], two.scores["test_mae"])
+    assert not np.allclose(one.scores["test_mae"], other.scores["test_mae"])

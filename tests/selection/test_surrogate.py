@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+from small import SURROGATE
+
+from deplib.errors import ResultError
+from deplib.selection.surrogate import Part, Surrogate, cut, fit, weighted_means
+
+WIDTH, LATENTS = 12, 3
+RANKS = {"person": 6, "session": 6, "window": 4}
+
+
+@pytest.fixture(scope="module")
+def truth() -> Surrogate:
+    rng = np.random.default_rng(1)
+    return Surrogate(
+        mean=rng.normal(0, 1, WIDTH),
+        latents=rng.normal(0, 0.2, (LATENTS, WIDTH)),
+        person=Part(rng.normal(0, 1, (4, WIDTH)), 0.3),
+        session=Part(rng.normal(0, 0.2, (3, WIDTH)), 0.1),
+        window=Part(rng.normal(0, 1.5, (2, WIDTH)), 0.8),
+    )
+
+
+@pytest.fixture(scope="module")
+def population(truth):
+    """Persons with one to four recordings, windows of 10 frames, the last of them shorter."""
+    rng = np.random.default_rng(2)
+    person = np.repeat(np.arange(600), rng.integers(1, 5, 600))
+    latents = rng.normal(size=(len(person), LATENTS))
+    n_frames = rng.integers(11, 40, len(person))
+    features, recording = truth.draw(latents, person, n_frames, window_length=10, rng=rng)
+    return features, recording, cut(n_frames, 10)[1], person, latents
+
+
+def test_what_was_drawn_is_found_again(truth, population):
+    fitted = fit(*population, ranks=RANKS)
+    # One SD of a latent moves the embedding by what the truth says, though faces vary five-fold.
+    np.testing.assert_allclose(fitted.latents, truth.latents, atol=0.05)
+    assert fitted.person.variance == pytest.approx(truth.person.variance, rel=0.12)
+    assert fitted.window.variance == pytest.approx(truth.window.variance, rel=0.05)
+    # Within a person: the session, for windows are centred on their recording.
+    assert fitted.session.variance == pytest.approx(truth.session.variance, rel=0.08)
+    covariance = fitted.person.loadings.T @ fitted.person.loadings
+    expected = truth.person.loadings.T @ truth.person.loadings
+    expected = expected + (truth.person.floor**2 - fitted.person.floor**2) * np.eye(WIDTH)
+    assert np.corrcoef(covariance.ravel(), expected.ravel())[0, 1] > 0.98
+
+
+def test_demeaning_is_better_than_plain_regression(truth, population):
+    features, recording, n_in_window, _, latents = population
+    x = weighted_means(features, recording, n_in_window)
+    design = np.hstack([np.ones((len(x), 1)), latents])
+    plain = np.linalg.lstsq(design, x, rcond=None)[0][1:]
+    ours = fit(*population, ranks=RANKS).latents
+    assert np.abs(ours - truth.latents).mean() < np.abs(plain - truth.latents).mean()
+
+
+def test_windows_are_centred_and_shorter_ones_noisier(truth):
+    rng = np.random.default_rng(3)
+    n_frames = np.full(4000, 12)  # windows of 10 and of 2 frames
+    latents = np.zeros((4000, LATENTS))
+    features, recording = truth.draw(
+        latents, np.zeros(4000, int), n_frames, window_length=10, rng=rng
+    )
+    _, n_in_window = cut(n_frames, 10)
+    assert list(n_in_window[:4]) == [10, 2, 10, 2]
+    apart = features - weighted_means(features, recording, n_in_window)[recording]
+    np.testing.assert_allclose(weighted_means(apart, recording, n_in_window), 0, atol=1e-5)
+    spread = np.square(apart).sum(axis=1)
+    # Both deviations are of one contrast: their variances are as the squared other weights.
+    assert spread[1::2].mean() / spread[::2].mean() == pytest.approx(25, rel=1e-3)
+
+
+def test_cut():
+    recording, frames = cut(np.array([512, 513, 1]), 512)
+    assert list(recording) == [0, 1, 1, 2]
+    assert list(frames) == [512, 512, 1, 1]
+
+
+def test_stored_and_read_back_it_draws_the_same():
+    once = SURROGATE.as_stored()
+    twice = Surrogate.from_json(json.loads(json.dumps(once.to_json())))
+    draw = {"person": np.arange(4), "n_frames": np.full(4, 600), "window_length": 512}
+    latents = np.zeros((4, 10))
+    first, second = (
+        s.draw(latents, **draw, rng=np.random.default_rng(0))[0] for s in (once, twice)
+    )
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(once.latents, SURROGATE.latents, rtol=2e-3, atol=1e-6)
+
+
+def test_same_seed_same_features_other_seed_others():
+    draw = {"person": np.arange(3), "n_frames": np.full(3, 600), "window_length": 512}
+    one, same, other = (
+        SURROGATE.draw(np.zeros((3, 10)), **draw, rng=np.random.default_rng(s))[0]
+        for s in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+def test_a_damaged_or_impossible_surrogate_is_refused(population):
+    content = SURROGATE.to_json()
+    del content["session"]
+    with pytest.raises(ResultError, match="damaged"):
+        Surrogate.from_json(content)
+    features, recording, n_in_window, person, latents = population
+    with pytest.raises(ResultError, match="two recordings"):
+        fit(features, recording, n_in_window, np.arange(len(person)), latents)
