@@ -167,7 +167,7 @@ table(page.pattern.scatter_data(), digits=2)
 # %% [markdown]
 # ## More candidates, more optimism
 
-# %% mystnb={"figure": {"caption": "Optimism of the best of K candidates on Dev, mean over cohorts with its 95 % interval.", "name": "fig-choosing-growth"}, "image": {"alt": "Four rising lines, one a scenario."}}
+# %% mystnb={"figure": {"caption": "Optimism of the best of K candidates on Dev, mean over cohorts with its 95 % interval. Where persons recur, the worlds lie on one another.", "name": "fig-choosing-growth"}, "image": {"alt": "Four rising lines, one a scenario."}}
 page.curves.over_candidates()
 
 # %%

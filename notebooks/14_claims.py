@@ -57,9 +57,12 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 
 # %% tags=["hide-input"]
 from deplib.chapters.claims import ClaimsPage, printable
-from deplib.report import table
+from deplib.report import badge_of_published, table
 
 page = ClaimsPage()
+badge_of_published()
+
+# %% tags=["hide-input"]
 page.summary()
 
 # %% [markdown]

@@ -231,7 +231,7 @@ class OwnRuns:
 
     def verdict(self) -> Markdown:
         """Return whether the one rendered cohort is an ordinary one among those drawn here."""
-        parts = []
+        parts, null = [], ""
         for world in study.WORLDS:
             table = self._runs_of(world)
             if table is None:
@@ -242,16 +242,33 @@ class OwnRuns:
                 (runs["test_mae"] - runs["dev_mae"]).mean()
                 - (constant["test_mae"] - constant["dev_mae"])
             )
-            drawn = optimism(self.selections[world], PROTOCOL)
-            below = float((drawn < value).mean())
+            below = float((optimism(self.selections[world], PROTOCOL) < value).mean())
             parts.append(
                 f"in `{world}` {value:+.2f}, above that of {100 * below:.0f} % of the cohorts drawn"
             )
+            if world == NULL:
+                null = self._beside_the_study(table)
         if not parts:
             return report.say("No world's grid has been computed: run `make sweep`.")
         return report.say(
-            "One cohort was rendered, and it is a single draw. The gap of TemporalMeanMLP beyond "
-            f"the constant's is there, averaged over seeds: {'; '.join(parts)}."
+            f"{null} One cohort was rendered, and it is a single draw. The gap of TemporalMeanMLP "
+            f"beyond the constant's is there, averaged over seeds: {'; '.join(parts)}."
+        )
+
+    @staticmethod
+    def _beside_the_study(table: pd.DataFrame) -> str:
+        """Return the ranges of four models in the null world beside those that are reported."""
+        means = table[table["model"] != CONSTANT].groupby("model").mean(numeric_only=True)
+        titles = {"dev_mae": "Dev MAE", "test_mae": "Test MAE", "dev_pcc": "Dev PCC"}
+        titles |= {"test_pcc": "Test PCC"}
+        ranges = [
+            f"{title} {means[name].min():.2f} to {means[name].max():.2f} (reported "
+            f"{claims.REPORTED[name].min():.2f} to {claims.REPORTED[name].max():.2f})"
+            for name, title in titles.items()
+        ]
+        return (
+            f"In the `{NULL}` world, where behaviour tells nothing, the four models reach "
+            f"{report.listed(ranges)}."
         )
 
     def _runs_of(self, world: str) -> pd.DataFrame | None:

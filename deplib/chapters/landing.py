@@ -87,9 +87,9 @@ class LandingPage:
         n = len(world.corrected[MEAN])
         return (
             "Where behaviour is made to tell as much as the strongest published figures would "
-            f"need, {len(better)} of {n} temporal variants do{over_seeds.named(better)}, while an "
-            f"oracle that knows that behaviour {told} be told from a constant, at "
-            f"{evaluation.signed(oracle)} points."
+            f"need, {len(better)} of {n} temporal variants beat that mean"
+            f"{over_seeds.named(better)}, while an oracle that knows that behaviour {told} be told "
+            f"from a constant, at {evaluation.signed(oracle)} points."
         )
 
     def _fifty_recordings(self) -> str:
@@ -112,7 +112,7 @@ class LandingPage:
             f"{over_seeds.first_at(self.test, models)} of {len(ranks)}. "
             f"{claims.N_TEST} recordings find a true difference of {WANTED:g} points with a "
             f"probability of {100 * found:.0f} %; to find it with {100 * POWER:.0f} % takes "
-            f"{needed:,}, and {claims.N_TEST} do so from {least:.1f} points. The study's four lie "
+            f"{needed:,}, or a difference of {least:.1f} points. The study's four lie "
             f"within {widest:.2f} points, {compared} than that. *(simulated cohort)*"
         )
 

@@ -118,7 +118,8 @@ def sweep(
 ) -> None:
     """Compute the versioned results that are missing or stale, into results/.
 
-    It takes hours and can be stopped at any time; the same command goes on from there.
+    It takes hours and can be stopped at any time; the same command goes on from there. Without any
+    option that narrows it, it also computes what choosing on Dev does in many cohorts.
     """
     from deplib import study
 
@@ -143,6 +144,12 @@ def sweep(
         progress=True,
     )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
+    if not (world or model or seed or split):  # what is about the whole study, not about some runs
+        from deplib.selection import completion
+
+        chosen = completion.complete(jobs=options.n_jobs(jobs), progress=True)
+        n_cohorts = sum(one.n_cohorts for one in chosen.values())
+        typer.echo(f"choosing on Dev in {n_cohorts} cohorts is up to date")
 
 
 @app.command()

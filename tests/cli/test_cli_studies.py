@@ -14,6 +14,7 @@ from deplib.cohorts.simulated.writer import write_avec_layout
 from deplib.models import MODELS
 from deplib.protocol import Protocol
 from deplib.results import Result
+from deplib.selection import completion as selection_completion
 
 
 @pytest.fixture
@@ -94,3 +95,20 @@ def test_sweep_computes_what_was_asked_for_and_no_more(
     result = run("sweep", "--world", "null", "--model", "LDBM", "--seed", 3, "--scheduler", address)
     assert result.exit_code == 0, result.output
     assert asked == [([study.RunSpec("LDBM", seed=3, world="null")], address)]
+
+
+@pytest.mark.parametrize(("narrowed", "n_calls"), [((), 1), (("--split", "disjoint"), 0)])
+def test_the_whole_sweep_has_the_cohorts_of_choosing_on_dev(
+    run, monkeypatch: pytest.MonkeyPatch, narrowed: tuple[str, ...], n_calls: int
+) -> None:
+    asked = []
+
+    def choosing(**options):
+        asked.append(options["jobs"])
+        return {}
+
+    monkeypatch.setattr(study, "complete", lambda specs, folder, **options: list(specs))
+    monkeypatch.setattr(selection_completion, "complete", choosing)
+    result = run("sweep", "--jobs", 1, *narrowed)
+    assert result.exit_code == 0, result.output
+    assert asked == [1] * n_calls
