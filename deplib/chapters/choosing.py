@@ -239,8 +239,8 @@ class ChoosingPage:
         return report.say(
             f"Where persons recur, as they do in the official splits, optimism is "
             f"{signed(mean_of(optimism(null, FIXED_BOTH)))} at a fixed epoch and setting, "
-            f"{signed(extra)} more than with persons apart. {cause}. The Dev PCC under the protocol "
-            f"is {plain(with_recurrence)} instead of {plain(without)}, and the Test PCC "
+            f"{signed(extra)} more than with persons apart. {cause}. Under the protocol the Dev "
+            f"PCC is {plain(with_recurrence)} instead of {plain(without)}, and the Test PCC "
             f"{plain(mean_of(null.rules[PROTOCOL]['test_pcc']))}. {moral}"
         )
 
