@@ -108,9 +108,10 @@ class BudgetPage:
             f"{MINUTES[PATCHES]:.0f} for LDBM on one GPU, a ratio of {study:.0f}; it says neither "
             "how many epochs these were nor whether the MLP averaged in each step. Here an epoch "
             f"has {windows['train']} Train windows in batches of {self.protocol.batch_size_train} "
-            f"and one prediction of {windows['dev']} Dev windows. LDBM takes {to_mean} times as long "
-            f"as the MLP that averages in each step, and {whole(to_head)} times as long as the "
-            f"one whose means are at hand. {_place(study, to_mean, to_head)}"
+            f"and one prediction of {windows['dev']} Dev windows. LDBM takes {to_mean} times as "
+            "long as the MLP that averages in each step, and "
+            f"{whole(to_head)} times as long as the one whose means are at hand. "
+            f"{_place(study, to_mean, to_head)}"
         )
 
 
