@@ -471,6 +471,16 @@ class TestWorlds:
             page.correction().data
         )
 
+    def test_baselines_stand_in_every_world_and_the_highest_pcc_is_named(self, monkeypatch):
+        page = self.open(monkeypatch, models=("MiniRocket",))
+        table = page.baselines()
+        assert len(table) == len(study.WORLDS) * len(study.BASELINES)
+        text = page.strongest().data
+        for world in study.WORLDS:
+            assert re.search(rf"MiniRocket in `{world}`, [^,]+, which excludes zero", text)
+        page = self.open(monkeypatch, models=("Mamba",))
+        assert "Mamba in `null`" in page.strongest().data
+
     def test_what_only_an_uncorrected_interval_shows_does_not_count(self, partial):
         page = partial
         world = page.complete[0]
