@@ -53,6 +53,18 @@ def badge_of_published() -> HTML:
     )
 
 
+def badge_of_measurements() -> HTML:
+    """Return the note of a page about the cost of code, which no cohort enters."""
+    return HTML(
+        _BADGE.format(
+            colour="#5F5F5F",
+            title="Measured code.",
+            text="The numbers on this page are times, memory and operations of the models on "
+            "random numbers in the shape of a window. No cohort enters them.",
+        )
+    )
+
+
 def say(text: str) -> Markdown:
     """Return a sentence as prose; its numbers are values that the calling cell computed."""
     return Markdown(" ".join(text.split()))

@@ -42,9 +42,12 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 # %% tags=["hide-input"]
 from deplib.chapters.cost import FORWARD, TRAINING, CostPage
 from deplib.chapters.cost_of_training import BudgetPage
-from deplib.report import table
+from deplib.report import badge_of_measurements, table
 
 page = CostPage()
+badge_of_measurements()
+
+# %% tags=["hide-input"]
 page.takeaway()
 
 # %% tags=["hide-input"]

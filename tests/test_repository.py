@@ -194,3 +194,14 @@ def test_the_ci_script_is_executable_and_sound() -> None:
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", str(script)], check=True)
     assert script.read_text().rstrip().endswith("make test")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_every_page_says_first_where_its_numbers_come_from(page: Path) -> None:
+    shown = [
+        output["data"]["text/html"]
+        for cell in nbformat.read(page, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    ]
+    assert 'role="note"' in shown[0]

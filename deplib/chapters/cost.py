@@ -44,9 +44,8 @@ class CostPage:
         """Return what kind of numbers the page holds, and the machine that they come from."""
         machine = self.costs.measured.machine
         return report.say(
-            "**Times and memory of one machine; no cohort's data.** The windows hold random unit "
-            f"vectors. Measured on {machine['date']} in one thread of a processor that calls "
-            f"itself {machine['processor']} ({machine['cores']} cores, {machine['system']}), with "
+            f"The windows hold random unit vectors. Measured on {machine['date']} in one thread "
+            f"of a processor that calls itself {machine['processor']} ({machine['cores']} cores, {machine['system']}), with "
             f"torch {machine['torch']}. Another machine has other times; ratios and exponents "
             "carry over better."
         )
