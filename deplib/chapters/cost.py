@@ -45,8 +45,8 @@ class CostPage:
         machine = self.costs.measured.machine
         return report.say(
             f"The windows hold random unit vectors. Measured on {machine['date']} in one thread "
-            f"of a processor that calls itself {machine['processor']} ({machine['cores']} cores, {machine['system']}), with "
-            f"torch {machine['torch']}. Another machine has other times; ratios and exponents "
+            f"of a processor that calls itself {machine['processor']} ({machine['cores']} cores, "
+            f"{machine['system']}), with torch {machine['torch']}. Another machine has other times; ratios and exponents "
             "carry over better."
         )
 
