@@ -41,13 +41,13 @@ class CostPage:
         self.claimed = (*self.orders.index, HEAD_ONLY)
 
     def note(self) -> Markdown:
-        """Return what kind of numbers the page holds, and the machine that they come from."""
+        """Return the machine that the numbers come from."""
         machine = self.costs.measured.machine
         return report.say(
             f"The windows hold random unit vectors. Measured on {machine['date']} in one thread "
             f"of a processor that calls itself {machine['processor']} ({machine['cores']} cores, "
-            f"{machine['system']}), with torch {machine['torch']}. Another machine has other times; ratios and exponents "
-            "carry over better."
+            f"{machine['system']}), with torch {machine['torch']}. Another machine has other "
+            "times; ratios and exponents carry over better."
         )
 
     def takeaway(self) -> Markdown:

@@ -50,9 +50,10 @@ class LandingPage:
 
     def texts(self) -> list[str]:
         """Return the three findings; every number is computed here or read from a result."""
-        return [self._architectures(), self._fifty_recordings(), self._the_study()]
+        return [self.architectures(), self.fifty_recordings(), self.the_study()]
 
-    def _architectures(self) -> str:
+    def architectures(self) -> str:
+        """Return what the grid says about the architectures."""
         others = [model for model in VARIED if model != MEAN]
         better, useful = self.default.better(MEAN), self.default.better(CONSTANT)
         does = "do" if len(better) > 1 else "does"
@@ -92,7 +93,8 @@ class LandingPage:
             f"from a constant, at {evaluation.signed(oracle)} points."
         )
 
-    def _fifty_recordings(self) -> str:
+    def fifty_recordings(self) -> str:
+        """Return how stable a ranking is, and which differences 50 recordings find."""
         population = Population()
         sd, n = population.middle[1], population.effective("difference")
         needed = formulas.recordings_for_difference(
@@ -124,7 +126,8 @@ class LandingPage:
             return f"{winner} is first at every seed; the order behind it changes with the seed."
         return "Fifty recordings and one run of each architecture give no ranking."
 
-    def _the_study(self) -> str:
+    def the_study(self) -> str:
+        """Return what follows for the study's own table."""
         reported = claims.REPORTED
         constant = claims.constant_test_mae()
         best = reported["test_pcc"].max()
@@ -137,10 +140,10 @@ class LandingPage:
             f"{reported['test_mae'].max():.2f}. The highest Test PCC, {best:.3f}, has a 95 % "
             f"interval from {low:.2f} to {high:.2f}; with {claims.N_TEST} recordings a correlation "
             f"must exceed {critical_r(claims.N_TEST):.2f}. *(reported, and derived from published "
-            f"statistics of the labels)* {self._from_nothing()} *(simulated cohorts)*"
+            f"statistics of the labels)* {self.from_nothing()} *(simulated cohorts)*"
         )
 
-    def _from_nothing(self) -> str:
+    def from_nothing(self) -> str:
         """Return how far Test falls behind Dev where behaviour tells nothing about severity."""
         reported = claims.REPORTED
         gaps = reported["test_mae"] - reported["dev_mae"]
