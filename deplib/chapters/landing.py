@@ -17,7 +17,6 @@ from deplib.power import formulas
 from deplib.selection import findings, record
 from deplib.selection.rules import BEST
 from deplib.statistics import critical_r, fisher_interval
-from deplib.study import VARIED
 
 STRONG, NOTHING = "published", "null"
 """The worlds beside the default one: as much signal as the strongest figures need, and none."""
@@ -54,8 +53,8 @@ class LandingPage:
 
     def architectures(self) -> str:
         """Return what the grid says about the architectures."""
-        others = [model for model in VARIED if model != MEAN]
         better, useful = self.default.better(MEAN), self.default.better(CONSTANT)
+        n_compared = len(self.default.corrected[MEAN])
         does = "do" if len(better) > 1 else "does"
         return (
             f"**On the simulated cohort {report.listed(better, nothing='no temporal model')} "
@@ -63,7 +62,7 @@ class LandingPage:
             f"{report.listed(useful, nothing='no model')} better than a constant.** Averaged over "
             f"{self.results.n_seeds} seeds, the Test MAE, in points, differs from that of {MEAN} "
             f"by {self._differences()} (95 % intervals over persons; the statement holds after "
-            f"correction for the {len(others)} variants). {self._where_there_is_more()} "
+            f"correction for the {n_compared} variants). {self._where_there_is_more()} "
             "*(simulated cohort)*"
         )
 
@@ -105,17 +104,19 @@ class LandingPage:
         reported = claims.REPORTED["test_mae"]
         widest = reported.max() - reported.min()
         compared = "less" if widest < least else "not less"
-        ranks, models = self.test.ranks(list(MODELS)), list(MODELS)
+        models = list(MODELS)
+        ranks = self.test.ranks(models)
         return (
             f"**{self._ranking_headline()}** On the same {self.test.n_persons} persons, "
-            f"{len(ranks)} seeds rank the {len(MODELS)} architectures in "
+            f"{len(ranks)} seeds rank the {len(models)} architectures in "
             f"{len(ranks.drop_duplicates())} different orders; "
             f"{over_seeds.lowest(self.test, models)}, with the lowest mean MAE, is first in "
             f"{over_seeds.first_at(self.test, models)} of {len(ranks)}. "
             f"{claims.N_TEST} recordings find a true difference of {WANTED:g} points with a "
             f"probability of {100 * found:.0f} %; to find it with {100 * POWER:.0f} % takes "
             f"{needed:,}, or a difference of {least:.1f} points. The study's four lie "
-            f"within {widest:.2f} points, {compared} than that. *(simulated cohort)*"
+            f"within {widest:.2f} points, {compared} than that. *(simulated cohort; the study's "
+            "points as reported)*"
         )
 
     def _ranking_headline(self) -> str:
