@@ -49,10 +49,9 @@ def write_pooled(windows: WindowSet, folder: Path, key: str) -> None:
     features, table = baselines.pool(windows, "mean+sd")
     order = np.argsort(table["recording"].to_numpy(str))
     names = table["recording"].iloc[order].tolist()
-    content = save(
-        {"features": features[order].astype(np.float16)},
-        metadata={"key": key, "recordings": json.dumps(names)},
-    )
+    # One entry of metadata: safetensors writes several in no fixed order.
+    about = json.dumps({"key": key, "recordings": names})
+    content = save({"features": features[order].astype(np.float16)}, metadata={"pooled": about})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / POOLED, content)
@@ -105,15 +104,16 @@ def _read(path: Path, key: str) -> tuple[list[str], np.ndarray]:
         raise ResultError(f"{path} does not exist; make it with `make sweep`")
     try:
         with safe_open(path, framework="numpy") as file:
-            found = file.metadata()
-            names, features = json.loads(found["recordings"]), file.get_tensor("features")
+            found = json.loads(file.metadata()["pooled"])
+            names, made_with = found["recordings"], found["key"]
+            features = file.get_tensor("features")
         if features.ndim != 2 or len(features) != len(names) or not np.isfinite(features).all():
             raise ValueError("its features are not one finite row a recording")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ResultError(
             f"{path} is no whole file of pooled features ({error}); delete it and run `make sweep`"
         ) from error
-    if found.get("key") != key:
+    if made_with != key:
         raise ResultError(
             f"{path} is stale: the present code, cohort and encoder give other features; run "
             "`make sweep`"
