@@ -15,6 +15,7 @@ from deplib.figures.errors import (
     spread_by_epoch,
 )
 from deplib.figures.literature import constant_curve, literature_forest
+from deplib.figures.options import effects, error_and_uncertainty, readability
 from deplib.figures.persons import forest_of_groups
 from deplib.figures.power import coverage_dots, power_curves, wrong_orders
 from deplib.figures.scores import forest
@@ -42,6 +43,8 @@ __all__ = [
     "detections",
     "dev_and_test",
     "diagram",
+    "effects",
+    "error_and_uncertainty",
     "exponents_against_length",
     "forest",
     "forest_of_groups",
@@ -54,6 +57,7 @@ __all__ = [
     "paired_differences",
     "power_curves",
     "predictions_over_seeds",
+    "readability",
     "residuals_by_severity",
     "scatter_of_seeds",
     "scores_over_seeds",

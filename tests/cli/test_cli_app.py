@@ -9,7 +9,10 @@ from deplib.cli import options
 from deplib.errors import ModelError
 from deplib.paths import data_root
 
-VERBS = ("corpus", "check", "fetch", "extract", "verify", "train", "run", "sweep", "publish")
+VERBS = (
+    *("corpus", "check", "fetch", "extract", "verify", "train"),
+    *("predict", "run", "sweep", "publish"),
+)
 
 
 @pytest.mark.parametrize(

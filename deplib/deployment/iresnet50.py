@@ -6,6 +6,7 @@ remain, activations are PReLU with a slope for each channel, and pixels come nor
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -31,7 +32,7 @@ class _Graph:
         self.n_parameters += values.size
         return name
 
-    def _node(self, op: str, inputs: list[str], **attributes: object) -> str:
+    def _node(self, op: str, inputs: list[str], **attributes: Any) -> str:
         output = f"value{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [output], **attributes))
         return output
@@ -77,7 +78,13 @@ class _Graph:
 
 
 def write_iresnet50(path: Path) -> tuple[int, int]:
-    """Write the network and return its numbers of parameters and of multiply-adds a frame."""
+    """Write the network: input ``input.1`` (N, 3, 112, 112), output (N, 512).
+
+    Returns
+    -------
+    tuple of int
+        Parameters, and multiply-adds a frame.
+    """
     graph, side, width = _Graph(), SIDE, STAGES[0][0]
     x = graph.prelu(graph.convolution("input.1", (width, 3, 3), side), width)
     for channels, blocks in STAGES:

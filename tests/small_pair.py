@@ -1,0 +1,66 @@
+"""An exported pair of a tiny encoder and a small model, and a folder of frames for it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tiny import TINY_DIM
+from torch import nn
+
+from deplib.deployment.bundle import write_bundle
+from deplib.deployment.card import FORMAT, OPSET, Card
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.models import build
+
+WINDOW, SEQUENCE = 16, 40
+"""Frames of a window, and of a recording that are used."""
+
+
+def small_model() -> nn.Module:
+    """Return a model that weighs frames, and whose outputs are not all near zero."""
+    model = build("AttentionMIL", seed=3, channels=TINY_DIM)
+    for parameter in model.parameters():
+        parameter.data *= 3
+    return model
+
+
+def card_for(encoder: Path, **changes: Any) -> Card:
+    """Return the card of ``small_model`` and an encoder's file, with some fields changed."""
+    opened = OnnxEncoder(encoder)
+    fields: dict[str, Any] = {
+        "format": FORMAT,
+        "model": "AttentionMIL",
+        "features": "identity",
+        "channels": TINY_DIM,
+        "window_length": WINDOW,
+        "sequence_length": SEQUENCE,
+        "max_length": None,
+        "label_mean": 20.0,
+        "label_std": 10.0,
+        "encoder_sha256": opened.sha256,
+        "preprocess": str(opened.preprocess),
+        "half_width": 15.0,
+        "level": 0.9,
+        "cohort": "tiny",
+        "simulated": True,
+        "opset": OPSET,
+        "key": "0" * 64,
+    }
+    return Card(**fields | changes)
+
+
+def write_pair(folder: Path, encoder: Path, **changes: Any) -> Path:
+    """Export ``small_model`` with an encoder; ``changes`` are those of the card."""
+    write_bundle(folder, small_model(), card_for(encoder, **changes), encoder)
+    return folder
+
+
+def write_frames(folder: Path, frames: np.ndarray, numbers: Iterable[int] | None = None) -> Path:
+    """Write frames as PNG files, numbered from 1 unless told otherwise."""
+    folder.mkdir(parents=True)
+    numbers = range(1, len(frames) + 1) if numbers is None else numbers
+    for number, frame in zip(numbers, frames, strict=True):
+        Image.fromarray(frame).save(folder / f"frame_{number:06d}.png")
+    return folder
