@@ -83,7 +83,6 @@ def main() -> None:
     measured = record.Measured(
         record.this_machine(),
         *map(pd.DataFrame, (models, encoders, whole)),
-        accuracy=record.kept_accuracy(path),
     )
     measured.save(path)
 

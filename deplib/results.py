@@ -15,7 +15,9 @@ from deplib.splits import Split
 
 FORMAT = 1
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
-ADDED = ("split",)
+SPREAD_COLUMN = "y_sd"
+"""Only of runs that state their uncertainty: SD of the recording's prediction, in z-units."""
+ADDED = ("split", "features", "missing", "recipe", "precision")
 """Fields that older results lack: at their default they are neither written nor hashed."""
 
 
@@ -30,14 +32,23 @@ class RunSpec:
     lost: float = 0.0  # share of the frames that a planted fault takes, in bursts
     fill: Fill = "mask"  # what stands in the place of the lost frames
     split: Split = "official"  # the cohort's own, or person-disjoint
+    features: str = "identity"  # names of streams, joined by "+"; see deplib.streams
+    missing: float = 0.0  # share of the recordings that lack all streams but the first
+    recipe: str = "protocol"  # how it is taught: as the protocol says, or one of deplib.recipes
+    precision: str = "float32"  # or what of a trained run is in 8 bits; see deplib.study.quantised
 
     @property
     def path(self) -> Path:
         """Where the run's result lies, relative to a results folder."""
-        kind = self.labels if self.split == "official" else f"{self.labels}-{self.split}"
+        kind = [self.labels]
+        for name in ("split", "features", "recipe", "precision"):
+            if getattr(self, name) != getattr(RunSpec, name):
+                kind.append(getattr(self, name))
+        if self.missing:
+            kind.append(f"missing{100 * self.missing:.0f}")
         if self.lost:
-            kind += f"-lost{100 * self.lost:.0f}-{self.fill}"
-        return Path(self.world) / kind / f"{self.model}-seed{self.seed}.json"
+            kind += [f"lost{100 * self.lost:.0f}", self.fill]
+        return Path(self.world) / "-".join(kind) / f"{self.model}-seed{self.seed}.json"
 
     def settings(self) -> dict[str, Any]:
         """Return what is written of a run and hashed: a later field only where it is set."""
@@ -55,7 +66,8 @@ class Result:
     spec, key
         The run, and the hash of all that determines it.
     predictions
-        One row a window, in z-scored BDI-II: recording, person, split, window, y, y_hat.
+        One row a window, in z-scored BDI-II: recording, person, split, window, y, y_hat; where a
+        run states its uncertainty, also y_sd, the SD of the recording's prediction.
     history
         One row an epoch: losses, Dev scores, sigma_ratio; no rows for a model without epochs.
     epoch, chosen_by
@@ -94,7 +106,7 @@ class Result:
             "label_std": round(self.label_std, 6),
             "n_parameters": self.n_parameters,
             "history": _columns(self.history),
-            "predictions": _columns(self.predictions[PREDICTION_COLUMNS]),
+            "predictions": _columns(known_columns(self.predictions)),
         }
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
@@ -128,7 +140,7 @@ class Result:
             result = cls(
                 spec=RunSpec(**content["spec"]),
                 key=content["key"],
-                predictions=pd.DataFrame(content["predictions"])[PREDICTION_COLUMNS],
+                predictions=known_columns(pd.DataFrame(content["predictions"])),
                 history=pd.DataFrame(content["history"], dtype=float),
                 **{
                     name: content[name]
@@ -147,6 +159,12 @@ class Result:
                 f"protocol, cohort and encoder give {key[:12]}; run `make sweep`"
             )
         return result
+
+
+def known_columns(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that a result keeps; an absent spread is no fault."""
+    optional = [SPREAD_COLUMN] if SPREAD_COLUMN in predictions else []
+    return predictions[[*PREDICTION_COLUMNS, *optional]]
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:

@@ -32,6 +32,13 @@ class SplitBy(StrEnum):
     DISJOINT = "disjoint"
 
 
+class Part(StrEnum):
+    """Parts of the sweep."""
+
+    ABLATION = "ablation"
+    OPTIONS = "options"
+
+
 class Device(StrEnum):
     """Where an encoder runs."""
 

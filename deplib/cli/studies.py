@@ -110,6 +110,13 @@ def sweep(
         list[options.SplitBy] | None,
         typer.Option(help="Only runs on this split: official, or disjoint; may be given again."),
     ] = None,
+    part: Annotated[
+        list[options.Part] | None,
+        typer.Option(
+            help="Only this part: ablation (the comparison and its controls), or options (the "
+            "study's advice, tested); may be given again."
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."),
@@ -128,6 +135,7 @@ def sweep(
         models=model,
         seeds=seed or study.SEEDS,
         splits=[one.value for one in split or options.SplitBy],
+        parts=[one.value for one in part or options.Part],
     )
     if not specs:
         raise ResultError(
@@ -144,7 +152,7 @@ def sweep(
         progress=True,
     )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
-    if not (world or model or seed or split):  # what is about the whole study, not about some runs
+    if not (world or model or seed or split or part):  # what is about the whole study, not about some runs
         from deplib.selection import completion
 
         chosen = completion.complete(jobs=options.n_jobs(jobs), progress=True)

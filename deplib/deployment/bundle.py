@@ -31,7 +31,6 @@ __all__ = ["ENCODER_FILE", "MODEL_FILE", "Bundle", "Card", "open_bundle", "write
 ENCODER_FILE, MODEL_FILE = "encoder.onnx", "model.onnx"
 
 
-
 @dataclass(frozen=True)
 class Bundle:
     """An open pair. ``model_sha256`` is the hash of the model's file."""

@@ -5,7 +5,7 @@ Nothing in it names the machine beyond its processor, its number of cores and th
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,12 @@ class Measured:
     models, encoders, whole
         As ``deplib.deployment.latency.model_rows`` and ``encoder_rows``, and
         ``deplib.deployment.whole_clip.predict_rows`` return them.
-    accuracy
-        What int8 changes, of trained models: any columns. It is kept when the rest is measured
-        again, and what fills it says what it was made from.
     """
 
     machine: Mapping[str, Any]
     models: pd.DataFrame
     encoders: pd.DataFrame
     whole: pd.DataFrame
-    accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def save(self, path: Path) -> None:
         """Write the measurements with the key of the present code, whole or not at all.
@@ -71,7 +67,7 @@ class Measured:
             If the file cannot be written.
         """
         content = {"format": FORMAT, "key": key(), "machine": dict(self.machine)}
-        for name in (*_TABLES, "accuracy"):
+        for name in _TABLES:
             content[name] = json.loads(getattr(self, name).to_json(orient="records"))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +162,6 @@ def load(path: Path | None = None) -> Measured:
         measured = Measured(
             machine=content["machine"],
             **{name: pd.DataFrame(content[name])[list(has)] for name, has in _TABLES.items()},
-            accuracy=pd.DataFrame(content["accuracy"]),
         )
     except FileNotFoundError:
         raise ResultError(f"{path} does not exist; {REMEDY}") from None
@@ -178,14 +173,6 @@ def load(path: Path | None = None) -> Measured:
             f"{key()[:12]}; {REMEDY}"
         )
     return measured
-
-
-def kept_accuracy(path: Path) -> pd.DataFrame:
-    """Return the accuracy table of a file, stale or not; empty where there is none."""
-    try:
-        return pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["accuracy"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return pd.DataFrame()
 
 
 def this_machine() -> dict[str, Any]:

@@ -18,6 +18,7 @@ model and not on that of the others.
 BEYOND = {
     "Mamba": "mamba",
     "AttentionMIL": "attention_mil",
+    "HybridPooling": "hybrid",
 }
 """Models that the study does not have: class -> file of this folder."""
 
@@ -25,6 +26,7 @@ VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "LDBM-patch4": ("LDBM", {"patch": 4}),
     "LDBM-patch16": ("LDBM", {"patch": 16}),
     "LDBM-overlap": ("LDBM", {"patch": 8, "stride": 4}),
+    "HybridPooling-dropout": ("HybridPooling", {"dropout": 0.2}),
 }
 """Other settings of a class above, by the name that results give them: (class, its keywords)."""
 

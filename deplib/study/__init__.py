@@ -25,12 +25,13 @@ from deplib.study.grid import (
     grid_specs,
     live_specs,
     permuted_specs,
-    sweep_specs,
     training_specs,
 )
+from deplib.study.inputs import Inputs
 from deplib.study.keys import run_key
 from deplib.study.pooled import pooled_features
 from deplib.study.runs import run
+from deplib.study.sweep import sweep_specs
 
 __all__ = [
     "BASELINES",
@@ -41,6 +42,7 @@ __all__ = [
     "SEEDS",
     "VARIED",
     "WORLDS",
+    "Inputs",
     "MissLimits",
     "RunSpec",
     "available",

@@ -10,18 +10,15 @@ from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
 from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
-from deplib.study.features import (
-    LIMITS,
-    MissLimits,
-    load_windows,
-    open_cohort,
-    prepare_features,
-    same_features,
-    write_signature,
-)
+from deplib.streams.names import ENCODED, parse
+from deplib.study import quantised
+from deplib.study.features import LIMITS, MissLimits, open_cohort
+from deplib.study.inputs import PRETRAINED, Inputs
 from deplib.study.keys import run_key
 from deplib.study.parallel import in_parallel
 from deplib.study.pooled import has_pooled, pooled_key, write_pooled
+from deplib.study.signature import same_features, signature_of, write_signature
+from deplib.windows import WindowSet
 
 
 def complete(
@@ -34,6 +31,7 @@ def complete(
     protocol: Protocol | None = None,
     against: Path | None = None,
     pooled: bool = False,
+    stream_folder: Path | None = None,
     jobs: int = 2,
     scheduler: str | None = None,
     progress: bool = False,
@@ -41,7 +39,8 @@ def complete(
     """Return the results of all runs, computing those that are missing or stale.
 
     Finished runs are kept one by one, so an interrupted call resumes where it stopped. The runs of
-    one world share their features; the slowest models of a seed start first.
+    one world share their features; the slowest models of a seed start first. A run in 8 bits is
+    made from its run in float32, which is completed, too.
 
     Parameters
     ----------
@@ -62,6 +61,8 @@ def complete(
         Another folder of results, whose features must be these.
     pooled
         Keep the pooled features beside the results of each world, too.
+    stream_folder
+        Files of streams that no encoder makes; the simulated cohort needs none.
     jobs
         Processes of one thread each.
     scheduler
@@ -76,55 +77,93 @@ def complete(
         another version of deplib.
     """
     encoder, protocol = encoder or embedded_encoder(), protocol or Protocol()
+    needed = dict.fromkeys(one for spec in specs for one in (quantised.in_float(spec), spec))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
         cohort = (cohorts or {}).get(world) or open_cohort(world)
-        here = [spec for spec in specs if spec.world == world]
-        keys = {spec: run_key(spec, cohort, encoder, protocol, limits) for spec in here}
+        here = [spec for spec in needed if spec.world == world]
+        keys = {
+            spec: run_key(spec, cohort, encoder, protocol, limits, stream_folder) for spec in here
+        }
         found = _stored(keys, folder)
         pooled_of_world = pooled_key(cohort, encoder, protocol)
         missing_pooled = pooled and not has_pooled(folder / world, pooled_of_world)
         if len(found) < len(keys) or missing_pooled:
-            store, recordings = prepare_features(
-                cohort, encoder, protocol=protocol, limits=limits, jobs=jobs, progress=progress
+            inputs = Inputs(
+                cohort,
+                encoder,
+                protocol=protocol,
+                limits=limits,
+                jobs=jobs,
+                progress=progress,
+                stream_folder=stream_folder,
             )
-            whole = load_windows(recordings, store, RunSpec("", world=world), protocol=protocol)
-            if against and same_features(whole, against / world) is False:
-                raise ResultError(
-                    f"the features of the {world} cohort are not those that the results in "
-                    f"{against / world} were computed from: the code that makes or carries them "
-                    "has changed. Find out what did; if the change is meant, run `make sweep`"
+            streams = dict.fromkeys(
+                name for spec in keys if spec not in found for name in parse(spec.features)
+            )
+            for stream in [name for name in streams if name in ENCODED] or [RunSpec.features]:
+                whole = inputs.windows(RunSpec("", world=world, features=stream))
+                if _renewed(whole, stream, folder / world, against and against / world):
+                    found = {s: r for s, r in found.items() if stream not in parse(s.features)}
+                    missing_pooled |= pooled and stream == RunSpec.features
+                if missing_pooled and stream == RunSpec.features:
+                    write_pooled(whole, folder / world, pooled_of_world)
+                del whole  # half a gigabyte
+            for group in _alike([spec for spec in keys if spec not in found]):
+                finished = (
+                    quantised.results(group, inputs, keys, done | found, jobs=jobs)
+                    if group[0].precision != RunSpec.precision
+                    else in_parallel(
+                        group,
+                        inputs.windows(group[0]),
+                        keys,
+                        protocol,
+                        unlabelled=inputs.unlabelled(group[0]),
+                        jobs=jobs,
+                        scheduler=scheduler,
+                        progress=progress,
+                    )
                 )
-            if not same_features(whole, folder / world):
-                found = {}
-                for stale in (folder / world).rglob("*-seed*.json"):
-                    stale.unlink()  # a result of other features, whatever its key says
-                write_signature(whole, folder / world)
-                missing_pooled = pooled
-            if missing_pooled:
-                write_pooled(whole, folder / world, pooled_of_world)
-            groups: dict[tuple, list[RunSpec]] = {}  # runs that see the same windows
-            for spec in keys:
-                if spec not in found:
-                    seen = (spec.labels, spec.lost, spec.fill, spec.split)
-                    groups.setdefault(seen, []).append(spec)
-            for kind, group in groups.items():
-                windows = whole
-                if kind != ("true", 0.0, "mask", "official"):
-                    windows = load_windows(recordings, store, group[0], protocol=protocol)
-                for result in in_parallel(
-                    group,
-                    windows,
-                    keys,
-                    protocol,
-                    jobs=jobs,
-                    scheduler=scheduler,
-                    progress=progress,
-                ):
+                for result in finished:
                     result.save(folder / result.spec.path)
                     done[result.spec] = result
         done |= found
     return [done[spec] for spec in specs]
+
+
+def _renewed(windows: WindowSet, stream: str, folder: Path, against: Path | None) -> bool:
+    """Compare features with those that the results of a world were computed from.
+
+    Returns
+    -------
+    bool
+        Whether they are others: then the results that saw them are gone, whatever their keys say.
+    """
+    name = signature_of(stream)
+    if against and same_features(windows, against, name) is False:
+        raise ResultError(
+            f"the features of the {folder.name} cohort are not those that the results in "
+            f"{against} were computed from: the code that makes or carries them has changed. Find "
+            "out what did; if the change is meant, run `make sweep`"
+        )
+    if same_features(windows, folder, name):
+        return False
+    for path in folder.rglob("*-seed*.json"):
+        with contextlib.suppress(ResultError):
+            if stream in parse(Result.load(path).spec.features):
+                path.unlink()
+    write_signature(windows, folder, name)
+    return True
+
+
+def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+    """Group the runs that see the same windows."""
+    groups: dict[tuple, list[RunSpec]] = {}
+    for spec in specs:
+        pretrained = spec.recipe == PRETRAINED
+        seen = (spec.features, spec.missing, spec.labels, spec.lost, spec.fill, spec.split)
+        groups.setdefault((*seen, pretrained, spec.precision), []).append(spec)
+    return list(groups.values())
 
 
 def published(specs: Sequence[RunSpec]) -> list[Result]:

@@ -1,7 +1,6 @@
 """Which runs there are: the live ones, and those of the sweep whose results are versioned."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 from deplib import baselines
 from deplib.errors import ModelError
@@ -90,35 +89,3 @@ def fallback_specs(world: str = "default") -> list[RunSpec]:
 def disjoint_specs(world: str = "default", seeds: Sequence[int] = DISJOINT_SEEDS) -> list[RunSpec]:
     """Return the study's four and ridge on a split in which nobody is in two splits."""
     return training_specs(world, models=(*MODELS, *RIDGE), seeds=seeds, split="disjoint")
-
-
-def sweep_specs(
-    worlds: Sequence[str] = WORLDS,
-    *,
-    models: Sequence[str] | None = None,
-    seeds: Sequence[int] = SEEDS,
-    splits: Sequence[str] = get_args(Split),
-) -> list[RunSpec]:
-    """Return all runs whose results are versioned, or a part of them.
-
-    Parameters
-    ----------
-    worlds
-        Worlds of the grid; the permuted control, the fallbacks and the person-disjoint split
-        belong to ``"default"``.
-    models
-        Only these of the variants and baselines; all by default.
-    seeds
-        Only these seeds.
-    splits
-        Only runs on these splits.
-    """
-    specs: list[RunSpec] = []
-    for world in worlds:
-        specs += grid_specs(world, seeds)
-        if world == "default":
-            if SEEDS[0] in seeds:
-                specs += permuted_specs(world) + fallback_specs(world)
-            specs += [spec for spec in disjoint_specs(world) if spec.seed in seeds]
-    specs = [spec for spec in specs if spec.split in splits]
-    return [spec for spec in specs if models is None or spec.model in models]

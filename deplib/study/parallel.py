@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -18,6 +19,9 @@ from deplib.windows import WindowSet
 SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
 """Of one seed, so that no core waits long for the last run."""
 
+Seen = tuple[WindowSet, WindowSet | None]
+"""What a run sees: its windows, and what it may pretrain on."""
+
 
 def in_parallel(
     specs: Sequence[RunSpec],
@@ -25,6 +29,7 @@ def in_parallel(
     keys: Mapping[RunSpec, str],
     protocol: Protocol,
     *,
+    unlabelled: WindowSet | None = None,
     jobs: int,
     scheduler: str | None = None,
     progress: bool = False,
@@ -35,6 +40,8 @@ def in_parallel(
     ----------
     specs, windows, keys, protocol
         What to do.
+    unlabelled
+        What a recipe may pretrain on.
     jobs, scheduler, progress
         As in ``deplib.study.complete``.
 
@@ -44,7 +51,8 @@ def in_parallel(
         If a worker has another version of deplib, or dask is asked for and not installed.
     """
     work = [(job, [keys[spec] for spec in job], _sources(job), protocol) for job in jobs_of(specs)]
-    finished = _on_dask(scheduler, work, windows) if scheduler else _here(jobs, work, windows)
+    seen = (windows, unlabelled)
+    finished = _on_dask(scheduler, work, seen) if scheduler else _here(jobs, work, seen)
     with tqdm(total=len(specs), desc="runs", unit="run", disable=not progress) as bar:
         for results in finished:
             for result in results:
@@ -59,7 +67,7 @@ def jobs_of(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
     together: dict[str, list[RunSpec]] = {}
     single = []
     for spec in specs:
-        if spec.model in REGISTRY and can_stack(spec.model):
+        if spec.model in REGISTRY and spec.recipe == RunSpec.recipe and can_stack(spec.model):
             together.setdefault(spec.model, []).append(spec)
         else:
             single.append([spec])
@@ -73,7 +81,7 @@ def _sources(specs: Sequence[RunSpec]) -> list[str]:
 
 def _one_job(
     specs: Sequence[RunSpec],
-    windows: WindowSet,
+    seen: Seen,
     keys: Sequence[str],
     sources: Sequence[str],
     protocol: Protocol,
@@ -84,22 +92,28 @@ def _one_job(
             f"a worker has another version of deplib than the one that asked for {specs[0].path}: "
             "install the same one on every machine"
         )
+    windows, unlabelled = seen
     if len(specs) > 1:
         return run_together(specs, windows, keys, protocol=protocol)
-    return [run(specs[0], windows, keys[0], protocol=protocol)]
+    return [run(specs[0], windows, keys[0], protocol=protocol, unlabelled=unlabelled)]
 
 
-def _here(jobs: int, work: Sequence[tuple], windows: WindowSet) -> Iterator[list[Result]]:
+def _here(jobs: int, work: Sequence[tuple], seen: Seen) -> Iterator[list[Result]]:
     """Do the jobs in processes of this machine."""
+    return in_processes(jobs, [delayed(_one_job)(job, seen, *rest) for job, *rest in work])
+
+
+def in_processes(jobs: int, calls: Sequence[tuple]) -> Iterator[Any]:
+    """Do what ``joblib.delayed`` put off, and yield what each call returns when it is there."""
     # One process a core with one thread each beats threads within one process.
-    workers = Parallel(n_jobs=min(jobs, len(work)), return_as="generator_unordered")
+    workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator_unordered")
     with warnings.catch_warnings():
         # A worker that has mapped the windows looks like a leak to loky, which then starts another.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        yield from workers(delayed(_one_job)(job, windows, *rest) for job, *rest in work)
+        yield from workers(calls)
 
 
-def _on_dask(address: str, work: Sequence[tuple], windows: WindowSet) -> Iterator[list[Result]]:
+def _on_dask(address: str, work: Sequence[tuple], seen: Seen) -> Iterator[list[Result]]:
     """Do the jobs on the workers of a dask scheduler, which all get the windows once."""
     try:
         from distributed import Client, as_completed
@@ -108,7 +122,7 @@ def _on_dask(address: str, work: Sequence[tuple], windows: WindowSet) -> Iterato
             "training on a dask scheduler needs the package distributed: install deplib[sweep]"
         ) from None
     with Client(address) as client:
-        shared = client.scatter(windows, broadcast=True)
+        shared = client.scatter([seen], broadcast=True)[0]
         futures = [client.submit(_one_job, job, shared, *rest, pure=False) for job, *rest in work]
         for _, results in as_completed(futures, with_results=True):
             yield results

@@ -1,18 +1,27 @@
 """One run: a model trained once, or a baseline fitted, and its result."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from deplib import baselines
-from deplib.models import REGISTRY
+from deplib.errors import ModelError
+from deplib.models import REGISTRY, build
 from deplib.paths import data_root
 from deplib.protocol import Protocol
-from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
+from deplib.recipes import train_by
+from deplib.results import PREDICTION_COLUMNS, Result, RunSpec, known_columns
+from deplib.streams.names import WIDTHS, parse, width_of
 from deplib.study.grid import RIDGE
+from deplib.study.weights import KEPT_SEED, keep, kept
 from deplib.training import Checkpoint, Run, train, train_together
 from deplib.windows import WindowSet
+
+POOLS_STREAMS = "HybridPooling"
+"""The model, and its variants, that pools each of several streams by itself."""
 
 
 def run(
@@ -21,19 +30,98 @@ def run(
     key: str,
     *,
     protocol: Protocol | None = None,
+    unlabelled: WindowSet | None = None,
 ) -> Result:
     """Train one model once, in one thread, and return its result.
 
-    A run that was interrupted resumes from its checkpoint under ``deplib.paths.data_root``.
+    The weights of the first seed are kept; see ``deplib.study.weights``.
     """
-    torch.set_num_threads(1)
+    _require_float(spec)
     protocol = protocol or Protocol()
     if spec.model not in REGISTRY:
         return _baseline(spec, windows, key)
+    fitted = fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled)
+    return _kept_result(spec, key, fitted, protocol)
+
+
+def trained(
+    spec: RunSpec,
+    windows: WindowSet,
+    key: str,
+    *,
+    protocol: Protocol | None = None,
+    unlabelled: WindowSet | None = None,
+) -> nn.Module:
+    """Return the model of a run with its weights: those that are kept, or trained and then kept.
+
+    Raises
+    ------
+    ModelError
+        If the run is a baseline's, or its recipe gives it more parts than the model has.
+    """
+    if spec.model not in REGISTRY:
+        raise ModelError(f"{spec.model} is a baseline and has no weights: name one of {REGISTRY}")
+    weights = kept(spec, key)
+    if weights is None:
+        protocol = protocol or Protocol()
+        weights = fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled).state_dict
+        keep(spec, key, weights)
+    model = build(spec.model, seed=spec.seed, **config_of(spec))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(
+            f"the weights of {spec.path} are more than those of {spec.model}: by the recipe "
+            f"{spec.recipe!r} its answer is not the model's alone"
+        ) from error
+    return model.eval()
+
+
+def fit(
+    spec: RunSpec,
+    windows: WindowSet,
+    key: str,
+    *,
+    protocol: Protocol,
+    unlabelled: WindowSet | None = None,
+) -> Run:
+    """Train the model of a run, in one thread; its weights are in what is returned.
+
+    Where the protocol alone says how, a run that was interrupted resumes from its checkpoint
+    under ``deplib.paths.data_root``.
+    """
+    _require_float(spec)
+    torch.set_num_threads(1)
+    config = config_of(spec)
+    if spec.recipe != RunSpec.recipe:
+        return train_by(
+            spec.recipe,
+            spec.model,
+            windows,
+            protocol,
+            seed=spec.seed,
+            config=config,
+            unlabelled=unlabelled,
+        )
     path = data_root() / "checkpoints" / spec.path.with_suffix(".safetensors")
     checkpoint = Checkpoint(path, key)
-    fitted = train(spec.model, windows, protocol, seed=spec.seed, checkpoint=checkpoint)
-    return _result(spec, key, fitted, protocol)
+    return train(
+        spec.model, windows, protocol, seed=spec.seed, config=config, checkpoint=checkpoint
+    )
+
+
+def config_of(spec: RunSpec) -> dict[str, Any]:
+    """Return the keywords of a run's model that its features ask for.
+
+    Raises
+    ------
+    CohortError
+        If a stream is unknown.
+    """
+    names, width = parse(spec.features), width_of(spec.features)
+    if len(names) > 1 and spec.model.startswith(POOLS_STREAMS):
+        return {"channels": width, "streams": [WIDTHS[name] for name in names]}
+    return {} if width == Protocol().feature_dim else {"channels": width}
 
 
 def run_together(
@@ -44,21 +132,33 @@ def run_together(
     protocol: Protocol | None = None,
 ) -> list[Result]:
     """Train several seeds of one model in one pass, in one thread."""
+    for spec in specs:
+        _require_float(spec)
     torch.set_num_threads(1)
     protocol = protocol or Protocol()
     seeds = [spec.seed for spec in specs]
-    runs = train_together(specs[0].model, windows, protocol, seeds=seeds)
+    runs = train_together(specs[0].model, windows, protocol, seeds=seeds, **config_of(specs[0]))
     return [
-        _result(spec, key, fitted, protocol)
+        _kept_result(spec, key, fitted, protocol)
         for spec, key, fitted in zip(specs, keys, runs, strict=True)
     ]
 
 
-def _result(spec: RunSpec, key: str, fitted: Run, protocol: Protocol) -> Result:
+def _require_float(spec: RunSpec) -> None:
+    if spec.precision != RunSpec.precision:
+        raise ModelError(
+            f"{spec.path} is not trained but made from the run in {RunSpec.precision}: call "
+            "deplib.study.complete"
+        )
+
+
+def _kept_result(spec: RunSpec, key: str, fitted: Run, protocol: Protocol) -> Result:
+    if spec.seed == KEPT_SEED:
+        keep(spec, key, fitted.state_dict)
     return Result(
         spec=spec,
         key=key,
-        predictions=fitted.predictions[PREDICTION_COLUMNS],
+        predictions=known_columns(fitted.predictions),
         history=fitted.history,
         epoch=int(fitted.epoch),
         chosen_by=protocol.chosen_by,

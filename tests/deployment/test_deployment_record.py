@@ -156,22 +156,11 @@ def test_a_frame_and_a_clip_are_held_to_their_limits(measured: record.Measured) 
 
 
 def test_measurements_survive_the_file(measured: record.Measured, tmp_path: Path) -> None:
-    accuracy = pd.DataFrame([{"model": "LDBM", "mae_change": 0.002}])
-    full = replace(measured, accuracy=accuracy)
-    full.save(tmp_path / "new" / "deployment.json")
+    measured.save(tmp_path / "new" / "deployment.json")
     again = record.load(tmp_path / "new" / "deployment.json")
     assert again.machine == measured.machine
-    for name in ("models", "encoders", "whole", "accuracy"):
-        pd.testing.assert_frame_equal(getattr(again, name), getattr(full, name))
-    pd.testing.assert_frame_equal(
-        record.kept_accuracy(tmp_path / "new" / "deployment.json"), accuracy
-    )
-    assert record.kept_accuracy(tmp_path / "nothing.json").empty
-
-
-def test_without_accuracy_the_table_is_empty(measured: record.Measured, tmp_path: Path) -> None:
-    measured.save(tmp_path / "d.json")
-    assert record.load(tmp_path / "d.json").accuracy.empty
+    for name in ("models", "encoders", "whole"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(measured, name))
 
 
 def test_the_file_names_no_host_and_no_path(measured: record.Measured, tmp_path: Path) -> None:

@@ -168,6 +168,8 @@ COUNTS = {
     "LDBM-patch4": 1_127_681,
     "LDBM-patch16": 1_866_113,
     "LDBM-overlap": 1_389_825,
+    "HybridPooling": 459_777,
+    "HybridPooling-dropout": 459_777,
 }
 
 
@@ -186,6 +188,8 @@ GOLDEN = {
     "LDBM-patch4": [-0.01536, 0.01771, -0.2036],
     "LDBM-patch16": [0.14477, 0.31671, -0.04487],
     "LDBM-overlap": [0.12088, -0.27106, -0.02074],
+    "HybridPooling": [0.21738, 0.14065, 0.16534],
+    "HybridPooling-dropout": [0.21738, 0.14065, 0.16534],
 }
 
 
@@ -195,7 +199,7 @@ def test_output_is_the_recorded_one(name):
     np.testing.assert_allclose(make(name)(*batch()).tolist(), GOLDEN[name], atol=1e-4)
 
 
-ORDERLESS = {"TemporalMeanMLP", "AttentionMIL"}
+ORDERLESS = {"TemporalMeanMLP", "AttentionMIL", "HybridPooling", "HybridPooling-dropout"}
 
 
 @every_model

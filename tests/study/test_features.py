@@ -10,7 +10,7 @@ from deplib.errors import ResultError
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.results import RunSpec
 from deplib.splits import split_as
-from deplib.study.features import SIGNATURE, same_features, signature, write_signature
+from deplib.study.signature import SIGNATURE, same_features, signature, write_signature
 
 
 @pytest.fixture

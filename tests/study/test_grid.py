@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from deplib import study
-from deplib.models import BEYOND, MODELS, REGISTRY
+from deplib.models import BEYOND, MODELS, REGISTRY, resolve
 from deplib.results import RunSpec
 
 
@@ -18,7 +18,8 @@ def test_a_world_is_every_variant_and_baseline_at_every_seed_once():
 
 def test_every_model_and_its_name_has_a_place_in_the_grid():
     assert set(study.VARIED) <= set(REGISTRY)
-    assert {*MODELS, *BEYOND} <= {*study.VARIED, *study.BASELINES}
+    swept = {resolve(s.model)[0] for s in study.sweep_specs() if s.model in REGISTRY}
+    assert {*MODELS, *BEYOND} == swept
     assert {s.model for s in study.live_specs()} == set(MODELS)
 
 
@@ -36,10 +37,12 @@ def test_the_disjoint_runs_repeat_the_four_and_ridge_on_another_split():
     assert len(specs) == len(set(specs)) == 4 * len(study.DISJOINT_SEEDS) + 2
     official = {replace(spec, split="official") for spec in specs}
     assert official <= set(study.grid_specs())
-    swept = study.sweep_specs()
+    ablation = ["ablation"]
+    swept = study.sweep_specs(parts=ablation)
     assert {spec for spec in swept if spec.split == "disjoint"} == set(specs)
-    assert set(study.sweep_specs(splits=["disjoint"])) == set(specs)
-    assert set(study.sweep_specs(splits=["official"])) == set(swept) - set(specs)
+    assert set(study.sweep_specs(splits=["disjoint"], parts=ablation)) == set(specs)
+    official = study.sweep_specs(splits=["official"], parts=ablation)
+    assert set(official) == set(swept) - set(specs)
     assert not study.sweep_specs(["null"], splits=["disjoint"])
 
 
@@ -51,6 +54,8 @@ def test_the_disjoint_runs_repeat_the_four_and_ridge_on_another_split():
          {RunSpec("RidgeMean", 0, "null")}),
         ({"worlds": ["default"], "models": ["LDBM"], "seeds": [3]},
          {RunSpec("LDBM", 3), RunSpec("LDBM", 3, split="disjoint")}),
+        ({"worlds": ["published"], "models": ["LDBM"], "seeds": [3]},
+         {RunSpec("LDBM", 3, "published"), RunSpec("LDBM", 3, "published", features="affect")}),
         ({"seeds": [2], "models": ["Mamba"]},
          {RunSpec("Mamba", 2, world) for world in study.WORLDS}),
     ],
