@@ -3,7 +3,7 @@
 #   deplib:
 #     needs:
 #     - results/default/permuted/*.json
-#     - results/*/true/*.json
+#     - results/*/true*/*.json
 #     - results/selection/*.json
 #     uses:
 #     - deplib.models.mean_mlp
@@ -12,6 +12,7 @@
 #     - deplib.models.mamba_gru
 #     - deplib.models.mamba
 #     - deplib.models.attention_mil
+#     - deplib.models.hybrid
 #     - deplib.rocket
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
@@ -69,11 +70,21 @@ page.findings()
 page.figure()
 
 # %% [markdown]
+# ## And the study's advice?
+#
+# What it recommends for the next architecture is tested in {doc}`16_implications`, each piece under the
+# same protocol.
+
+# %% tags=["hide-input"]
+page.advice()
+
+# %% [markdown]
 # ## How to read this book
 #
 # - **5 minutes**: this page, then the first table of {doc}`14_claims`: what the study states, judged.
 # - **20 minutes**: {doc}`09_results`, {doc}`11_power` and {doc}`12_choosing_on_dev`: what was found,
-#   what fifty recordings can show, and what choosing makes of nothing.
+#   what fifty recordings can show, and what choosing makes of nothing; then the first table of
+#   {doc}`16_implications`: the study's advice, tested.
 # - **an hour or two**: all chapters in order. Each one computes what it shows and can be run alone.
 #
 # The data behind every page is named at its top. To run the same chapters on AVEC2014, see

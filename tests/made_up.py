@@ -8,8 +8,12 @@ import pandas as pd
 from deplib import study
 from deplib.cohorts.base import Cohort
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
+from deplib.splits import split_as
+from deplib.streams.missing import lacking
+from deplib.streams.names import ENCODED, parse
 
 EPOCHS = 6
+PLAIN = (RunSpec.features, RunSpec.recipe)
 
 Predict = Callable[[RunSpec, pd.DataFrame, np.random.Generator], np.ndarray]
 """(run, its windows with y, rng) -> z-scored predictions of the windows."""
@@ -22,10 +26,14 @@ def guess(spec: RunSpec, windows: pd.DataFrame, rng: np.random.Generator) -> np.
 
 def made_up(spec: RunSpec, cohort: Cohort, predict: Predict = guess) -> Result:
     """Return a result of the right form, two windows a recording."""
-    table = cohort.recordings
+    table = split_as(cohort.recordings, spec.split)
+    if spec.missing and not set(parse(spec.features)) & set(ENCODED):
+        hidden = lacking(table, spec.missing, rng=np.random.default_rng(0))
+        table = table[~table["recording"].isin(hidden)]
     train = table.loc[table["split"] == "train", "bdi"]
     mean, sd = float(train.mean()), float(train.std(ddof=0))
-    seed = [ord(c) for c in f"{spec.model}{spec.world}{spec.labels}"]
+    options = "".join(str(v) for v in (spec.features, spec.recipe) if v not in PLAIN)
+    seed = [ord(c) for c in f"{spec.model}{spec.world}{spec.labels}{options}"]
     rng = np.random.default_rng([*seed, spec.seed])
     bdi = table["bdi"]
     if spec.labels == "permuted":
@@ -35,10 +43,14 @@ def made_up(spec: RunSpec, cohort: Cohort, predict: Predict = guess) -> Result:
     windows = pd.concat([windows, windows.assign(window=1)], ignore_index=True)
     history = pd.DataFrame({"epoch": range(1, EPOCHS + 1), "dev_mae": 9.0, "collapsed": False})
     history["dev_sigma_ratio"] = np.linspace(0.02, 0.5, EPOCHS) + 0.01 * spec.seed
+    predictions = windows.assign(y_hat=predict(spec, windows, rng))[PREDICTION_COLUMNS]
+    if spec.recipe == "dropout":
+        spread = pd.Series(rng.uniform(0.1, 0.9, len(table)), index=table["recording"].to_numpy())
+        predictions = predictions.assign(y_sd=predictions["recording"].map(spread))
     return Result(
         spec=spec,
         key="0" * 64,
-        predictions=windows.assign(y_hat=predict(spec, windows, rng))[PREDICTION_COLUMNS],
+        predictions=predictions,
         history=history if spec.model not in study.RIDGE else pd.DataFrame(),
         epoch=1 + spec.seed % EPOCHS,
         chosen_by="dev_mae",

@@ -1,169 +1,184 @@
-"""The chapter on implications: where the information gets lost, and what the targets mean."""
+"""The chapter on implications: each piece of the study's advice, tested on the simulated cohort."""
 
-from functools import cached_property
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
+from matplotlib.figure import Figure
 
-from deplib import baselines, claims, evaluation, report, seeds, study
-from deplib.cohorts.simulated import LATENTS
-from deplib.models import MODELS, build, n_parameters
-from deplib.protocol import Protocol
+from deplib import adaptation, evaluation, figures, report, study
+from deplib.chapters import over_seeds
+from deplib.chapters.adapting import Adapting
+from deplib.chapters.advice import TestedAdvice, verdict
+from deplib.chapters.deploying import Deploying
+from deplib.chapters.ladder import Ladder
+from deplib.chapters.reading import Reading
+from deplib.chapters.targets import CostTargets, Targets, targets_sentence
+from deplib.chapters.trust import ENSEMBLE, LEVEL, Trust
+from deplib.results import RunSpec
+from deplib.study import options
 
-CONSTANT = "constant (Train median)"
-BEHAVIOUR = "ridge on true behaviour, mean and SD"
+TITLES = {
+    "encoder": "an encoder trained for affect",
+    "hybrid": "mean pooling with light attention",
+    "supervision": "smoothed labels",
+    "pretraining": "self-supervised pretraining",
+    "modalities": "all modalities at once",
+    "architecture": "an architecture of time, on affect features",
+}
+"""What a reader calls each piece of advice that was trained."""
 
 
 class ImplicationsPage:
-    """A ladder of predictors from nothing to the truth, and the study's targets beside it."""
+    """All eight pieces of advice, in the worlds where there is something to find."""
 
-    def __init__(self, world: str = "default") -> None:
-        self.cohort = study.open_cohort(world)
-        self.table = self.cohort.recordings[["recording", "person", "split", "bdi"]]
-        wanted = (*MODELS, *study.RIDGE)
-        specs = [spec for spec in study.grid_specs(world) if spec.model in wanted]
-        runs = pd.concat(map(evaluation.recordings, study.published(specs)), ignore_index=True)
-        self.ridge = {name: runs[runs["model"] == name] for name in study.RIDGE}
-        four = runs[runs["model"].isin(MODELS)]
-        self.scores = {s: seeds.score(four[four["split"] == s]) for s in ("dev", "test")}
+    def __init__(self) -> None:
+        self.cohort = study.open_cohort()
+        self.tested = {world: TestedAdvice(world) for world in options.TESTED_WORLDS}
+        self.ladders = [Ladder(world) for world in options.TESTED_WORLDS]
+        self.reading, self.deploying = Reading(), Deploying()
+        self.adapting = {world: Adapting(one.options) for world, one in self.tested.items()}
+        self.trusts = {
+            world: Trust(one.options, options.BETTER) for world, one in self.tested.items()
+        }
+        self.trust = self.trusts[options.STRONGEST]
+        self.targets = [Targets(one.options) for one in self.tested.values()]
+        self.cost_targets = CostTargets()
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
         return report.badge(self.cohort)
 
-    def _behaviour(self) -> np.ndarray:
-        """Return mean and SD over time of the true motion, (n_recordings, 2 * channels)."""
-        limit = Protocol().sequence_length
-        tracks = [self.cohort.trajectories(r)[:limit] for r in self.table["recording"]]
-        return np.array([np.concatenate([t.mean(axis=0), t.std(axis=0)]) for t in tracks], float)
-
-    @cached_property
-    def rungs(self) -> dict[str, pd.DataFrame]:
-        """Predictions on every rung of the ladder, by its name."""
-        latents = self.cohort.truth[[latent.name for latent in LATENTS]].to_numpy()
-        behaviour = self._behaviour()
-        varying = behaviour.std(axis=0) > 0
-        return {
-            CONSTANT: baselines.constant(self.table).predictions,
-            "ridge on embeddings, mean": self.ridge["RidgeMean"],
-            "ridge on embeddings, mean and SD": self.ridge["RidgeMeanSD"],
-            BEHAVIOUR: baselines.ridge(behaviour[:, varying], self.table).predictions,
-            "ridge on the true latents": baselines.ridge(latents, self.table).predictions,
-            "oracle": evaluation.oracle(self.cohort),
-        }
-
-    def ladder(self) -> pd.DataFrame:
-        """Return the Test scores of each rung, with intervals."""
-        rows = [
-            {"predictor": name, **evaluation.with_intervals(table[table["split"] == "test"])}
-            for name, table in self.rungs.items()
-        ]
-        return evaluation.printable(pd.DataFrame(rows))
+    def ceilings(self) -> Markdown:
+        """Return what the constant and the oracle have in each world."""
+        return report.say(" ".join(one.ceiling().data for one in self.tested.values()))
 
     def ladder_verdict(self) -> Markdown:
-        """Return what the step from embeddings to true behaviour is worth."""
-        test = {name: table[table["split"] == "test"] for name, table in self.rungs.items()}
-        step = evaluation.paired_mae(test[BEHAVIOUR], test["ridge on embeddings, mean and SD"])
-        oracle = evaluation.paired_mae(test["oracle"], test[CONSTANT])
-        return report.say(
-            "From the mean and SD of the embeddings to the mean and SD of the true behaviour the "
-            f"Test MAE changes by {evaluation.signed(step)} points; from the constant to the "
-            f"oracle by {evaluation.signed(oracle)}."
+        """Return what the steps of the ladder are worth in each world."""
+        return report.say(" ".join(one.verdict().data for one in self.ladders))
+
+    def table(self, advice: str) -> pd.DataFrame:
+        """Return the comparisons of one piece of advice, world by world."""
+        return _by_world(
+            {
+                world: one.table(advice)
+                for world, one in self.tested.items()
+                if one.found.comparisons[advice]
+            }
         )
 
-    def identity_verdict(self) -> Markdown:
-        """Return how well the same person's other score predicts, where there is one."""
-        earlier = self.table[self.table["split"] != "test"].groupby("person")["bdi"].mean()
-        test = self.table[self.table["split"] == "test"]
-        seen = test[test["person"].isin(earlier.index)]
-        lookup = seen.assign(bdi_hat=seen["person"].map(earlier))
-        constant = baselines.constant(self.table).predictions
-        constant = constant[constant["recording"].isin(seen["recording"])]
-        difference = evaluation.paired_mae(lookup, constant)
-        return report.say(
-            f"For the {len(seen)} Test recordings whose person appears in Train or Dev, the "
-            f"person's mean score there has a Test MAE of {evaluation.mae_of(lookup):.1f}, the "
-            f"constant {evaluation.mae_of(constant):.1f}: a difference of "
-            f"{evaluation.signed(difference)}. A model that recognises persons can use it, "
-            "without seeing any depression."
-        )
+    def verdict(self, advice: str) -> Markdown:
+        """Return what the main comparison of one piece of advice shows, world by world."""
+        asked = [one for one in self.tested.values() if one.found.comparisons[advice]]
+        return report.say(" ".join(one.sentence(advice) for one in asked))
 
-    def _gap(self, name: str) -> float:
-        """Return Test MAE minus Dev MAE of a rung."""
-        table = self.rungs[name]
-        dev, test = (evaluation.mae_of(table[table["split"] == s]) for s in ("dev", "test"))
-        return test - dev
-
-    def _of_models(self, split: str, metric: str) -> dict[str, float]:
-        """Return one metric of each of the four, mean over seeds."""
-        return {model: self.scores[split].summary(model, metric).value for model in MODELS}
-
-    def targets(self) -> pd.DataFrame:
-        """Return the study's targets beside what constant, models and oracle reach."""
-        test = {
-            name: evaluation.with_intervals(self.rungs[name].query("split == 'test'"))
-            for name in (CONSTANT, "oracle")
+    def effects_figure(self) -> Figure:
+        """Return the main effect of every piece of advice that was trained, by world."""
+        panels = {
+            world: pd.DataFrame(
+                {
+                    "label": TITLES[advice],
+                    "value": found[0].difference.value,
+                    "low": found[0].difference.low,
+                    "high": found[0].difference.high,
+                }
+                for advice, found in one.found.comparisons.items()
+                if found
+            )
+            for world, one in self.tested.items()
         }
-        dev_mae, test_mae = self._of_models("dev", "mae"), self._of_models("test", "mae")
-        best_pcc = max(self._of_models("test", "pcc").values())
-        least_gap = min(test_mae[model] - dev_mae[model] for model in MODELS)
-        largest = max(n_parameters(build(name, seed=0)) for name in MODELS)
-        reported = claims.REPORTED
-        simulated_constant = test[CONSTANT]["mae"]
-        rows = [
-            (
-                "Test MAE below 9.5",
-                f"{reported['test_mae'].min():.2f}",
-                f"{claims.constant_test_mae():.2f}",
-                f"{min(test_mae.values()):.2f}",
-                f"{simulated_constant:.2f}",
-                f"{test['oracle']['mae']:.2f}",
-            ),
-            (
-                "Test PCC above 0.30",
-                f"{reported['test_pcc'].max():.2f}",
-                "undefined",
-                f"{best_pcc:.2f}",
-                "undefined",
-                f"{test['oracle']['pcc']:.2f}",
-            ),
-            (
-                "gap from Dev to Test below 1.0 MAE",
-                f"{(reported['test_mae'] - reported['dev_mae']).min():.2f}",
-                "not published",
-                f"{least_gap:.2f}",
-                f"{self._gap(CONSTANT):.2f}",
-                f"{self._gap('oracle'):.2f}",
-            ),
-            ("fewer than 5 M parameters", "1.35 M", "1", f"{largest / 1e6:.2f} M", "1", "none"),
-        ]
-        return pd.DataFrame(
-            rows,
-            columns=[
-                "target",
-                "best of the study (AVEC2014)",
-                "constant (AVEC2014, derived)",
-                "best of the four, mean over seeds (simulated)",
-                "constant (simulated)",
-                "oracle (simulated)",
-            ],
-        )
+        return figures.effects(panels, xlabel="change in Test MAE, BDI-II points (95 % interval)")
+
+    def adapting_table(self) -> pd.DataFrame:
+        """Return the subject-adaptive head beside its rivals, world by world."""
+        return _by_world({world: one.table() for world, one in self.adapting.items()})
+
+    def adapting_verdict(self) -> Markdown:
+        """Return what adapting gains in each world."""
+        return report.say(" ".join(one.verdict().data for one in self.adapting.values()))
+
+    def targets_table(self) -> pd.DataFrame:
+        """Return the targets of error in every world."""
+        return pd.concat([one.table() for one in self.targets], ignore_index=True)
 
     def targets_verdict(self) -> Markdown:
-        """Return which of the targets a constant meets on the simulated cohort."""
-        constant = self.rungs[CONSTANT]
-        mae = evaluation.mae_of(constant[constant["split"] == "test"])
-        met = [
-            name
-            for name, reached in (
-                ("the MAE", mae < 9.5),
-                ("the gap", self._gap(CONSTANT) < 1.0),
-                ("the number of parameters", True),
-            )
-            if reached
+        """Return which targets ask for something."""
+        return targets_sentence(self.targets)
+
+    def live(self) -> pd.DataFrame:
+        """Train the hybrid and the mean again on this machine, and compare with the results."""
+        specs = [RunSpec(options.BASE), RunSpec(options.MEAN)]
+        versioned, live = study.published(specs), study.complete(specs, study.live_dir())
+        pairs = zip(versioned, live, strict=True)
+        return evaluation.agreement_table([evaluation.compare(*pair) for pair in pairs])
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row a piece of advice: effect with its interval by world, and verdict."""
+        rows = [self._trained(advice) for advice in TITLES if advice != "architecture"]
+        rows.insert(3, self._adapted())
+        rows += [self._trusted(), *self._deployed(), self._aimed()]
+        return pd.DataFrame(rows).fillna("")
+
+    def _trained(self, advice: str) -> dict[str, str]:
+        row, said = {"advice": TITLES[advice], "measure": "Test MAE"}, []
+        for world, one in self.tested.items():
+            if found := one.found.comparisons[advice]:
+                row[world] = evaluation.signed(found[0].difference)
+                said.append(verdict(found[0]))
+        return row | {"verdict": _joined(said)}
+
+    def _adapted(self) -> dict[str, str]:
+        row = {"advice": "a head that adapts to its person", "measure": "MAE, later sessions"}
+        effects = {w: one.effect(adaptation.UNADAPTED) for w, one in self.adapting.items()}
+        row |= {world: evaluation.signed(effect) for world, effect in effects.items()}
+        said = [
+            "it helps" if e.high < 0 else "it harms" if e.low > 0 else "undecided"
+            for e in effects.values()
         ]
-        return report.say(
-            f"On the simulated cohort a constant, which learns nothing, meets {len(met)} of these "
-            f"four targets: {', '.join(met)}. A target that a constant meets asks for nothing."
-        )
+        return row | {"verdict": _joined(said)}
+
+    def _trusted(self) -> dict[str, str]:
+        row = {
+            "advice": "a stated uncertainty (ensemble)",
+            "measure": f"coverage of its {100 * LEVEL:.0f} % interval",
+        }
+        shares = {world: one.own(ENSEMBLE) for world, one in self.trusts.items()}
+        row |= {w: over_seeds.interval(s.value, s.low, s.high) for w, s in shares.items()}
+        said = ["too sure" if s.high < LEVEL else "not shown too sure" for s in shares.values()]
+        return row | {"verdict": _joined(said)}
+
+    def _deployed(self) -> list[dict[str, str]]:
+        found = self.deploying.largest_changes()
+        return [
+            {
+                "advice": f"8 bits for {what}",
+                "measure": "Test MAE, largest change",
+                self.cohort.world.name: evaluation.signed(change),
+                "verdict": "no effect beyond 1 point"
+                if max(abs(change.low), abs(change.high)) < 1
+                else "undecided",
+            }
+            for what, change in found.items()
+        ]
+
+    def _aimed(self) -> dict[str, str]:
+        row = {"advice": "the targets of error", "measure": "met by the recommended design"}
+        for one in self.targets:
+            met = sum(one.verdict_of(t).startswith("met") for t in one.targets)
+            row[one.world] = f"{met} of {len(one.targets)}"
+        empty = {t.name for one in self.targets for t in one.targets
+                 if t.nearly_met(one.found[t.name][evaluation.CONSTANT])}  # fmt: skip
+        return row | {"verdict": f"a constant nearly meets {len(empty)} of them"}
+
+
+def _by_world(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return tables below each other, the world first."""
+    whole = pd.concat(
+        [table.assign(world=world) for world, table in tables.items()], ignore_index=True
+    )
+    return whole[["world", *whole.columns.drop("world")]]
+
+
+def _joined(said: Sequence[str]) -> str:
+    """Return one word where all worlds agree, else one a world."""
+    return said[0] if len(set(said)) == 1 else "; ".join(said)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from deplib import claims, evaluation, report
 from deplib.chapters import over_seeds
+from deplib.chapters.advice import TestedAdvice, verdict
 from deplib.chapters.population import Population
 from deplib.chapters.results import MEAN, ResultsPage
 from deplib.chapters.worlds import World, open_world
@@ -158,6 +159,22 @@ class LandingPage:
             "persons return across splits, choosing epoch and setting on Dev gives "
             f"{chosen['dev_mae'].mean():.2f} on Dev and {chosen['test_mae'].mean():.2f} on Test, "
             f"{gap.value:+.2f} ({gap.low:+.2f} to {gap.high:+.2f}) on average."
+        )
+
+    def advice(self) -> Markdown:
+        """Return what became of the study's advice for the next architecture."""
+        found = TestedAdvice(STRONG).found.comparisons
+        every = [one for group in found.values() for one in group]
+        helped = [one for one in every if verdict(one) == "it helps"]
+        harmed = [one for one in every if verdict(one) == "it harms"]
+        encoder = found["encoder"][0]
+        return report.say(
+            f"Of {len(every)} options in the world where behaviour tells most, {len(helped)} "
+            f"{'lowers' if len(helped) == 1 else 'lower'} the error and {len(harmed)} "
+            f"{'raises' if len(harmed) == 1 else 'raise'} it after correction for all. The largest "
+            "question, features that show affect in place of identity, changes the Test MAE by "
+            f"{evaluation.signed(encoder.difference)} points: {verdict(encoder)}. "
+            "*(simulated cohort)*"
         )
 
     def figure(self) -> Figure:

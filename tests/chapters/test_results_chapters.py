@@ -18,7 +18,6 @@ from statsmodels.stats.multitest import multipletests
 
 from deplib import claims, evaluation, report, study
 from deplib.chapters import comparisons, landing, over_seeds
-from deplib.chapters.implications import ImplicationsPage
 from deplib.chapters.landing import LandingPage, update_readme
 from deplib.chapters.monitor import Monitor
 from deplib.chapters.protocol import beside_overview
@@ -419,18 +418,6 @@ def test_a_readme_without_the_marks_is_refused(tmp_path):
     readme.write_text("# A title\n")
     with pytest.raises(ResultError, match="marks"):
         update_readme(readme)
-
-
-def test_targets_are_compared_with_means_over_seeds(monkeypatch):
-    monkeypatch.setattr(study, "published", publishing())
-    page = ImplicationsPage()
-    assert list(page.rungs)[-1] == "oracle"
-    for table in page.rungs.values():
-        assert set(table.columns) >= {"recording", "person", "split", "bdi", "bdi_hat"}
-        assert len(table) == 150
-    best = min(page.scores["test"].summary(model).value for model in MODELS)
-    shown = page.targets().set_index("target")["best of the four, mean over seeds (simulated)"]
-    assert shown["Test MAE below 9.5"] == f"{best:.2f}"
 
 
 class TestWorlds:
