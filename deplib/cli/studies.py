@@ -40,6 +40,30 @@ def train(
         int,
         typer.Option(min=1, help="Train every model so many times.", rich_help_panel=options.WORK),
     ] = 1,
+    features: Annotated[
+        str,
+        typer.Option(
+            help="What the models see: identity (the encoder's embeddings), affect or random (of "
+            "the encoders that are shipped), action, pulse; several joined by '+'.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = "identity",
+    streams: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --root and the features action or pulse: the folder of their CSV files, "
+            "such as OpenFace writes.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="How the models are taught: protocol, smoothed, bags, pretrained (MambaGRU) or "
+            "dropout (HybridPooling-dropout).",
+            rich_help_panel=options.WORK,
+        ),
+    ] = "protocol",
     split: options.Split = options.SplitBy.OFFICIAL,
     jobs: options.Jobs = 0,
     max_miss_rate: options.MaxMissRate = 0.05,
@@ -59,11 +83,19 @@ def train(
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
     folder = out or study.live_dir()
     results = study.complete(
-        study.training_specs(cohort.name, models=model, seeds=range(seeds), split=split.value),
+        study.training_specs(
+            cohort.name,
+            models=model,
+            seeds=range(seeds),
+            split=split.value,
+            features=features,
+            recipe=recipe,
+        ),
         folder,
         cohorts={cohort.name: cohort},
         encoder=network,
         limits=study.MissLimits(max_miss_rate, max_recording_miss_rate),
+        stream_folder=streams,
         jobs=options.n_jobs(jobs),
         progress=True,
     )
@@ -152,7 +184,9 @@ def sweep(
         progress=True,
     )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
-    if not (world or model or seed or split or part):  # what is about the whole study, not about some runs
+    if not (
+        world or model or seed or split or part
+    ):  # what is about the whole study, not about some runs
         from deplib.selection import completion
 
         chosen = completion.complete(jobs=options.n_jobs(jobs), progress=True)

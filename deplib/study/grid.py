@@ -6,8 +6,10 @@ from deplib import baselines
 from deplib.errors import ModelError
 from deplib.extraction.fallback import FILLS
 from deplib.models import MODELS, REGISTRY
+from deplib.recipes import recipe_module
 from deplib.results import RunSpec
 from deplib.splits import Split
+from deplib.streams.names import parse
 
 WORLDS = ("default", "null", "published")
 """The simulated worlds, the one that the book shows first."""
@@ -44,20 +46,30 @@ def training_specs(
     models: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
     split: Split = "official",
+    features: str = RunSpec.features,
+    recipe: str = RunSpec.recipe,
 ) -> list[RunSpec]:
     """Return runs of some models and baselines on any cohort; the study's four by default.
 
     Raises
     ------
+    CohortError
+        If a stream of the features is unknown.
     ModelError
-        If a model is neither in the registry nor a baseline.
+        If a model is neither in the registry nor a baseline, the recipe is unknown, or a baseline
+        is to be taught by one.
     """
+    parse(features)
+    if recipe != RunSpec.recipe:
+        recipe_module(recipe)  # raises if there is none
     known = (*REGISTRY, *(name for name in BASELINES if name not in REGISTRY))
     for model in models or ():
         if model not in known:
             raise ModelError(f"unknown model {model!r}; there are {', '.join(known)}")
+        if recipe != RunSpec.recipe and model not in REGISTRY:
+            raise ModelError(f"{model} is fitted, not trained: no recipe fits it")
     return [
-        RunSpec(model, seed=seed, world=world, split=split)
+        RunSpec(model, seed, world, split=split, features=features, recipe=recipe)
         for model in dict.fromkeys(models or MODELS)
         for seed in (seeds[:1] if model in RIDGE else seeds)
     ]

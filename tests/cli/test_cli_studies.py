@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from stream_files import openface_rows, write_openface
 from tiny import write_tiny_onnx
 
 from deplib import cli, study
@@ -45,6 +46,43 @@ def test_train_takes_other_models_and_several_seeds(run, corpus: Path, tmp_path:
     unknown = run(*train, "--model", "ResNet")
     assert unknown.exit_code == cli.FAILED
     assert "there are TemporalMeanMLP, LDBM" in unknown.output
+
+
+def test_train_sees_openface_files_beside_the_embeddings(run, corpus: Path, tmp_path: Path) -> None:
+    """One recording has no file: it goes on with its embeddings alone."""
+    frames = {path.name: len(list(path.iterdir())) for path in corpus.rglob("*_aligned")}
+    folder = tmp_path / "openface"
+    folder.mkdir()
+    for k, (name, n) in enumerate(sorted(frames.items())[1:]):
+        clip = name.removesuffix("_aligned")
+        write_openface(folder / f"{clip}.csv", openface_rows(n, seed=k))
+    train = ("train", "--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
+    train = (*train, "--model", "HybridPooling", "--features", "identity+action")
+    with pytest.warns(UserWarning, match="1 of 12 recordings have no file"):
+        result = run(*train, "--streams", folder)
+    assert result.exit_code == 0, result.output
+    (path,) = (tmp_path / "results").rglob("*-seed0.json")
+    assert path.parent.name == "true-identity+action"
+    assert Result.load(path).predictions["recording"].nunique() == 12
+    without = run(*train)
+    assert without.exit_code == cli.FAILED
+    assert "has no action of its own: give the folder" in without.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--features", "voice"), "no stream is named 'voice'"),
+        (("--recipe", "luck"), "unknown recipe 'luck'"),
+        (("--model", "RidgeMean", "--recipe", "bags"), "no recipe fits it"),
+    ],
+)
+def test_train_says_what_there_is_when_asked_for_something_else(
+    run, corpus: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run("train", "--root", corpus, *arguments)
+    assert result.exit_code == cli.FAILED
+    assert message in result.output
 
 
 def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(
