@@ -103,6 +103,7 @@ class TestedAdvice:
                 "Test MAE": over_seeds.cell(scores.summary(one.first)),
                 "Test PCC": over_seeds.cell(scores.summary(one.first, "pcc")),
                 "effect on MAE": evaluation.signed(one.difference),
+                "p": p_text(one.p),
                 "p, Holm": p_text(one.p_holm),
                 "verdict": verdict(one),
                 "minus the constant": evaluation.signed(scores.difference(one.first, CONSTANT)),

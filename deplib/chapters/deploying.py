@@ -7,19 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from torch import nn
 
 from deplib import evaluation, report, seeds, study
 from deplib.deployment import exporting, record
-from deplib.deployment.card import FORMAT, OPSET, Card
+from deplib.deployment.card import Card
+from deplib.deployment.latency import card_of
 from deplib.evaluation import CONSTANT
-from deplib.models import MODELS, build
+from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.models import BEYOND, MODELS, build
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.study import options
 
 LENGTHS = (1, 45, 64, 129, 512, 777)
 """Frames of the windows on which the page compares, some odd; an export checks more."""
-EXPORTED = (*MODELS, options.BASE)
+EXPORTED = (*MODELS, *BEYOND)
 PRECISIONS = {"int8": "the temporal model", "int8-encoder": "the encoder"}
 """What is in 8 bits, by a run's precision."""
 
@@ -35,10 +38,15 @@ class Deploying:
             for name in EXPORTED:
                 model = build(name, seed=0).eval()
                 path = Path(folder) / f"{name}.onnx"
-                exporting.export_model(model, path, _card(name, exporting.longest(model)))
+                exporting.export_model(model, path, self._card(name, model))
                 found = exporting.parity(model, path, LENGTHS, np.random.default_rng(0))
                 rows.append({"model": name, "largest": found["difference"].max()})
         return pd.DataFrame(rows)
+
+    @staticmethod
+    def _card(name: str, model: nn.Module) -> Card:
+        width, longest = Protocol().feature_dim, exporting.longest(model)
+        return card_of(name, embedded_encoder(), width=width, longest_window=longest)
 
     def parity_table(self) -> pd.DataFrame:
         """Return whether each model's file says what PyTorch says, masked and not."""
@@ -121,27 +129,3 @@ def _label(spec: RunSpec) -> str:
 
 def _precise(change: evaluation.Difference) -> str:
     return f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
-
-
-def _card(name: str, max_length: int | None) -> Card:
-    """Return a card for a model that nobody trained."""
-    protocol = Protocol()
-    return Card(
-        format=FORMAT,
-        model=name,
-        features=RunSpec.features,
-        channels=protocol.feature_dim,
-        window_length=protocol.window_length,
-        sequence_length=protocol.sequence_length,
-        max_length=max_length,
-        label_mean=0.0,
-        label_std=1.0,
-        encoder_sha256="0" * 64,
-        preprocess="",
-        half_width=1.0,
-        level=0.9,
-        cohort="none",
-        simulated=True,
-        opset=OPSET,
-        key="",
-    )

@@ -7,11 +7,11 @@ rooms, so that ``--help`` answers at once.
 
 from deplib.cli.app import FAILED, FAULTS, INTERRUPTED, OK, app
 from deplib.cli.corpus import check, corpus, fetch
-from deplib.cli.deployment import predict
+from deplib.cli.deployment import export, predict
 from deplib.cli.features import extract, verify
 from deplib.cli.studies import publish, run, sweep, train
 
 __all__ = [
-    "FAILED", "FAULTS", "INTERRUPTED", "OK", "app", "check", "corpus", "extract", "fetch",
-    "predict", "publish", "run", "sweep", "train", "verify",
+    "FAILED", "FAULTS", "INTERRUPTED", "OK", "app", "check", "corpus", "export", "extract",
+    "fetch", "predict", "publish", "run", "sweep", "train", "verify",
 ]  # fmt: skip

@@ -11,10 +11,11 @@ import typer
 
 from deplib.cli import options
 from deplib.cli.app import app
-from deplib.errors import DeplibError
+from deplib.errors import DeplibError, EncoderError
 
 if TYPE_CHECKING:
     from deplib.deployment.prediction import Prediction
+    from deplib.study.exported import Exported
 
 PICTURES = (".svg", ".png")
 """What a plot's file name may end in."""
@@ -65,6 +66,114 @@ def predict(
         _print_answer(answer, frames)
         if plot is not None:
             typer.echo(f"plot: {plot}")
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder of the pair; deplib predict takes it.")],
+    root: options.Root = None,
+    task: options.Tasks = None,
+    detector: options.Detector = None,
+    world: options.World = "default",
+    encoder: options.Encoder = None,
+    preprocess: options.Preprocessing = None,
+    flip: options.Flip = False,
+    device: options.RunsOn = options.Device.CPU,
+    model: Annotated[
+        str, typer.Option(help="A model of the report.", rich_help_panel=options.WORK)
+    ] = "HybridPooling",
+    features: Annotated[
+        str,
+        typer.Option(
+            help="What the encoder is: identity (the one named above, or the shipped one), affect "
+            "or random (its twins).",
+            rich_help_panel=options.WORK,
+        ),
+    ] = "identity",
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the training.", rich_help_panel=options.WORK)
+    ] = 0,
+    split: options.Split = options.SplitBy.OFFICIAL,
+    level: Annotated[
+        float,
+        typer.Option(
+            help="How often the interval around a score shall hold the truth.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = 0.9,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="Store the model's weights in 8 bits.", rich_help_panel=options.WORK
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace another pair in the folder.", rich_help_panel=options.WORK
+        ),
+    ] = False,
+    jobs: options.Jobs = 0,
+    max_miss_rate: options.MaxMissRate = 0.05,
+    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
+) -> None:
+    """Write a trained model and its encoder as two checked ONNX files, for deplib predict.
+
+    Give the options that train was given. Weights that are not on this machine are trained first.
+    Prints the run's scores, the interval that the files carry, and how far the written model is
+    from PyTorch.
+    """
+    from deplib.study import Inputs, MissLimits, RunSpec
+    from deplib.study.exported import export_run, first_kept
+
+    if features != RunSpec.features and (encoder or flip):
+        raise EncoderError(
+            f"--features {features} names the encoder, too: leave --encoder and --flip out"
+        )
+    cohort = options.open_cohort(world, root, task, detector)
+    inputs = Inputs(
+        cohort,
+        options.open_encoder(encoder, preprocess, flip=flip, device=device),
+        limits=MissLimits(max_miss_rate, max_recording_miss_rate),
+        jobs=options.n_jobs(jobs),
+        progress=True,
+    )
+    # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
+    names = [world, cohort.name] if root is None else [cohort.name]
+    runs = [RunSpec(model, seed, name, features=features, split=split.value) for name in names]
+    try:
+        done = export_run(
+            first_kept(runs, inputs),
+            inputs,
+            out,
+            level=level,
+            int8=int8,
+            overwrite=force,
+            say=typer.echo,
+        )
+    except OSError as error:
+        raise DeplibError(f"cannot write a pair to {out}: {error.strerror or error}") from error
+    _print_exported(done, seed)
+
+
+def _print_exported(done: "Exported", seed: int) -> None:
+    card = done.card
+    typer.echo(
+        f"{done.folder}: {card.model} (seed {seed}) on {card.features} features, trained on "
+        f"{card.cohort}; model {done.model_bytes / 1e6:.2f} MB, encoder "
+        f"{done.encoder_bytes / 1e6:.2f} MB"
+    )
+    for title, mae in (("in PyTorch", done.mae), ("as written", done.mae_written)):
+        typer.echo(f"MAE {title}: Dev {mae['dev']:.2f}, Test {mae['test']:.2f} BDI-II points")
+    typer.echo(
+        f"interval: the score ± {card.half_width:.1f} points, by the errors on Dev at level "
+        f"{card.level:.0%}; Test chose nothing"
+    )
+    typer.echo(
+        f"largest difference from PyTorch, {done.n_windows:,} windows of Dev and Test: "
+        f"{done.difference:.2g} z-units ({done.difference * card.label_std:.2g} points)"
+    )
+    typer.echo(f"next: deplib predict FRAMES {done.folder}")
 
 
 def _print_answer(answer: "Prediction", frames: Path) -> None:

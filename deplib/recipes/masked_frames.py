@@ -1,23 +1,7 @@
-"""Masked frames: what a causal recurrence can learn from face video without labels.
+"""Masked frames: pretraining of a causal recurrence on face video without labels.
 
-Spans of real frames are hidden, and the state at a hidden frame predicts that frame's embedding:
-
-    u_t = W x_t + b + p_t, or e + p_t where frame t is hidden       h_t = GRU(u_t, h_(t-1))
-    x'_t = m + s (G h_t + g)          loss = mean over hidden t of |x_t - x'_t|^2 / (C s^2)
-
-W, b, p and the GRU are the model's own; e, G and g are thrown away afterwards. m is the mean of
-the visible frames of the window, s^2 the mean square of a component about the mean of its window.
-
-What is predicted is the deviation from m, because an identity embedding is mostly the person:
-predicting x_t itself is nearly solved by a constant of the window, and says who it is. What is
-left is what the face did meanwhile. G and g start at 0, so that training starts at the trivial
-prediction m, whose loss is close to 1; a loss below it is the share of behaviour explained.
-
-Hiding spans and regressing their frames through a head that is discarded is Mockingjay (Liu et
-al. 2020, "Mockingjay: unsupervised speech representation learning with deep bidirectional
-transformer encoders"); here the network is causal, so a hidden span is predicted from what came
-before it, up to its length ahead, as in autoregressive predictive coding (Chung et al. 2019, "An
-unsupervised autoregressive model for speech representation learning").
+Spans of real frames are hidden, and the network learns to predict them from what came before:
+``deplib.recipes.masked_task`` says how. Here is which frames are hidden, and the training.
 """
 
 from dataclasses import dataclass
@@ -25,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deplib.errors import ModelError
-from deplib.models.blocks import check_input, masked_mean
 from deplib.models.mamba_gru import MambaGRU
+from deplib.recipes.masked_task import MaskedFrames, scales_of
 from deplib.training.loop import batches
 from deplib.windows import WindowSet
 
@@ -47,12 +31,12 @@ class Pretraining:
     """
 
     epochs: int = 40  # about 2 CPU-minutes on 150 windows of 512 frames
-    batch_size: int = 16  # windows in a batch
-    learning_rate: float = 1e-3  # of Adam, without weight decay
+    batch_size: int = 8  # windows: many small steps learn more in the same time than few large
+    learning_rate: float = 1e-3  # of Adam, without weight decay; 0 does all but learn, as a control
     share: float = 0.3  # of a window's real frames that are hidden
-    shortest: int = 8  # frames of a span: a quarter of a second at 30 a second,
+    shortest: int = 8  # frames of a span: about a quarter of a second at 30 a second,
     longest: int = 16  # and half a second
-    held_out: float = 0.1  # share of persons whose windows are measured and not learnt from
+    held_out: float = 0.1  # share of the persons who are measured and not learnt from
 
     def __post_init__(self) -> None:
         if not (0 < self.share < 1 and 0 <= self.held_out < 1):
@@ -65,88 +49,14 @@ class Pretraining:
                 f"spans of {self.shortest} to {self.longest} frames cannot be drawn: the shortest "
                 "must be at least 1 and at most the longest"
             )
-        if self.epochs < 0 or self.batch_size < 1 or self.learning_rate <= 0:
+        if self.epochs < 0 or self.batch_size < 1 or self.learning_rate < 0:
             raise ModelError(
-                f"epochs ({self.epochs}) must be at least 0, batch_size ({self.batch_size}) at "
-                f"least 1 and learning_rate ({self.learning_rate}) above 0"
+                f"epochs ({self.epochs}) and learning_rate ({self.learning_rate}) must be at least "
+                f"0, batch_size ({self.batch_size}) at least 1"
             )
 
 
 DEFAULT = Pretraining()
-
-
-class MaskedFrames(nn.Module):
-    """A model with what it takes to pretrain it: the vector of a hidden frame, and the head.
-
-    Parameters
-    ----------
-    model
-        Trained in place.
-    scale
-        s: root mean square of a component about its window's mean, as ``deviation_scale`` gives.
-    """
-
-    def __init__(self, model: MambaGRU, *, scale: float) -> None:
-        super().__init__()
-        width = model.positions.shape[1]
-        self.model = model
-        self.scale = scale
-        self.token = nn.Parameter(torch.zeros(width))  # e
-        self.head = nn.Linear(width, model.channels)  # G, g
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, x: Tensor, mask: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, T), (B, T) bool, (B, T) bool -> errors of the hidden frames: two of (n_hidden,).
-
-        The first of the network, the second of the mean of the visible frames; both are mean
-        squares over the components, in units of ``scale``.
-        """
-        h = states(self.model, x, mask, hidden, self.token)[hidden]  # (n, D)
-        x = x.transpose(1, 2)  # (B, T, C)
-        visible = mask & ~hidden
-        mean = masked_mean(x.masked_fill(~visible[..., None], 0.0), visible)  # (B, C)
-        window = hidden.nonzero()[:, 0]
-        deviation = (x[hidden] - mean[window]) / self.scale  # (n, C)
-        return (deviation - self.head(h)).square().mean(1), deviation.square().mean(1)
-
-
-def states(model: MambaGRU, x: Tensor, mask: Tensor, hidden: Tensor, token: Tensor) -> Tensor:
-    """Return the last layer's state at every frame, through the model's own submodules.
-
-    The model gives its last state only. This composes ``input_proj``, ``positions`` and ``gru`` as
-    its ``forward`` does; a test holds the two together.
-
-    Parameters
-    ----------
-    model
-        Its ``regressor`` is not used.
-    x, mask
-        (B, C, T) and (B, T) bool, as for the model.
-    hidden
-        (B, T) bool. A hidden frame takes its step of the recurrence, with its position, but
-        ``token`` stands for its embedding.
-    token
-        (D,).
-
-    Returns
-    -------
-    Tensor
-        (B, T, D); 0 where ``mask`` is False.
-
-    Raises
-    ------
-    ModelError
-        If the batch breaks the model's contract.
-    """
-    x = check_input(x, mask, channels=model.channels, max_length=len(model.positions))
-    T = x.shape[1]
-    u = torch.where(hidden[..., None], token, model.input_proj(x)) + model.positions[:T]
-    order = torch.argsort(torch.arange(T) + T * ~mask, dim=1)  # real frames first, in their order
-    h, _ = model.gru(u.gather(1, order[..., None].expand_as(u)))
-    back = torch.argsort(order, dim=1)
-    h = h.gather(1, back[..., None].expand_as(h))  # (B, T, D), in time again
-    return h.masked_fill(~mask[..., None], 0.0)
 
 
 def draw_hidden(
@@ -154,10 +64,10 @@ def draw_hidden(
 ) -> np.ndarray:
     """Draw which real frames are hidden.
 
-    In a window of n real frames, ``share * n`` of them, rounded, are hidden: in spans that are
-    uniform between ``shortest`` and ``longest`` but for one, which makes up the sum. Spans run
-    over consecutive real frames, do not touch, and never start at the first, since nothing that
-    could tell of it comes before. A window too short for that keeps all its frames.
+    In a window of n real frames, ``share * n`` of them, rounded, are: in spans of uniform length
+    from ``shortest`` to ``longest``, but for one, which makes up the sum. A span runs over
+    consecutive real frames, whatever lies masked between them. Spans do not touch, and none holds
+    the first real frame, which nothing comes before. A window without room for that keeps all.
 
     Parameters
     ----------
@@ -168,41 +78,27 @@ def draw_hidden(
     -------
     ndarray of bool, shape (n_windows, T)
         True only where ``mask`` is.
+
+    Examples
+    --------
+    >>> four = Pretraining(share=0.4, shortest=4, longest=4)
+    >>> hidden = draw_hidden(np.ones((1, 20), bool), four, rng=np.random.default_rng(0))
+    >>> "".join(".#"[frame] for frame in hidden[0].astype(int))
+    '.......####.####....'
     """
     hidden = np.zeros_like(mask)
     for row, real in zip(hidden, mask, strict=True):
         frames = np.flatnonzero(real)
-        n_hidden = round(settings.share * len(frames))
-        lengths = _span_lengths(n_hidden, settings, rng=rng)
-        n_slots = len(frames) - n_hidden  # before each visible frame but the first, or at the end
-        if not lengths or len(lengths) > n_slots:
+        lengths = _lengths(round(settings.share * len(frames)), settings, rng=rng)
+        n_visible = len(frames) - sum(lengths)
+        if not lengths or len(lengths) > n_visible:
             continue
-        before = 1 + np.sort(rng.choice(n_slots, len(lengths), replace=False))
-        start = before + np.cumsum([0, *lengths[:-1]])
+        # After how many visible frames each span stands: 1 to all of them, no two alike.
+        after = 1 + np.sort(rng.choice(n_visible, len(lengths), replace=False))
+        start = after + np.cumsum([0, *lengths[:-1]])
         for first, length in zip(start, lengths, strict=True):
             row[frames[first : first + length]] = True
     return hidden
-
-
-def deviation_scale(windows: WindowSet) -> float:
-    """Return the root mean square of a component of a real frame about its window's mean.
-
-    Raises
-    ------
-    ModelError
-        If the frames of every window are all alike.
-    """
-    total, n = 0.0, 0
-    for frames, real in zip(windows.features, windows.mask, strict=True):
-        seen = frames[real].astype(float)
-        total += float(((seen - seen.mean(axis=0)) ** 2).sum())
-        n += seen.size
-    if not total > 0:
-        raise ModelError(
-            f"in each of {len(windows)} windows all frames are alike (or one is NaN): there is "
-            "nothing to predict; verify the features first"
-        )
-    return float(np.sqrt(total / n))
 
 
 def pretrain(
@@ -222,7 +118,7 @@ def pretrain(
     windows
         Of any split: ``features`` and ``mask`` alone are read.
     rng
-        Draws the order of the windows and what is hidden, anew in every epoch.
+        Draws the order of the windows and, anew in every epoch, what is hidden.
     held_out
         (n_windows,) bool: windows that are only measured, after each epoch, the same frames of
         theirs being hidden each time.
@@ -230,10 +126,11 @@ def pretrain(
     Returns
     -------
     DataFrame
-        ``HISTORY_COLUMNS``, one row an epoch: mean errors of the hidden frames, of the network
+        ``HISTORY_COLUMNS``, one row an epoch: mean errors at the hidden frames, of the network
         and of the mean of the visible frames. ``loss`` is taken while training, a batch before
-        each step. A pretraining whose ``held_out_loss`` is not below ``held_out_baseline`` has
-        learnt nothing that carries over. NaN where nothing is held out.
+        each step; held-out columns are NaN where nothing is held out. A pretraining whose
+        ``held_out_loss`` does not fall below ``held_out_baseline`` has learnt nothing that
+        carries over.
 
     Raises
     ------
@@ -245,32 +142,31 @@ def pretrain(
         return pd.DataFrame(columns=list(HISTORY_COLUMNS), dtype=float)
     held = np.zeros(len(windows), dtype=bool) if held_out is None else held_out
     learnt, measured = np.flatnonzero(~held), np.flatnonzero(held)
-    task = MaskedFrames(model, scale=deviation_scale(windows))
-    body = (model.input_proj, model.gru, task.head)
-    optimizer = torch.optim.Adam(
-        [model.positions, task.token, *(p for part in body for p in part.parameters())],
-        lr=settings.learning_rate,
-    )
+    task = MaskedFrames(model, scales_of(windows, learnt))
+    task.spread = _spread(task, windows, learnt, settings.batch_size)
+    optimizer = torch.optim.Adam([*task.body(), *task.head.parameters()], lr=settings.learning_rate)
     fixed = draw_hidden(windows.mask[measured], settings, rng=rng)
     history = []
+    model.train()
     for epoch in range(1, settings.epochs + 1):
         order = rng.permutation(learnt)
         hidden = draw_hidden(windows.mask[order], settings, rng=rng)
-        row = {"epoch": epoch}
-        row["loss"], row["baseline"] = _pass(
-            task, windows, order, hidden, settings.batch_size, optimizer
-        )
-        if not np.isfinite(row["loss"]):
+        if not hidden.any():
             raise ModelError(
-                f"pretraining: the loss is {row['loss']} in epoch {epoch}; a lower learning rate "
+                f"none of {len(learnt)} windows is long enough for a frame to be hidden: pretrain "
+                f"on longer ones than {windows.mask[learnt].sum(axis=1).max()} real frames"
+            )
+        errors = _pass(task, windows, order, hidden, settings, optimizer)
+        if not np.isfinite(errors[0]):
+            raise ModelError(
+                f"pretraining: the loss is {errors[0]} in epoch {epoch}; a lower learning rate "
                 f"than {settings.learning_rate:g} may help"
             )
         with torch.no_grad():
-            row["held_out_loss"], row["held_out_baseline"] = _pass(
-                task, windows, measured, fixed, settings.batch_size
-            )
-        history.append(row)
-    return pd.DataFrame(history)[list(HISTORY_COLUMNS)]
+            others = _pass(task, windows, measured, fixed, settings)
+        history.append((epoch, *errors, *others))
+    task.fold()
+    return pd.DataFrame(history, columns=list(HISTORY_COLUMNS))
 
 
 def _pass(
@@ -278,29 +174,45 @@ def _pass(
     windows: WindowSet,
     rows: np.ndarray,
     hidden: np.ndarray,
-    batch_size: int,
+    settings: Pretraining,
     optimizer: torch.optim.Optimizer | None = None,
 ) -> tuple[float, float]:
     """Return the mean errors of network and baseline; learn where there is an optimizer."""
     sums, n = np.zeros(2), 0
-    for batch in batches(np.arange(len(rows)), batch_size):
+    for batch in batches(np.arange(len(rows)), settings.batch_size):
         if not hidden[batch].any():
             continue
-        x = torch.from_numpy(windows.features[rows[batch]]).transpose(1, 2)
-        mask = torch.from_numpy(windows.mask[rows[batch]])
-        errors, baseline = task(x, mask, torch.from_numpy(hidden[batch]))
+        errors, baseline = task(*_inputs(windows, rows[batch]), torch.from_numpy(hidden[batch]))
         if optimizer:
             optimizer.zero_grad(set_to_none=True)
             errors.mean().backward()
             optimizer.step()
-        sums += errors.detach().sum().item(), baseline.sum().item()
+        sums += errors.sum().item(), baseline.sum().item()
         n += len(errors)
-    return (sums[0] / n, sums[1] / n) if n else (np.nan, np.nan)
+    return (float(sums[0] / n), float(sums[1] / n)) if n else (np.nan, np.nan)
 
 
-def _span_lengths(n_hidden: int, settings: Pretraining, *, rng: np.random.Generator) -> list[int]:
-    """Draw the lengths of spans that hide ``n_hidden`` frames together."""
+@torch.no_grad()
+def _spread(task: MaskedFrames, windows: WindowSet, rows: np.ndarray, batch_size: int) -> float:
+    """Return r, from the states at all real frames."""
+    total, n = 0.0, 0
+    for batch in batches(rows, batch_size):
+        x, mask = _inputs(windows, batch)
+        nothing = torch.zeros_like(mask)
+        h = task.state_deviation(task.standardised(x, mask), mask, nothing)[mask]
+        total += h.square().sum().item()
+        n += h.numel()
+    return float(np.sqrt(total / n))
+
+
+def _inputs(windows: WindowSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    x = torch.from_numpy(windows.features[rows]).transpose(1, 2)  # (B, C, T)
+    return x, torch.from_numpy(windows.mask[rows])
+
+
+def _lengths(total: int, settings: Pretraining, *, rng: np.random.Generator) -> list[int]:
+    """Draw lengths of spans that sum to ``total``."""
     lengths: list[int] = []
-    while (left := n_hidden - sum(lengths)) > 0:
+    while (left := total - sum(lengths)) > 0:
         lengths.append(min(left, int(rng.integers(settings.shortest, settings.longest + 1))))
-    return list(rng.permutation(lengths)) if lengths else lengths
+    return [int(length) for length in rng.permutation(lengths)]

@@ -5,6 +5,9 @@ First ``deplib.recipes.masked_frames`` on video without labels; then the protoco
 weights of its seed, and the batches of the protocol are those of ``train``, so that the two recipes
 differ in the start of the recurrence alone: without an epoch of pretraining they are equal in every
 bit.
+
+What is learnt is folded into the model together with the standardisation of its input, which is a
+better start by itself. ``Pretraining(learning_rate=0)`` is the control that has only that.
 """
 
 import time
@@ -90,15 +93,13 @@ def fit(
     start = time.perf_counter()
     train_set, dev_set = windows.subset("train"), windows.subset("dev")
     windows.subset("test")  # if it has none, fail now and not after the last epoch
-    model, pretraining = pretrained_model(
-        name,
-        train_set if unlabelled is None else unlabelled,
-        seed=seed,
-        config=config,
-        settings=settings,
-    )
-    if unlabelled is not None and unlabelled.features.shape[2] != windows.features.shape[2]:
-        raise ModelError("...")
+    video = train_set if unlabelled is None else unlabelled
+    if video.features.shape[2] != windows.features.shape[2]:
+        raise ModelError(
+            f"the frames without labels have {video.features.shape[2]} numbers and those with "
+            f"labels {windows.features.shape[2]}: extract both by the same encoder"
+        )
+    model, pretraining = pretrained_model(name, video, seed=seed, config=config, settings=settings)
     optimizer = adam(model.parameters(), protocol)
     forward = outputs_of(model, train_set)
     y = torch.from_numpy(train_set.index["y"].to_numpy(np.float32))
@@ -154,7 +155,7 @@ def pretrained_model(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
     held_out = _some_persons(unlabelled.index["person"], settings.held_out, rng=rng)
     history = pretrain(model, unlabelled, settings, rng=rng, held_out=held_out)
-    if len(history):
+    if len(history) and settings.learning_rate:
         last = history.iloc[-1]
         part = "held_out_" if held_out.any() else ""
         loss, baseline = last[f"{part}loss"], last[f"{part}baseline"]

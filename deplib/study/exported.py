@@ -5,7 +5,7 @@ in 8 bits where it was asked for, on the Dev recordings. Test is scored, and cho
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,21 +108,15 @@ def export_run(
     OSError
         If the files cannot be written.
     """
-    protocol, cohort = inputs.protocol, inputs.cohort
-    if spec.model not in REGISTRY:
-        raise ModelError(
-            f"{spec.model} cannot be exported; the models that can are {', '.join(REGISTRY)}"
-        )
-    require_one_encoder(spec.features)
+    protocol = inputs.protocol
+    _require_exportable(spec)
     encoder = encoder_of(spec.features, inputs.encoder)
     if encoder.flip:
         raise EncoderError(
             "a pair embeds each frame once, so a model of features with flip would see others "
             "than in training: train and export it without --flip"
         )
-    key = run_key(
-        spec, cohort, inputs.encoder, protocol, inputs.limits, stream_folder=inputs.stream_folder
-    )
+    key = _key(spec, inputs)
     windows = inputs.windows(spec)
     _require_enough(windows, level)
     if kept(spec, key) is None:
@@ -151,6 +145,38 @@ def export_run(
         difference=float(np.abs(written - y)[held_out].max()),
         mae=_scores(of_run),
         mae_written=_scores(of_written),
+    )
+
+
+def first_kept(specs: Sequence[RunSpec], inputs: Inputs) -> RunSpec:
+    """Return the first of some runs whose weights are on this machine, else the first of all.
+
+    Raises
+    ------
+    ModelError
+        If one of them cannot be exported; see `export_run`.
+    """
+    for spec in specs:
+        _require_exportable(spec)
+    return next((spec for spec in specs if kept(spec, _key(spec, inputs)) is not None), specs[0])
+
+
+def _require_exportable(spec: RunSpec) -> None:
+    if spec.model not in REGISTRY:
+        raise ModelError(
+            f"{spec.model} cannot be exported; the models that can are {', '.join(REGISTRY)}"
+        )
+    require_one_encoder(spec.features)
+
+
+def _key(spec: RunSpec, inputs: Inputs) -> str:
+    return run_key(
+        spec,
+        inputs.cohort,
+        inputs.encoder,
+        inputs.protocol,
+        inputs.limits,
+        stream_folder=inputs.stream_folder,
     )
 
 

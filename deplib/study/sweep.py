@@ -13,7 +13,7 @@ from deplib.study.grid import (
     grid_specs,
     permuted_specs,
 )
-from deplib.study.options import TESTED_WORLDS, option_specs
+from deplib.study.options import TESTED_WORLDS, option_specs, quantised_specs
 
 Part = Literal["ablation", "options"]
 """The study's comparison with its controls, and the advice that the study only gives."""
@@ -52,6 +52,7 @@ def sweep_specs(
                     specs += permuted_specs(world) + fallback_specs(world)
                 specs += [spec for spec in disjoint_specs(world) if spec.seed in seeds]
         if "options" in parts and world in TESTED_WORLDS:
-            specs += [spec for spec in option_specs(world) if spec.seed in seeds]
+            options = [*option_specs(world), *(quantised_specs() if world == "default" else ())]
+            specs += [spec for spec in options if spec.seed in seeds]
     specs = [spec for spec in dict.fromkeys(specs) if spec.split in splits]
     return [spec for spec in specs if models is None or spec.model in models]

@@ -18,8 +18,8 @@ from deplib import study
 from deplib.errors import EncoderError, ModelError, ResultError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.results import Result, RunSpec
-from deplib.study.signature import SIGNATURE
 from deplib.study.pooled import POOLED
+from deplib.study.signature import SIGNATURE
 
 SPECS = [
     RunSpec("TemporalMeanMLP"),

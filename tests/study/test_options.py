@@ -20,8 +20,10 @@ def test_every_option_has_five_seeds_and_a_file_of_its_own():
 
 def test_the_sweep_has_them_beside_the_ablation():
     ablation = set(study.sweep_specs(parts=["ablation"]))
-    assert set(study.sweep_specs(parts=["options"])) == set(EVERY)
-    assert set(study.sweep_specs()) == ablation | set(EVERY)
+    small = set(options.quantised_specs())
+    assert set(study.sweep_specs(parts=["options"])) == set(EVERY) | small
+    assert set(study.sweep_specs()) == ablation | set(EVERY) | small
+    assert {replace(spec, precision="float32") for spec in small} <= {*ablation, *EVERY}
     assert not study.sweep_specs(["null"], parts=["options"])
     of_the_ablation = {spec for spec in EVERY if spec in ablation}
     assert {spec.model for spec in of_the_ablation} == {options.MEAN}  # on the study's features
