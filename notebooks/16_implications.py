@@ -284,8 +284,11 @@ table(page.cost_targets.size_table())
 
 # %% [markdown]
 # ## What we saw
-#
-# The advice is not equally good. {ref}`fig-advice` orders it by effect; what is *undecided* there may
-# still be true, and would take the hundreds of recordings of {doc}`11_power` to tell. All of it was found
-# on a simulated cohort, with an affect encoder that no one has for real faces: it says which experiments
-# are worth a licence, not how they will end.
+
+# %% tags=["hide-input"]
+page.closing()
+
+# %% [markdown]
+# What is *undecided* may still be true, and would take the hundreds of recordings of {doc}`11_power` to
+# tell. All of it was found on a simulated cohort, with an affect encoder that no one has for real faces.
+# It says which experiments are worth a licence, not how they end.

@@ -9,7 +9,7 @@ from IPython.display import Markdown
 
 from deplib import evaluation, report, seeds
 from deplib.chapters import over_seeds
-from deplib.chapters.comparisons import Comparison, Pair, compare, p_text
+from deplib.chapters.comparisons import Comparison, Pair, compare, margins, p_text
 from deplib.chapters.tested_options import LATE, TestedOptions, label
 from deplib.evaluation import CONSTANT, ORACLE
 from deplib.models import MODELS
@@ -125,8 +125,15 @@ class TestedAdvice:
         return report.say(
             f"`{self.options.cohort.world.name}`: {scores.n_recordings} Test recordings of "
             f"{scores.n_persons} persons; the constant has a Test MAE of "
-            f"{scores.summary(CONSTANT).value:.2f}, the oracle {scores.summary(ORACLE).value:.2f}."
+            f"{scores.summary(CONSTANT).value:.2f}, the oracle {scores.summary(ORACLE).value:.2f}; "
+            f"the margins are {report.listed(margins_in_points(scores))}."
         )
+
+
+def margins_in_points(scores: seeds.Scores) -> list[str]:
+    """Return the margins of equivalence by name, those that are no number of points with one."""
+    named = margins(scores).items()
+    return [name if "point" in name else f"{name} ({half:.2f} points)" for name, half in named]
 
 
 def verdict(one: Comparison) -> str:

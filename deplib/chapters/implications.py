@@ -10,6 +10,7 @@ from deplib import adaptation, evaluation, figures, report, study
 from deplib.chapters import over_seeds
 from deplib.chapters.adapting import Adapting
 from deplib.chapters.advice import TestedAdvice, verdict
+from deplib.chapters.comparisons import p_text
 from deplib.chapters.deploying import Deploying
 from deplib.chapters.ladder import Ladder
 from deplib.chapters.reading import Reading
@@ -118,6 +119,24 @@ class ImplicationsPage:
         rows.insert(3, self._adapted())
         rows += [self._trusted(), *self._deployed(), self._aimed()]
         return pd.DataFrame(rows).fillna("")
+
+    def closing(self) -> Markdown:
+        """Return how many of all comparisons say what."""
+        every = [
+            one
+            for tested in self.tested.values()
+            for group in tested.found.comparisons.values()
+            for one in group
+        ]
+        said = [verdict(one).partition(" beyond")[0] for one in every]
+        counts = [f"{said.count(word)} say *{word}*" for word in dict.fromkeys(said)]
+        least = min(every, key=lambda one: one.p)
+        return report.say(
+            f"Of {len(every)} comparisons of trained options in {len(self.tested)} worlds, "
+            f"{report.listed(counts)}. The smallest p-value before any correction is "
+            f"{p_text(least.p)}, of {least.first} against {least.second}, at "
+            f"{evaluation.signed(least.difference)} points."
+        )
 
     def _trained(self, advice: str) -> dict[str, str]:
         row, said = {"advice": TITLES[advice], "measure": "Test MAE"}, []

@@ -16,7 +16,7 @@ from deplib.study import options
 
 LEVEL = 0.9
 """Of the intervals that the sentences are about."""
-ENSEMBLE, DROPOUT = "ensemble of seeds", "Monte Carlo dropout"
+ENSEMBLE, DROPOUT = "an ensemble of seeds", "Monte Carlo dropout"
 
 
 class Trust:
@@ -108,11 +108,11 @@ class Trust:
         for name in self.stated:
             share, rho = self.own(name), uncertainty.ranking(self.stated[name]).rho
             short = "too few" if share.high < LEVEL else "not shown to be too few"
-            told = "it goes with" if rho.low > 0 else "it cannot be told to go with"
+            told = "its SD goes with" if rho.low > 0 else "its SD cannot be told to go with"
             parts.append(
-                f"The {name} puts {100 * share.value:.0f} % ({100 * share.low:.0f} to "
-                f"{100 * share.high:.0f}) of the Test labels into its {100 * LEVEL:.0f} % "
-                f"intervals, {short}; {told} the error "
+                f"The intervals of {name} hold {100 * share.value:.0f} % ({100 * share.low:.0f} to "
+                f"{100 * share.high:.0f}) of the Test labels where they should hold "
+                f"{100 * LEVEL:.0f} %, {short}; {told} the error "
                 f"({over_seeds.interval(rho.value, rho.low, rho.high)})."
             )
         conformal = self.covered[ENSEMBLE]

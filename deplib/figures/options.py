@@ -45,7 +45,8 @@ def effects(panels: Mapping[str, pd.DataFrame], *, xlabel: str) -> Figure:
     axis.set_yticks(range(len(labels)), labels)
     axis.set(ylim=(len(labels) - 0.5, -0.5), xlabel=xlabel)
     axis.grid(axis="y", visible=False)
-    axis.legend(title="world", loc="best")
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(panels), frameon=False)
     return figure
 
 
@@ -71,7 +72,8 @@ def readability(table: pd.DataFrame, *, xlabel: str) -> Figure:
         axis.plot(rows["value"], y, mark, color=FEATURES[kind], markersize=5, label=kind)
     axis.set_yticks(range(len(quantities)), quantities)
     axis.set(ylim=(len(quantities) - 0.5, -0.5), xlabel=xlabel)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=len(kinds))
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(kinds), frameon=False)
     return figure
 
 

@@ -30,7 +30,7 @@ class Pretraining:
         If a value is out of its range.
     """
 
-    epochs: int = 40  # about 2 CPU-minutes on 150 windows of 512 frames
+    epochs: int = 40  # under 3 CPU-minutes on 150 windows of 512 frames
     batch_size: int = 8  # windows: many small steps learn more in the same time than few large
     learning_rate: float = 1e-3  # of Adam, without weight decay; 0 does all but learn, as a control
     share: float = 0.3  # of a window's real frames that are hidden
@@ -130,7 +130,8 @@ def pretrain(
         and of the mean of the visible frames. ``loss`` is taken while training, a batch before
         each step; held-out columns are NaN where nothing is held out. A pretraining whose
         ``held_out_loss`` does not fall below ``held_out_baseline`` has learnt nothing that
-        carries over.
+        carries over. One whose does may owe part of it to the head alone, which gets below
+        the baseline from the states of an untrained recurrence, too.
 
     Raises
     ------

@@ -126,7 +126,7 @@ def test_a_stated_uncertainty_is_held_against_the_errors(guessing):
     table = one.table()
     assert set(table["predictor"]) == {ENSEMBLE, DROPOUT, "constant"}
     assert 0 <= one.own(DROPOUT).value <= 1
-    assert "of the Test labels into its 90 % intervals" in one.verdict().data
+    assert "of the Test labels where they should hold 90 %" in one.verdict().data
     assert len(one.ranking_table()) == len(one.stated)
     assert len(one.figure().axes) == len(one.stated)
 

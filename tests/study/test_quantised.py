@@ -171,9 +171,9 @@ def test_the_small_encoder_is_made_once(data, monkeypatch):
     assert small_encoder(encoder).path.read_bytes() == content
 
 
-def test_the_study_in_8_bits_has_a_file_a_run_and_is_no_option_yet():
+def test_every_run_in_8_bits_of_the_study_has_a_file_and_a_run_in_float():
     specs = options.quantised_specs()
     assert len({spec.path for spec in specs}) == len(specs) == 12
-    there = {*study.sweep_specs(["default"]), *options.option_specs("default")}
-    assert {in_float(spec) for spec in specs} <= there
-    assert not there & set(specs)
+    floats = {in_float(spec) for spec in specs}
+    assert len(floats) == 6
+    assert floats <= {*study.grid_specs(), *options.option_specs("default")}
