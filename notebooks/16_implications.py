@@ -221,6 +221,7 @@ page.verdict("modalities")
 # **Comparison.** The hybrid on affect features in `published`. Three intervals: from the model's own SD;
 # of one width, taken from the errors on Dev; and that width scaled by the SD. Coverage on Test beside the
 # nominal level, 95 % intervals over persons. Dev also chose the epoch, so its errors are a little small.
+# Both SDs say how far models of one kind disagree, and nothing of the noise in the label itself.
 
 # %%
 table(page.trust.table(), digits=2)

@@ -100,12 +100,11 @@ class TestedAdvice:
             {
                 "option": one.first,
                 "compared with": one.second,
+                "effect on MAE": evaluation.signed(one.difference),
+                "verdict": verdict(one),
+                "p (Holm)": f"{p_text(one.p)} ({p_text(one.p_holm)})",
                 "Test MAE": over_seeds.cell(scores.summary(one.first)),
                 "Test PCC": over_seeds.cell(scores.summary(one.first, "pcc")),
-                "effect on MAE": evaluation.signed(one.difference),
-                "p": p_text(one.p),
-                "p, Holm": p_text(one.p_holm),
-                "verdict": verdict(one),
                 "minus the constant": evaluation.signed(scores.difference(one.first, CONSTANT)),
             }
             for one in self.found.comparisons[advice]

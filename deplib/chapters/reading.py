@@ -53,11 +53,10 @@ class Reading:
 
     def table(self) -> pd.DataFrame:
         """Return the scores for print, one row a quantity, one column a kind of features."""
-        rows: dict[tuple, dict] = {}
+        rows: dict[str, dict[str, str]] = {}
         for entry in self.scores.to_dict("records"):
             name = _named(entry)
-            row = rows.setdefault((name, entry["measure"]), {"quantity": name})
-            row |= {"measure": entry["measure"], "by chance": f"{entry['chance']:.2f}"}
+            row = rows.setdefault(name, {"quantity": name})
             row[entry["features"]] = over_seeds.interval(
                 entry["value"], entry["low"], entry["high"]
             )
@@ -88,4 +87,7 @@ def _embed(encoder: OnnxEncoder) -> Embed:
 
 
 def _named(entry: dict) -> str:
-    return f"mean of {entry['kind']}" if entry["quantity"] == MEAN else entry["quantity"]
+    if entry["measure"] != R2:
+        return f"{entry['quantity']}: {entry['measure']} (by chance {entry['chance']:.2f})"
+    name = f"mean of {entry['kind']}" if entry["quantity"] == MEAN else entry["quantity"]
+    return f"{name.replace('_', ' ')}, {R2}"
