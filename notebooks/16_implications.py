@@ -277,6 +277,10 @@ table(page.targets_table(), digits=2)
 # %% tags=["hide-input"]
 page.targets_verdict()
 
+# %% [markdown]
+# Time and size. A frame: its encoder and its share of the slowest temporal model, in one thread.
+# `deplib predict`: a whole clip of the protocol's length by the clock, on two cores, with its own start.
+
 # %%
 table(page.cost_targets.time_table(), digits=2)
 

@@ -129,9 +129,9 @@ class CostTargets:
         return pd.DataFrame(
             {
                 "what": rows["what"],
-                "milliseconds": (1e3 * rows["seconds"]).map("{:.3g}".format),
+                "milliseconds": (1e3 * rows["seconds"]).map("{:,.4g}".format),
                 "limit, milliseconds": (1e3 * rows["limit"]).map("{:g}".format),
-                "share of the limit": rows["share"],
+                "share of the limit": rows["share"].map("{:.3f}".format),
                 "verdict": np.where(rows["met"], MET, NOT_MET),
             }
         )
