@@ -33,7 +33,7 @@ class RunSpec:
     fill: Fill = "mask"  # what stands in the place of the lost frames
     split: Split = "official"  # the cohort's own, or person-disjoint
     features: str = "identity"  # names of streams, joined by "+"; see deplib.streams
-    missing: float = 0.0  # share of the recordings that lack all streams but the first
+    missing: float = 0.0  # share of the recordings that have nothing but embeddings
     recipe: str = "protocol"  # how it is taught: as the protocol says, or one of deplib.recipes
     precision: str = "float32"  # or what of a trained run is in 8 bits; see deplib.study.quantised
 

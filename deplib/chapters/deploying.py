@@ -19,11 +19,13 @@ from deplib.models import BEYOND, MODELS, build
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.study import options
+from deplib.study.inputs import SMALL_ENCODER
+from deplib.study.quantised import SMALL_MODEL
 
 LENGTHS = (1, 45, 64, 129, 512, 777)
 """Frames of the windows on which the page compares, some odd; an export checks more."""
 EXPORTED = (*MODELS, *BEYOND)
-PRECISIONS = {"int8": "the temporal model", "int8-encoder": "the encoder"}
+PRECISIONS = {SMALL_MODEL: "the temporal model", SMALL_ENCODER: "the encoder"}
 """What is in 8 bits, by a run's precision."""
 
 

@@ -184,9 +184,7 @@ def sweep(
         progress=True,
     )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
-    if not (
-        world or model or seed or split or part
-    ):  # what is about the whole study, not about some runs
+    if not (world or model or seed or split or part):  # about the whole study, not some runs
         from deplib.selection import completion
 
         chosen = completion.complete(jobs=options.n_jobs(jobs), progress=True)

@@ -3,7 +3,6 @@
 Nothing in it names the machine beyond its processor, its number of cores and the versions.
 """
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -15,14 +14,12 @@ from typing import Any
 import pandas as pd
 import torch
 
+from deplib.cost import measurements
 from deplib.cost.ways import WAYS
-from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
 from deplib.models import module_of, resolve
 from deplib.protocol import Protocol
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 
-FORMAT = 1
 REMEDY = "run `python bench/cost.py`"
 MEASURING = ("deplib.cost.steps", "deplib.cost.memory", "deplib.cost.epoch")
 CARRIERS = ("deplib.models.registry",)
@@ -61,19 +58,8 @@ class Measured:
         ResultError
             If the file cannot be written.
         """
-        tables = {name: getattr(self, name) for name in ("steps", "memory", "epochs")}
-        content = {
-            "format": FORMAT,
-            "key": key(),
-            "machine": dict(self.machine),
-            "windows": dict(self.windows),
-        }
-        content |= {name: json.loads(t.to_json(orient="records")) for name, t in tables.items()}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, (json.dumps(content, separators=(",", ":")) + "\n").encode())
-        except OSError as error:
-            raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+        names = ("machine", "windows", "steps", "memory", "epochs")
+        measurements.write(path, {name: getattr(self, name) for name in names}, key=key())
 
 
 def key() -> str:
@@ -103,29 +89,23 @@ def load(path: Path | None = None) -> Measured:
     ResultError
         If the file is missing or damaged, or other code was measured.
     """
-    path = path or default_path()
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']}, this library reads {FORMAT}")
-        theirs = content["key"]
-        measured = Measured(
-            machine=content["machine"],
-            steps=_table(content["steps"], "way", "kind", "frames", "windows", "seconds"),
-            memory=_table(content["memory"], "way", "frames", "windows", "bytes", "grown"),
-            epochs=_table(content["epochs"], "way", "seconds"),
-            windows=content["windows"],
-        )
-    except FileNotFoundError:
-        raise ResultError(f"{path} does not exist; {REMEDY}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{path} is no whole file of measurements ({error}); {REMEDY}") from error
-    if theirs != key():
-        raise ResultError(
-            f"{path} is stale: its key begins {theirs[:12]}, and the present models and "
-            f"measurements give {key()[:12]}; {REMEDY}"
-        )
-    return measured
+    return measurements.read(
+        path or default_path(),
+        _measured,
+        key=key(),
+        code="models and measurements give",
+        remedy=REMEDY,
+    )
+
+
+def _measured(content: dict[str, Any]) -> Measured:
+    return Measured(
+        machine=content["machine"],
+        steps=_table(content["steps"], "way", "kind", "frames", "windows", "seconds"),
+        memory=_table(content["memory"], "way", "frames", "windows", "bytes", "grown"),
+        epochs=_table(content["epochs"], "way", "seconds"),
+        windows=content["windows"],
+    )
 
 
 def this_machine() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Nothing in it names the machine beyond its processor, its number of cores and the versions.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,15 @@ from typing import Any
 import onnxruntime as ort
 import pandas as pd
 
+from deplib.cost import measurements
 from deplib.cost import record as cost
 from deplib.deployment.latency import FLOAT
 from deplib.deployment.whole_clip import CLOCK, WHOLE
-from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
 from deplib.models import module_of, resolve
 from deplib.models.registry import REGISTRY
 from deplib.protocol import Protocol
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 
-FORMAT = 1
 REMEDY = "run `python bench/deployment.py`"
 MEASURING = (
     "deplib.deployment.iresnet50",
@@ -66,14 +63,8 @@ class Measured:
         ResultError
             If the file cannot be written.
         """
-        content = {"format": FORMAT, "key": key(), "machine": dict(self.machine)}
-        for name in _TABLES:
-            content[name] = json.loads(getattr(self, name).to_json(orient="records"))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, (json.dumps(content, separators=(",", ":")) + "\n").encode())
-        except OSError as error:
-            raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+        names = ("machine", *_TABLES)
+        measurements.write(path, {name: getattr(self, name) for name in names}, key=key())
 
     def model_table(self) -> pd.DataFrame:
         """Return one row a model: sizes, times a clip, a frame's share, and int8 against float32.
@@ -153,26 +144,14 @@ def load(path: Path | None = None) -> Measured:
     ResultError
         If the file is missing or damaged, or other code was measured.
     """
-    path = path or default_path()
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']}, this library reads {FORMAT}")
-        theirs = content["key"]
-        measured = Measured(
-            machine=content["machine"],
-            **{name: pd.DataFrame(content[name])[list(has)] for name, has in _TABLES.items()},
-        )
-    except FileNotFoundError:
-        raise ResultError(f"{path} does not exist; {REMEDY}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{path} is no whole file of measurements ({error}); {REMEDY}") from error
-    if theirs != key():
-        raise ResultError(
-            f"{path} is stale: its key begins {theirs[:12]}, and the present code gives "
-            f"{key()[:12]}; {REMEDY}"
-        )
-    return measured
+    return measurements.read(
+        path or default_path(), _measured, key=key(), code="code gives", remedy=REMEDY
+    )
+
+
+def _measured(content: dict[str, Any]) -> Measured:
+    tables = {name: pd.DataFrame(content[name])[list(has)] for name, has in _TABLES.items()}
+    return Measured(machine=content["machine"], **tables)
 
 
 def this_machine() -> dict[str, Any]:

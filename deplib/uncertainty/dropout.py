@@ -12,10 +12,9 @@ import pandas as pd
 
 from deplib import evaluation
 from deplib.errors import ResultError
+from deplib.results import SPREAD_COLUMN as COLUMN
 from deplib.results import Result
 
-COLUMN = "y_sd"
-"""SD over passes of a recording's prediction, z-units; the same in every window of a recording."""
 TOLERANCE = 1e-5  # relative, between windows of a recording: rounding of what was written
 
 
