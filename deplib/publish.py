@@ -10,10 +10,6 @@ Pages are executed with the parameters that they show; runs with others belong e
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -23,16 +19,25 @@ from typing import Any
 
 import nbformat
 from filelock import FileLock, Timeout
-from nbformat import NotebookNode
 
 from deplib import REPOSITORY, provenance
 from deplib.errors import DeplibError
-from deplib.paths import VARIABLE, data_root
-from deplib.publishing import PublishError, pages
+from deplib.publishing import PublishError, figures
 from deplib.publishing.chapters import Chapter, StaleChapter, chapters, ingredients, reasons
+from deplib.publishing.execution import KERNEL_ENVIRONMENT, execute, record_path, state
 
-__all__ = ["SETUP_CELL", "Chapter", "PublishError", "Report", "StaleChapter", "chapters"]
-__all__ += ["publish", "seconds", "stale"]
+__all__ = [
+    "KERNEL_ENVIRONMENT",
+    "SETUP_CELL",
+    "Chapter",
+    "PublishError",
+    "Report",
+    "StaleChapter",
+    "chapters",
+    "publish",
+    "seconds",
+    "stale",
+]
 
 SETUP_CELL = f"""\
 import importlib.util
@@ -47,15 +52,6 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()"""
 """The first code cell of every chapter, tagged ``remove-cell``: a chapter runs alone anywhere."""
-
-KERNEL_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "TQDM_DISABLE": "1",
-    "DEPLIB_BUFFALO_L": "",
-}
-"""One thread and one hash seed give the same digits again; progress bars never look alike; weights
-that only some machines have would change a page."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +122,10 @@ def publish(
             lines = "\n".join(f"  {one.name}: {'; '.join(one.reasons)}" for one in old)
             raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
         return Report({}, tuple(chosen))
-    state = _state(root)
-    state.mkdir(parents=True, exist_ok=True)
+    folder = state(root)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(state / "lock", timeout=0):
+        with FileLock(folder / "lock", timeout=0):
             return _publish(book, names, jobs, force, progress or (lambda line: None))
     except Timeout:
         raise PublishError(f"another process publishes {root} now: wait until it ends") from None
@@ -166,6 +162,7 @@ def _publish(
     old = {one.name for one in _stale(whole, made_from, here=True)}
     todo = {name: chapter for name, chapter in chosen.items() if force or name in old}
     executed, failed = _execute_all(todo, made_from, jobs, progress)
+    _forget(whole)
     if failed:
         lines = "\n".join(f"  {name}: {why}" for name, why in failed.items())
         raise PublishError(f"{len(failed)} of {len(todo)} chapters failed:\n{lines}")
@@ -198,7 +195,7 @@ def _execute_all(
                     graph.done(name)
                 else:
                     progress(f"{name}: running")
-                    running[pool.submit(_execute, todo[name], made_from[name])] = name
+                    running[pool.submit(execute, todo[name], made_from[name])] = name
             for task in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(task)
                 try:
@@ -211,44 +208,11 @@ def _execute_all(
     return executed, failed
 
 
-def _execute(chapter: Chapter, made_from: dict[str, str]) -> float:
-    """Execute one chapter in a process of its own, write its page, return its seconds."""
-    chapter.files()  # complains about what is missing
-    work = _state(chapter.root) / "work" / chapter.name
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    source, result = work / "source.ipynb", work / f"{chapter.name}.ipynb"
-    nbformat.write(pages.with_ids(chapter.source), source)
-    command = [sys.executable, "-m", "papermill", str(source), str(result), "--kernel", "python3"]
-    command += ["--cwd", str(chapter.page.parent), "--no-progress-bar", "--no-log-output"]
-    environment = {**os.environ, **KERNEL_ENVIRONMENT, VARIABLE: str(data_root())}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    executed = nbformat.read(result, as_version=4) if result.is_file() else None
-    if run.returncode != 0 or executed is None:
-        raise PublishError(_what_failed(executed, run.stderr, result))
-    page = pages.page(chapter.source, executed, made_from)
-    folders = (str(chapter.root.resolve()), str(data_root()))
-    if why := pages.unstable(page, *folders):
-        raise PublishError(f"{why} (kept at {result})")
-    _write(chapter.page, nbformat.writes(page) + "\n")
-    took = float(executed.metadata.papermill.duration)
-    record = {"sha256": provenance.file_digest(chapter.page), "seconds": took}
-    _write(_record_path(chapter), json.dumps(record))
-    shutil.rmtree(work)
-    return took
-
-
-def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
-    for cell in executed.cells if executed else []:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                first = next(iter(cell.source.strip().splitlines()), "")
-                return (
-                    f"cell {cell.execution_count} ({first!r}) raises {output.ename}: "
-                    f"{output.evalue} (kept at {kept})"
-                )
-    last = log.strip().splitlines()[-1:] or ["papermill said nothing"]
-    return f"papermill failed: {last[0]} (kept at {kept})"
+def _forget(whole: list[Chapter]) -> None:
+    """Remove the files of figures that no page shows any more."""
+    there = [nbformat.read(one.page, as_version=4) for one in whole if one.page.is_file()]
+    for path in figures.forgotten(there, whole[0].root / "book"):
+        path.unlink()
 
 
 def _chosen(book: list[Chapter], names: Collection[str] | None) -> dict[str, Chapter]:
@@ -270,17 +234,9 @@ def _chosen(book: list[Chapter], names: Collection[str] | None) -> dict[str, Cha
     return {name: chapter for name, chapter in by_name.items() if name in wanted}
 
 
-def _state(root: Path) -> Path:
-    return data_root() / "published" / provenance.digest(str(root.resolve()))[:16]
-
-
-def _record_path(chapter: Chapter) -> Path:
-    return _state(chapter.root) / f"{chapter.name}.json"
-
-
 def _record(chapter: Chapter) -> dict[str, Any] | None:
     try:
-        return json.loads(_record_path(chapter).read_text(encoding="utf-8"))
+        return json.loads(record_path(chapter).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
@@ -288,10 +244,3 @@ def _record(chapter: Chapter) -> dict[str, Any] | None:
 def _executed_here(chapter: Chapter) -> bool:
     record = _record(chapter)
     return record is not None and record["sha256"] == provenance.file_digest(chapter.page)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file in one step: a reader, or a kill, meets the old file or the new one."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(draft, path)

@@ -16,6 +16,7 @@ from deplib.figures.errors import (
 )
 from deplib.figures.literature import constant_curve, literature_forest
 from deplib.figures.options import effects, error_and_uncertainty, readability
+from deplib.figures.origin import Origin, stated
 from deplib.figures.persons import forest_of_groups
 from deplib.figures.power import coverage_dots, power_curves, wrong_orders
 from deplib.figures.scores import forest
@@ -31,6 +32,7 @@ from deplib.figures.training import (
 
 __all__ = [
     "COLOURS",
+    "Origin",
     "PairedRow",
     "Residuals",
     "clip_lengths",
@@ -62,6 +64,7 @@ __all__ = [
     "scatter_of_seeds",
     "scores_over_seeds",
     "spread_by_epoch",
+    "stated",
     "trajectories",
     "wrong_orders",
 ]

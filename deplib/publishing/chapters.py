@@ -9,6 +9,7 @@ A chapter is a pair: ``notebooks/NAME.py`` (py:percent) is the text that people 
 - ``uses``: modules of deplib that count as imported, beside those that its cells import.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -20,7 +21,7 @@ import yaml
 from nbformat import NotebookNode
 
 from deplib import provenance
-from deplib.publishing import PublishError
+from deplib.publishing import PublishError, figures
 from deplib.publishing.pages import FORMAT, header, same_text
 
 INGREDIENTS = {
@@ -173,6 +174,8 @@ def reasons(chapter: Chapter, made_from: dict[str, str]) -> tuple[str, ...]:
     found = [why for part, why in INGREDIENTS.items() if stated.get(part) != made_from[part]]
     if not found and not same_text(page, chapter.source):
         found = ["its page was edited: the text is edited in notebooks/"]
+    if lost := figures.missing(page, chapter.page.parent):
+        found.append(f"of its figures, {_list(lost)} is missing or was edited")
     return tuple(found)
 
 
@@ -208,5 +211,5 @@ def _imports(cell: str) -> frozenset[str]:
         return frozenset()
 
 
-def _list(names: set[str]) -> str:
+def _list(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
