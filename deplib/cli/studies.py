@@ -128,6 +128,18 @@ def run(jobs: options.Jobs = 0) -> None:
 
 
 @app.command()
+def key() -> None:
+    """Print the hash of all that run computes from: code, settings, data and packages.
+
+    By it a server knows whether the features and models that it kept still hold. Call it in the
+    repository.
+    """
+    from deplib.study.input_key import input_key
+
+    typer.echo(input_key(Path.cwd()))
+
+
+@app.command()
 def sweep(
     world: Annotated[
         list[str] | None, typer.Option(help="Only this world; may be given again.")
