@@ -16,7 +16,7 @@ from deplib.figures.errors import (
 )
 from deplib.figures.literature import constant_curve, literature_forest
 from deplib.figures.options import effects, error_and_uncertainty, readability
-from deplib.figures.origin import Origin, stated
+from deplib.figures.origin import MADE_UP, PUBLISHED, Origin, simulated, stated
 from deplib.figures.persons import forest_of_groups
 from deplib.figures.power import coverage_dots, power_curves, wrong_orders
 from deplib.figures.scores import forest
@@ -32,6 +32,8 @@ from deplib.figures.training import (
 
 __all__ = [
     "COLOURS",
+    "MADE_UP",
+    "PUBLISHED",
     "Origin",
     "PairedRow",
     "Residuals",
@@ -63,6 +65,7 @@ __all__ = [
     "residuals_by_severity",
     "scatter_of_seeds",
     "scores_over_seeds",
+    "simulated",
     "spread_by_epoch",
     "stated",
     "trajectories",

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-from deplib.figures.style import COLOURS, begin
+from deplib.figures.drawn import unlisted
+from deplib.figures.style import COLOURS, begin, key
 
 MARKERS = "osD^v<>P*"
 
@@ -41,7 +42,7 @@ def cost_against_length(
         axis.set_xticks(lengths, lengths, fontsize=8)
         axis.minorticks_off()
     axes[0, 0].set_ylabel(ylabel)
-    _legend(figure, axes[0, 0])
+    key(figure, axes[0, 0], ncols=3, size=8)
     return figure
 
 
@@ -64,7 +65,7 @@ def exponents_against_length(
             _curve(axis, str(way), curve, number)
         for name, slopes in order.items():
             span = slopes[slopes.index <= table["frames"].max()]
-            axis.plot(span.index, span, color="black", ls=":", lw=1.5)
+            axis.plot(span.index, span, color="black", ls=":", lw=1.5, label=unlisted(name))
             axis.annotate(
                 name,
                 (span.index[-1], span.iloc[-1]),
@@ -79,7 +80,7 @@ def exponents_against_length(
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
         axis.margins(x=0.08)
     axes[-1, 0].set_xlabel("frames in a window")
-    _legend(figure, axes[0, 0])
+    key(figure, axes[0, 0], ncols=3, size=8)
     return figure
 
 
@@ -99,8 +100,3 @@ def _curve(axis: Axes, way: str, curve: pd.DataFrame, number: int) -> None:
         capsize=2,
         label=way,
     )
-
-
-def _legend(figure: Figure, axis: Axes) -> None:
-    handles = axis.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", fontsize=8, ncols=3, frameon=False)

@@ -7,20 +7,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deplib.figures.style import begin
+from deplib.figures.drawn import unlisted
+from deplib.figures.style import KINDS, MARKS, begin, key
+
+BOX = "#00D5FF"
+"""Of the frame around a face: seen on any skin and any ground."""
+_LINES = ("-", "--", ":", "-.")
 
 
 def detections(images: Mapping[str, np.ndarray], boxes: Mapping[str, np.ndarray]) -> Figure:
     """Show each image with the boxes (left, top, right, bottom) found in it, or none."""
     figure, axes = begin(1, len(images), size=(2.3 * len(images), 2.5))
     for axis, (title, image) in zip(axes[0], images.items(), strict=True):
-        axis.imshow(image)
+        axis.imshow(image, label=unlisted("picture"))
+        axis.set_label(title)
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
         found = boxes[title]
         for left, top, right, bottom in found:
             size = right - left, bottom - top
-            axis.add_patch(plt.Rectangle((left, top), *size, fill=False, color="#00D5FF", lw=2))
+            box = plt.Rectangle((left, top), *size, fill=False, color=BOX, lw=2)
+            box.set_label(unlisted("face found, in pixels"))
+            axis.add_patch(box)
         axis.set_title(f"{title}\n{'face found' if len(found) else 'no face, no error'}", size=9)
     return figure
 
@@ -35,14 +43,15 @@ def outgrown(curves: pd.DataFrame) -> Figure:
         images) and ``score`` (in units of the score that a face needs).
     """
     figure, axes = begin(2, 1, size=(4.6, 4.6), sharex=True)
-    looks = (("#D55E00", "o-"), ("#0072B2", "s--"), ("#009E73", "D:"), ("#CC79A7", "^-."))
+    looks = list(zip(KINDS, MARKS, _LINES, strict=True))
     for i, (name, curve) in enumerate(curves.groupby("detector", sort=False)):
-        tone, form = looks[i % len(looks)]
+        tone, mark, line = looks[i % len(looks)]
         for axis, column in zip(axes[:, 0], ("found", "score"), strict=True):
-            axis.plot(100 * curve["share"], curve[column], form, ms=4, color=tone, label=name)
-    axes[1, 0].axhline(1, color="black", linewidth=1)
+            form = {"marker": mark, "linestyle": line, "color": tone, "markersize": 4}
+            axis.plot(100 * curve["share"], curve[column], label=name, **form)
+    axes[1, 0].axhline(1, color="black", linewidth=1, label=unlisted("needed"))
     axes[1, 0].annotate("needed", (30, 1), (0, 3), textcoords="offset points", fontsize=9)
     axes[0, 0].set(ylabel="share of faces found", ylim=(-0.05, 1.05))
     axes[1, 0].set(ylabel="best score / needed", ylim=(0, None), xlabel="face, % of the canvas")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", fontsize=9)
+    key(figure, axes[0, 0], ncols=1)
     return figure

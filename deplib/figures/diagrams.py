@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from deplib.figures.drawn import unlisted
 from deplib.figures.style import begin
 
 HEIGHT = 0.34
@@ -62,13 +63,15 @@ def diagram(rows: Sequence[Row], *, colour: str) -> Figure:
     for y, (below, above) in enumerate(pairwise(rows)):
         target = above.edges[above.picked].mean()
         for cell in np.flatnonzero(above.sources).tolist():
+            share = float(above.sources[cell])
             axis.plot(
                 [below.edges[cell].mean(), target],
                 [y + HEIGHT / 2, y + 1 - HEIGHT / 2],
                 color=colour,
                 linewidth=0.9,
-                alpha=0.2 + 0.8 * float(above.sources[cell]),
+                alpha=0.3 + 0.7 * share,
                 zorder=0,
+                label=unlisted(f"depends on, {share:.2f} of the most"),
             )
     ends = np.concatenate([row.edges for row in rows])
     margin = 0.01 * np.ptp(ends)
@@ -85,6 +88,7 @@ def _cell(row: Row, cell: int, y: int, colour: str) -> Rectangle:
     left, right = row.edges[cell]
     gap = min(0.1 * (right - left), 0.01 * np.ptp(row.edges)) if len(row.real) > 1 else 0.0
     real, picked = bool(row.real[cell]), cell == row.picked
+    name = f"{'real' if real else 'masked'} cell{', the dark one' if picked else ''}"
     return Rectangle(
         (left + gap / 2, y - HEIGHT / 2),
         right - left - gap,
@@ -94,6 +98,7 @@ def _cell(row: Row, cell: int, y: int, colour: str) -> Rectangle:
         hatch=None if real else "/////",
         linewidth=1.0 if picked else 0.5 if len(row.real) < MANY else 0.2,
         zorder=2,
+        label=unlisted(name),
     )
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deplib.cohorts.base import BANDS
-from deplib.figures.scores import TOP
-from deplib.figures.style import COLOURS, begin
+from deplib.figures.drawn import unlisted
+from deplib.figures.scores import TOP, shade_bands
+from deplib.figures.style import COLOURS, KINDS, MARGIN, begin, key
 
 BINS = 60
 HEIGHT = 0.62  # of the tallest distribution, in rows
@@ -46,23 +46,32 @@ def paired_differences(
     axis = axes[0, 0]
     widest = max(np.abs(np.concatenate([row.resampled, row.persons])).max() for row in rows)
     for number, (name, half) in enumerate(sorted(margins.items(), key=lambda item: -item[1])):
-        shade = 0.13 + 0.12 * number
-        axis.axvspan(-half, half, color="#56B4E9", alpha=shade, lw=0, label=f"within {name}")
-    axis.axvline(0, color="black", linewidth=1)
+        shade = 0.2 + 0.2 * number
+        axis.axvspan(-half, half, color=MARGIN, alpha=shade, lw=0, label=f"within {name}")
+    axis.axvline(0, color="black", linewidth=1, label=unlisted("no difference"))
     for place, row in enumerate(rows):
         count, edges = np.histogram(row.resampled, bins=BINS)
         heights = HEIGHT * count / max(count.max(), 1)
-        axis.stairs(place - heights, edges, baseline=place, fill=True, color="#D55E00", alpha=0.55)
-        axis.plot([row.low, row.high], [place, place], color="#8F3F00", linewidth=2)
-        axis.plot(row.value, place, "o", color="#8F3F00", markersize=5)
+        axis.stairs(
+            place - heights,
+            edges,
+            baseline=place,
+            fill=True,
+            color=KINDS[2],
+            label=unlisted("bootstrap distribution, its height upwards"),
+        )
+        ends = [row.low, row.high]
+        axis.plot(ends, [place, place], color=KINDS[0], lw=2, label=unlisted("95 % interval"))
+        axis.plot(row.value, place, "o", color=KINDS[0], ms=5, label=unlisted("difference"))
         below = np.full(len(row.persons), place + 0.17)
-        axis.plot(row.persons, below, "|", color="black", markersize=5, alpha=0.5)
+        style = {"color": "black", "markersize": 5, "alpha": 0.6}
+        axis.plot(row.persons, below, "|", label=unlisted("single persons"), **style)
     axis.set_yticks(range(len(rows)), [row.label for row in rows])
     edge = 1.05 * max([widest, *margins.values()])
     axis.set(xlabel=xlabel, ylim=(len(rows) - 0.6, -0.85), xlim=(-edge, edge))
     axis.grid(axis="y", visible=False)
     axis.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=8, borderpad=0, frameon=False
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9, borderpad=0, frameon=False
     )
     return figure
 
@@ -87,18 +96,17 @@ def residuals_by_severity(panels: Mapping[str, Residuals]) -> Figure:
     n_rows = (len(panels) + 1) // 2
     figure, axes = begin(n_rows, 2, size=(5.6, 0.6 + 2.3 * n_rows), sharex=True, sharey=True)
     for axis, (model, panel) in zip(axes.flat, panels.items(), strict=False):
-        for number, (_, low, high) in enumerate(BANDS):
-            axis.axvspan(low - 0.5, high + 0.5, color="black", alpha=0.02 + 0.03 * number, lw=0)
+        shade_bands(axis)
         label, error = panel.table["bdi"].to_numpy(), panel.table["error"].to_numpy()
-        axis.axhline(0, color="black", linewidth=1, linestyle=":")
-        axis.scatter(label, error, s=12, color=COLOURS[model], alpha=0.8, lw=0)
+        axis.axhline(0, color="black", linewidth=1, linestyle=":", label=unlisted("no error"))
+        dots = {"color": COLOURS[model], "alpha": 0.9, "lw": 0}
+        axis.scatter(label, error, s=12, label=unlisted("recordings"), **dots)
         _line(axis, label, error, panel.slope, color=COLOURS[model], label="this predictor")
         if np.isfinite(panel.forced):
             style = {"color": "black", "ls": "--", "label": "forced by its PCC"}
             _line(axis, label, error, panel.forced, **style)
         axis.set(title=model, xlim=(-1, TOP))
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    key(figure, axes[0, 0])
     figure.supxlabel("BDI-II", fontsize=10)
     figure.supylabel("prediction minus BDI-II", fontsize=10)
     return figure
@@ -126,7 +134,7 @@ def spread_by_epoch(
     figure, axes = begin(n_rows, 2, size=(5.6, 0.6 + 2.1 * n_rows), sharex=True, sharey=True)
     for axis, (model, (true, permuted)) in zip(axes.flat, panels.items(), strict=False):
         for histories, colour, width, label in (
-            (true, COLOURS[model], 0.9, None),
+            (true, COLOURS[model], 0.9, unlisted("true labels")),
             (permuted, COLOURS["permuted labels"], 2.0, "permuted labels"),
         ):
             for history in histories:
@@ -138,15 +146,12 @@ def spread_by_epoch(
                     label=label,
                 )
                 kept = history[history["chosen"]]
-                axis.plot(kept["epoch"], kept["dev_sigma_ratio"], "o", color=colour, ms=4)
+                chosen = unlisted(f"chosen epoch, {label.removeprefix('_')}")
+                axis.plot(kept["epoch"], kept["dev_sigma_ratio"], "o", c=colour, ms=4, label=chosen)
         axis.axhline(floor, color="black", linewidth=1, linestyle="--", label="collapse below")
         axis.set_title(model)
     axes[0, 0].set_ylim(0, None)  # of all, and not before all is drawn
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    figure.legend(
-        once.values(), once.keys(), loc="outside upper center", ncols=2, fontsize=9, frameon=False
-    )
+    key(figure, axes[0, 0])
     figure.supxlabel("epoch", fontsize=10)
     figure.supylabel("Dev sigma_ratio", fontsize=10)
     return figure

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from deplib.figures.drawn import unlisted
 from deplib.figures.style import COLOURS, begin
 
 WIDTH = 5.2
@@ -21,6 +22,7 @@ MARKERS = {
     "code": ("D", OTHER, "public code"),
 }
 """Marker, colour and meaning; what its own PCC rules out is drawn hollow."""
+IMPOSSIBLE = "RMSE too low for its PCC"
 DASHES: tuple[Literal["--", ":", "-."], ...] = ("--", ":", "-.")
 
 
@@ -43,14 +45,20 @@ def literature_forest(
     figure, axes = begin(size=(WIDTH, 1.9 + 0.25 * len(names)))
     axis = axes[0, 0]
     for place, row in enumerate(rows.to_dict("records")):
-        marker, colour, _ = MARKERS[row["marker"]]
-        axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.3)
+        marker, colour, meaning = MARKERS[row["marker"]]
+        ends = [row["low"], row["high"]]
+        axis.plot(ends, [place, place], color=colour, lw=1.3, label=unlisted("interval"))
         face = colour if row["possible"] else "white"
-        axis.plot(row["mae"], place, marker, color=colour, markerfacecolor=face, markersize=5.5)
+        if not row["possible"]:
+            meaning += f", {IMPOSSIBLE}"
+        style = {"color": colour, "markerfacecolor": face, "markersize": 5.5}
+        axis.plot(row["mae"], place, marker, label=unlisted(meaning), **style)
     for place, row in enumerate(without.to_dict("records"), start=len(rows)):
-        axis.plot(row["test_mae"], place, "X", color=COLOURS[row["model"]], markersize=7)
-    for dash, value in zip(DASHES, lines.values(), strict=False):
-        axis.axvline(value, color="black", linestyle=dash, linewidth=1, zorder=0)
+        cross = {"color": COLOURS[row["model"]], "markersize": 7, "label": unlisted("this study")}
+        axis.plot(row["test_mae"], place, "X", **cross)
+    for dash, (name, value) in zip(DASHES, lines.items(), strict=False):
+        line = {"color": "black", "linestyle": dash, "linewidth": 1, "label": unlisted(name)}
+        axis.axvline(value, zorder=0, **line)
     axis.set_yticks(range(len(names)), names, fontsize=SIZE_OF_LETTERS)
     axis.set(ylim=(len(names) - 0.5, -0.5), xlabel="Test MAE on AVEC2014, BDI-II points")
     axis.grid(axis="y", visible=False)
@@ -69,7 +77,7 @@ def _key(rows: pd.DataFrame, lines: Mapping[str, float], study: bool) -> list[Li
     used = [one for name, one in MARKERS.items() if name in set(rows["marker"])]
     points = [(marker, colour, colour, label) for marker, colour, label in used]
     if not rows["possible"].all():
-        points.append(("D", OTHER, "white", "RMSE too low for its PCC"))
+        points.append(("D", OTHER, "white", IMPOSSIBLE))
     if study:
         points.append(("X", DARK, DARK, "this study, no interval"))
     key = [
@@ -98,11 +106,14 @@ def constant_curve(
     """
     figure, axes = begin(size=(WIDTH, 3.6))
     axis = axes[0, 0]
-    axis.fill_between(constants, low, high, color="black", alpha=0.3, linewidth=0)
+    style = {"color": "black", "alpha": 0.3, "linewidth": 0}
+    axis.fill_between(constants, low, high, label=unlisted("between the bounds"), **style)
     axis.plot(constants, low, color="black", linewidth=1, label="a constant: bounds")
-    axis.plot(constants, high, color="black", linewidth=1)
-    for model, mae in reported[["model", "test_mae"]].itertuples(index=False):
-        axis.axhline(mae, color=COLOURS[model], linewidth=1.2, linestyle="--", label=model)
+    axis.plot(constants, high, color="black", linewidth=1, label=unlisted("upper bound"))
+    shown = reported[["model", "test_mae"]].itertuples(index=False)
+    for place, (model, mae) in enumerate(shown):
+        dashes = (2 * place, (2, 6))  # by turns, so that lines that coincide are all seen
+        axis.axhline(mae, color=COLOURS[model], linewidth=2.2, linestyle=dashes, label=model)
     axis.set(xlabel="the constant, BDI-II points", ylabel="Test MAE on AVEC2014")
     axis.legend(fontsize=SIZE_OF_LETTERS - 1, loc="upper center", frameon=False)
     return figure

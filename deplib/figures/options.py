@@ -6,18 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deplib.figures.style import begin
+from deplib.figures.drawn import unlisted
+from deplib.figures.style import KINDS, MARKS, begin, key
 
-FEATURES = {
-    "identity": "#0072B2",
-    "affect": "#D55E00",
-    "random": "#5F5F5F",
-    "identity+affect": "#009E73",
-}
+FEATURES = dict(zip(("identity", "affect", "random", "identity+affect"), KINDS, strict=True))
 """One colour an encoder."""
-MARKS = ("o", "s", "^", "D")
-"""One mark an encoder, for who cannot tell the colours apart."""
-WORLDS = ("#B8860B", "#0072B2")
 
 
 def effects(panels: Mapping[str, pd.DataFrame], *, xlabel: str) -> Figure:
@@ -36,17 +29,17 @@ def effects(panels: Mapping[str, pd.DataFrame], *, xlabel: str) -> Figure:
     axis = axes[0, 0]
     offsets = np.linspace(-0.16, 0.16, len(panels))
     for (world, rows), offset, colour, mark in zip(
-        panels.items(), offsets, WORLDS, MARKS, strict=False
+        panels.items(), offsets, KINDS, MARKS, strict=False
     ):
         y = np.array([labels.index(label) for label in rows["label"]]) + offset
-        axis.hlines(y, rows["low"], rows["high"], color=colour, linewidth=2)
+        interval = {"color": colour, "linewidth": 2, "label": unlisted(f"{world}: interval")}
+        axis.hlines(y, rows["low"], rows["high"], **interval)
         axis.plot(rows["value"], y, mark, color=colour, markersize=6, label=world)
-    axis.axvline(0, color="black", linestyle="--", linewidth=1)
+    axis.axvline(0, color="black", linestyle="--", linewidth=1, label=unlisted("no effect"))
     axis.set_yticks(range(len(labels)), labels)
     axis.set(ylim=(len(labels) - 0.5, -0.5), xlabel=xlabel)
     axis.grid(axis="y", visible=False)
-    handles, names = axis.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(panels), frameon=False)
+    key(figure, axis, ncols=len(panels))
     return figure
 
 
@@ -68,12 +61,13 @@ def readability(table: pd.DataFrame, *, xlabel: str) -> Figure:
     for kind, offset, mark in zip(kinds, offsets, MARKS, strict=False):
         rows = table[table["features"] == kind]
         y = np.array([quantities.index(quantity) for quantity in rows["quantity"]]) + offset
-        axis.hlines(y, rows["low"], rows["high"], color=FEATURES[kind], linewidth=2)
+        interval = {"color": FEATURES[kind], "linewidth": 2}
+        name = unlisted(f"{kind}: interval")
+        axis.hlines(y, rows["low"], rows["high"], label=name, **interval)
         axis.plot(rows["value"], y, mark, color=FEATURES[kind], markersize=5, label=kind)
     axis.set_yticks(range(len(quantities)), quantities)
     axis.set(ylim=(len(quantities) - 0.5, -0.5), xlabel=xlabel)
-    handles, names = axis.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(kinds), frameon=False)
+    key(figure, axis, ncols=len(kinds))
     return figure
 
 
@@ -88,9 +82,11 @@ def error_and_uncertainty(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure, axes = begin(1, len(tables), size=(6.4, 3.0), sharey=True)
     for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
         error = (table["bdi"] - table["bdi_hat"]).abs()
-        axis.scatter(table["bdi_sd"], error, s=14, color=FEATURES["identity"])
+        dots = {"color": KINDS[0], "label": unlisted("recordings")}
+        axis.scatter(table["bdi_sd"], error, s=14, **dots)
         reach = np.array([0.0, table["bdi_sd"].max()])
-        axis.plot(reach, reach, color="black", linestyle="--", linewidth=1)
+        line = {"color": "black", "linestyle": "--", "linewidth": 1}
+        axis.plot(reach, reach, label=unlisted("error equals SD"), **line)
         axis.set(title=title, xlabel="stated SD, points", xlim=(0, None), ylim=(0, None))
     axes[0, 0].set_ylabel("absolute error, points")
     return figure

@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deplib.figures.style import begin
+from deplib.figures.drawn import unlisted
+from deplib.figures.style import KINDS, begin
 from deplib.windows import BDI_MAX, BDI_MIN
 
-UP, DOWN = "#D55E00", "#0072B2"
+UP, DOWN = KINDS[1], KINDS[0]
 """A window that raises the score, and one that lowers it."""
 _ROOM = 0.15  # of the sums' range, above and below the bars
 _LEAST = 0.1  # BDI-II points; smaller ranges are not blown up
@@ -44,16 +45,16 @@ def contributions(
     figure, axes = begin(1, 2, size=(7.2, 3.9), width_ratios=(4, 1))
     sums, scale = axes[0]
     _running_sum(sums, windows, label_mean)
-    sums.axhline(label_mean, color="black", linestyle=":", linewidth=1)
+    dotted = {"color": "black", "linestyle": ":", "linewidth": 1}
+    sums.axhline(label_mean, label=unlisted("training mean"), **dotted)
     sums.set(
         xlabel="time in the clip, s",
         ylabel="BDI-II points",
         title=f"What each window adds to the training mean of {label_mean:.1f} (dotted)",
     )
-    scale.axhline(label_mean, color="black", linestyle=":", linewidth=1)
-    scale.errorbar(
-        0, score, yerr=[[score - low], [high - score]], fmt="o", color="black", capsize=4
-    )
+    scale.axhline(label_mean, label=unlisted("training mean"), **dotted)
+    ends = [[score - low], [high - score]]
+    scale.errorbar(0, score, ends, fmt="o", color="black", capsize=4, label=unlisted("score"))
     scale.set(ylim=(BDI_MIN, BDI_MAX), title=f"score {score:.1f}")
     scale.set_xticks([0], [f"{level:.0%} interval\n{low:.1f} to {high:.1f}"])
     scale.grid(axis="x", visible=False)

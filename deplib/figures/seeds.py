@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deplib.figures.drawn import unlisted
 from deplib.figures.scores import score_plane
 from deplib.figures.style import COLOURS, begin
 
@@ -35,7 +36,8 @@ def forest_of_seeds(
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         for row, entry in enumerate(rows.to_dict("records")):
             _row(axis, row, entry)
-        axis.axvline(references[title], color="black", linestyle="--", linewidth=1)
+        constant = {"color": "black", "linestyle": "--", "linewidth": 1}
+        axis.axvline(references[title], label=unlisted("constant"), **constant)
         axis.set_yticks(range(len(rows)), rows["label"])
         axis.set(ylim=(len(rows) - 0.4, -0.6), title=title)
         axis.grid(axis="y", visible=False)
@@ -46,11 +48,14 @@ def forest_of_seeds(
 def _row(axis: Axes, row: int, entry: Mapping) -> None:
     colour = COLOURS[entry["model"]]
     runs = np.asarray(entry["runs"])
-    axis.plot([entry["low"], entry["high"]], [row, row], color=colour, linewidth=2)
-    axis.plot(entry["value"], row, "o", color=colour, markersize=6, zorder=3)
+    ends = [entry["low"], entry["high"]]
+    axis.plot(ends, [row, row], color=colour, lw=2, label=unlisted("interval over persons"))
+    mean = unlisted("mean over seeds" if len(runs) > 1 else "the only run")
+    axis.plot(entry["value"], row, "o", color=colour, markersize=6, zorder=3, label=mean)
     if len(runs) > 1:
         below = np.full(len(runs), row + 0.27)
-        axis.plot(runs, below, "o", color=colour, markersize=3, alpha=0.6, mew=0)
+        name = unlisted("single seeds, in order")
+        axis.plot(runs, below, "o", color=colour, markersize=3, alpha=0.85, mew=0, label=name)
 
 
 def scatter_of_seeds(tables: Mapping[str, pd.DataFrame]) -> Figure:
@@ -72,8 +77,11 @@ def scatter_of_seeds(tables: Mapping[str, pd.DataFrame]) -> Figure:
             high=("bdi_hat", "max"),
         )
         colour = COLOURS[model]
-        axis.vlines(rows["bdi"], rows["low"], rows["high"], color=colour, alpha=0.45, linewidth=1)
-        axis.scatter(rows["bdi"], rows["mean"], s=14, color=colour, zorder=3)
+        spans = {"color": colour, "alpha": 0.6, "linewidth": 1}
+        ends = unlisted("lowest to highest seed")
+        axis.vlines(rows["bdi"], rows["low"], rows["high"], label=ends, **spans)
+        mean = unlisted("mean over seeds")
+        axis.scatter(rows["bdi"], rows["mean"], s=14, color=colour, zorder=3, label=mean)
         axis.set_title(model)
     figure.supxlabel("BDI-II", fontsize=10)
     figure.supylabel("predicted BDI-II", fontsize=10)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deplib.figures.style import COLOURS, begin
+from deplib.figures.drawn import unlisted
+from deplib.figures.style import COLOURS, DEV, KINDS, TEST, begin, key
 
-DEV, TEST = "#E69F00", "#0072B2"
-_DOT = {"markersize": 6, "markeredgecolor": "white", "linestyle": "none"}
+_DOT = {"markersize": 7, "markeredgecolor": "white", "linestyle": "none"}
+_LINES = ("-", "--", "-.", ":")
 
 
 def courses_of_choosing(
@@ -32,14 +33,14 @@ def courses_of_choosing(
     figure, axes = _grid(len(panels), height=2.2, sharex=True, sharey=True)
     for axis, (title, course) in zip(axes.flat, panels.items(), strict=False):
         axis.plot(course["epoch"], course["test_mae"], color=TEST, label="Test")
-        axis.plot(course["epoch"], course["dev_mae"], color=DEV, label="Dev")
-        axis.axhline(
-            constant[title], color="black", linestyle="--", linewidth=1, label="constant, Test"
-        )
-        axis.axvline(chosen[title], color=COLOURS["constant"], linestyle=":", linewidth=1.5)
+        axis.plot(course["epoch"], course["dev_mae"], color=DEV, linestyle="-.", label="Dev")
+        dashed = {"color": "black", "linestyle": "--", "linewidth": 1}
+        axis.axhline(constant[title], label="constant, Test", **dashed)
+        dotted = {"color": "black", "linestyle": ":", "linewidth": 1.5}
+        axis.axvline(chosen[title], label="chosen on Dev, on average", **dotted)
         axis.set_title(title)
-    axes[0, 0].legend(fontsize=8, frameon=False)
-    figure.supxlabel("epoch (dotted: chosen on Dev, on average)", fontsize=10)
+    key(figure, axes[0, 0], ncols=2)
+    figure.supxlabel("epoch", fontsize=10)
     figure.supylabel("MAE, BDI-II points", fontsize=10)
     return figure
 
@@ -58,20 +59,16 @@ def dev_and_test(panels: Mapping[str, pd.DataFrame], *, study: pd.DataFrame) -> 
     everything = pd.concat([study, *panels.values()])[["dev_mae", "test_mae"]]
     low, high = everything.min().min() - 0.2, everything.max().max() + 0.2
     for axis, (title, table) in zip(axes.flat, panels.items(), strict=False):
-        axis.plot([low, high], [low, high], color="black", linestyle=":", linewidth=1)
-        axis.plot(
-            table["dev_mae"],
-            table["test_mae"],
-            "o",
-            color=COLOURS["constant"],
-            ms=3,
-            alpha=0.45,
-            mew=0,
-        )
-        for row in study.to_dict("records"):
-            axis.plot(row["dev_mae"], row["test_mae"], "D", color=COLOURS[row["model"]], **_DOT)
+        ends, line = [low, high], {"color": "black", "linestyle": ":", "linewidth": 1}
+        axis.plot(ends, ends, label=unlisted("equal"), **line)
+        cloud = {"color": "#8A8A8A", "markersize": 3, "alpha": 0.6, "mew": 0}
+        axis.plot(table["dev_mae"], table["test_mae"], "o", label=unlisted("cohorts"), **cloud)
+        for mark, row in zip("DsP^", study.to_dict("records"), strict=False):
+            dot = {"color": COLOURS[row["model"]], "label": row["model"], **_DOT}
+            axis.plot(row["dev_mae"], row["test_mae"], mark, **dot)
         axis.set(title=title, xlim=(low, high), ylim=(low, high), aspect="equal")
-    figure.supxlabel("Dev MAE (diamonds: the study's four; dotted: equal)", fontsize=10)
+    key(figure, axes[0, 0])
+    figure.supxlabel("Dev MAE", fontsize=10)
     figure.supylabel("Test MAE", fontsize=10)
     return figure
 
@@ -86,17 +83,14 @@ def optimism_by_candidates(curves: Mapping[str, pd.DataFrame]) -> Figure:
     """
     figure, axes = begin(size=(5.6, 3.0))
     axis = axes[0, 0]
-    colours = ("#000000", "#8A8A8A", "#E69F00", "#882255")
-    styles = ("-", "--", "-.", ":")
-    for (name, curve), colour, style in zip(curves.items(), colours, styles, strict=False):
-        axis.fill_between(
-            curve["candidates"], curve["low"], curve["high"], color=colour, alpha=0.15
-        )
-        axis.plot(curve["candidates"], curve["optimism"], style, color=colour, label=name, ms=3)
-    axis.axhline(0, color="black", linewidth=0.8)
+    for (name, curve), colour, style in zip(curves.items(), KINDS, _LINES, strict=False):
+        band = {"color": colour, "alpha": 0.15, "label": unlisted(f"{name}: interval")}
+        axis.fill_between(curve["candidates"], curve["low"], curve["high"], **band)
+        axis.plot(curve["candidates"], curve["optimism"], style, color=colour, label=name)
+    axis.axhline(0, color="black", linewidth=0.8, label=unlisted("none"))
     axis.set(xlabel="candidates, each with all its epochs", ylabel="optimism, BDI-II points")
     axis.set_xticks(np.arange(1, max(len(curve) for curve in curves.values()) + 1))
-    figure.legend(loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+    key(figure, axis, ncols=4)
     return figure
 
 

@@ -11,28 +11,53 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deplib.figures.drawn import drawn
 from deplib.figures.origin import Origin
 
-COLOURS = {
-    "TemporalMeanMLP": "#0072B2",
-    "LDBM": "#D55E00",
-    "VanillaTransformer": "#009E73",
-    "MambaGRU": "#CC79A7",
-    "constant": "#5F5F5F",
-    "permuted labels": "#B8860B",
-    "oracle": "#000000",
-    "LDBM-patch4": "#F0A36B",
-    "LDBM-patch16": "#8F3F00",
-    "Mamba": "#7B3F98",
-    "AttentionMIL": "#00A0B0",
-    "MiniRocket": "#8C8C1A",
-    "RidgeMean": "#56B4E9",
-    "RidgeMeanSD": "#56B4E9",
-}
-"""One colour a model throughout the book (after Okabe and Ito)."""
+OTHER = "#712B35"
+"""Of a model that the table below does not name, such as one that was added a minute ago."""
+
+
+class _Colours(dict[str, str]):
+    def __missing__(self, model: str) -> str:
+        return OTHER
+
+
+COLOURS = _Colours(
+    {
+        "TemporalMeanMLP": "#0072B2",
+        "LDBM": "#D55E00",
+        "VanillaTransformer": "#009E73",
+        "MambaGRU": "#CC79A7",
+        "constant": "#5F5F5F",
+        "oracle": "#000000",
+        "permuted labels": "#8C7E4D",
+        "LDBM-patch4": "#AD290B",
+        "LDBM-patch16": "#795E3B",
+        "Mamba": "#3B2142",
+        "AttentionMIL": "#006078",
+        "MiniRocket": "#0A3303",
+        "RidgeMean": "#7F7EFC",
+        "RidgeMeanSD": "#331EA3",
+    }
+)
+"""One colour a model throughout the book; a model that is not listed gets ``OTHER``.
+
+The study's four are after Okabe and Ito. All have a contrast of 3 to white at least, and stay apart
+for readers without red, green or blue cones; `tests/figures/test_colours.py` measures that.
+"""
+
+KINDS = ("#2A1F9D", "#A03010", "#8A86F2", "#4A2741")
+"""Of what is no model, such as splits, worlds or encoders, in order; none of the study's four,
+the constant or the oracle looks alike. Mostly drawn with the markers of ``MARKS``."""
+MARKS = ("o", "s", "^", "D")
+"""One mark a kind, for who cannot tell the colours apart."""
+DEV, TEST = KINDS[1], KINDS[0]
+MARGIN = "#56B4E9"
+"""Shades what counts as no difference; light, for data lie on it."""
 
 STYLE: Any = {
     "figure.dpi": 110,
@@ -53,6 +78,9 @@ KEEP = "DEPLIB_KEEP_FIGURES"
 KEPT = "deplib"
 """Under which it lies in the metadata of the cell's output."""
 
+PHOTOGRAPHS = 64
+"""Dots an inch of what is no line in an SVG."""
+
 _SERIES = {colour.lower(): model for model, colour in reversed(COLOURS.items())}
 
 
@@ -68,7 +96,7 @@ class BookFigure(Figure):
 
     def kept(self) -> dict[str, Any]:
         """Return what readers can download: ``svg`` and ``csv`` as text, ``origin`` as a dict."""
-        table = drawn(self, _SERIES)
+        table = drawn(self, _SERIES).round(12)
         return {
             "svg": self._saved("svg").decode(),
             "csv": table.to_csv(index=False, float_format="%.6g"),
@@ -79,8 +107,9 @@ class BookFigure(Figure):
         stream = io.BytesIO()
         # No date and fixed names of elements: drawn twice, a figure has the same bytes.
         with plt.rc_context(STYLE | {"svg.hashsalt": "deplib"}):
-            metadata = {"Date": None} if kind == "svg" else None
-            self.savefig(stream, format=kind, bbox_inches="tight", metadata=metadata)
+            # Of a drawing the resolution only concerns photographs in it, which weigh most.
+            dpi, metadata = (PHOTOGRAPHS, {"Date": None}) if kind == "svg" else ("figure", None)
+            self.savefig(stream, format=kind, bbox_inches="tight", dpi=dpi, metadata=metadata)
         return stream.getvalue()
 
 
@@ -99,3 +128,17 @@ def begin(*shape: int, size: tuple[float, float], **kwargs: Any) -> tuple[Figure
         )
     plt.close(figure)  # a cell shows the figure that it returns, and not once more by itself
     return figure, axes
+
+
+def key(figure: Figure, axis: Axes, *, ncols: int = 2, size: float = 9) -> None:
+    """Put a legend of what one panel shows above the whole figure, each entry once."""
+    handles, labels = axis.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    figure.legend(
+        once.values(),
+        once.keys(),
+        loc="outside upper center",
+        ncols=ncols,
+        fontsize=size,
+        frameon=False,
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from deplib.figures.drawn import unlisted
 from deplib.figures.scores import score_plane
 from deplib.figures.style import COLOURS, begin
 
@@ -15,6 +16,7 @@ PANELS = (
     ("dev_sigma_ratio", "Dev sigma_ratio"),
 )
 """Columns of a history that are shown."""
+LINES = ("-", "--", "-.")
 
 
 def courses(histories: Sequence[pd.DataFrame], epochs: Sequence[int], *, model: str) -> Figure:
@@ -32,11 +34,15 @@ def courses(histories: Sequence[pd.DataFrame], epochs: Sequence[int], *, model: 
     figure, axes = begin(len(PANELS), 1, size=(4.6, 5.4), sharex=True)
     middle = median_course(histories)
     for axis, (column, label) in zip(axes[:, 0], PANELS, strict=True):
-        for history, epoch in zip(histories, epochs, strict=True):
-            axis.plot(history["epoch"], history[column], color=COLOURS[model], lw=0.8, alpha=0.5)
+        for number, (history, epoch) in enumerate(zip(histories, epochs, strict=True), 1):
+            thin = {"color": COLOURS[model], "linewidth": 0.8, "alpha": 0.65}
+            run = unlisted(f"run {number}")
+            axis.plot(history["epoch"], history[column], label=run, **thin)
             chosen = history[history["epoch"] == epoch]
-            axis.plot(chosen["epoch"], chosen[column], "o", color=COLOURS[model], ms=4)
-        axis.plot(middle.index, middle[column], color="black", linewidth=1.8)
+            dot = {"color": COLOURS[model], "markersize": 4, "label": f"{run}, chosen epoch"}
+            axis.plot(chosen["epoch"], chosen[column], "o", **dot)
+        thick = {"color": "black", "linewidth": 1.8, "label": unlisted("median")}
+        axis.plot(middle.index, middle[column], **thick)
         axis.set_title(label)
     axes[-1, 0].set(xlabel="epoch", ylim=(0, None))
     return figure
@@ -70,16 +76,13 @@ def predictions_over_seeds(
     for row, (label, panels) in enumerate(tables.items()):
         for axis, (title, table) in zip(axes[row], panels.items(), strict=True):
             score_plane(axis)
+            axis.set_label(f"{title}, {label}")
             if "low" in table:
-                axis.vlines(
-                    table["bdi"],
-                    table["low"],
-                    table["high"],
-                    color=COLOURS[model],
-                    lw=0.8,
-                    alpha=0.5,
-                )
-            axis.scatter(table["bdi"], table["bdi_hat"], s=9, color=COLOURS[model], alpha=0.9)
+                whiskers = {"color": COLOURS[model], "linewidth": 0.8, "alpha": 0.6}
+                ends = unlisted("lowest to highest seed")
+                axis.vlines(table["bdi"], table["low"], table["high"], label=ends, **whiskers)
+            dots = {"color": COLOURS[model], "alpha": 0.9, "label": unlisted("recordings")}
+            axis.scatter(table["bdi"], table["bdi_hat"], s=9, **dots)
             if row == 0:
                 axis.set_title(title)
         axes[row, 0].set_ylabel(f"predicted, {label}")
@@ -104,12 +107,16 @@ def scores_over_seeds(rows: pd.DataFrame, *, xlabel: str) -> Figure:
     axis = axes[0, 0]
     for y, row in enumerate(rows.to_dict("records")):
         colour = COLOURS[row["model"]]
-        axis.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=2)
-        axis.plot(row["value"], y, "o", color=colour, markersize=7, zorder=3)
+        ends = [row["low"], row["high"]]
+        axis.plot(ends, [y, y], color=colour, lw=2, label=unlisted("interval over persons"))
+        mean = {"color": colour, "markersize": 7, "zorder": 3}
+        axis.plot(row["value"], y, "o", label=unlisted("mean over seeds"), **mean)
         below = y + np.linspace(0.16, 0.36, len(row["values"]))  # seed 0 uppermost
-        axis.plot(row["values"], below, "o", color=colour, markersize=3.5, alpha=0.7, mew=0)
+        dots = {"color": colour, "markersize": 3.5, "alpha": 0.85, "mew": 0}
+        axis.plot(row["values"], below, "o", label=unlisted("single seeds, in order"), **dots)
         if np.isfinite(row["reference"]):
-            axis.plot([row["reference"]] * 2, [y - 0.4, y + 0.4], "--", color="black", lw=1)
+            line = {"color": "black", "linewidth": 1, "label": unlisted("constant")}
+            axis.plot([row["reference"]] * 2, [y - 0.4, y + 0.4], "--", **line)
     axis.set_yticks(range(len(rows)), rows["label"])
     axis.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
@@ -122,14 +129,15 @@ def forgetting(influence: Mapping[str, np.ndarray], *, ylabel: str) -> Figure:
     Parameters
     ----------
     influence
-        Shares of the total by distance from the end, (frames,), by model.
+        Shares of the total by distance from the end, (frames,), by model; three at most.
     ylabel
         What they are.
     """
     figure, axes = begin(size=(4.6, 3.0))
     axis = axes[0, 0]
-    for name, share in influence.items():
-        axis.plot(np.arange(len(share)), share, color=COLOURS[name], label=name, linewidth=1.4)
+    for line, (name, share) in zip(LINES, influence.items(), strict=False):
+        style = {"color": COLOURS[name], "linestyle": line, "linewidth": 1.6}
+        axis.plot(np.arange(len(share)), share, label=name, **style)
     axis.set(xlabel="frames before the last one", ylabel=ylabel, yscale="log", ylim=(1e-9, 1.5))
-    axis.legend(fontsize=9)
+    axis.legend(fontsize=9, frameon=False)
     return figure
