@@ -1,6 +1,8 @@
 # ---
 # jupyter:
 #   deplib:
+#     needs:
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -65,6 +67,11 @@ from deplib.study import open_cohort
 
 cohort = open_cohort()
 badge(cohort)
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("01_protocol")
 
 # %% [markdown]
 # ## What is held constant
@@ -145,8 +152,8 @@ say(
 # | MAE | mean absolute error, BDI-II points | lower is better |
 # | RMSE | root of the mean squared error over *all* predictions at once | lower is better |
 # | PCC | Pearson correlation; undefined when predictions or labels are constant | higher is better |
-# | CCC | concordance correlation, Lin's 1/n convention | higher is better |
-# | sigma_ratio | standard deviation of predictions over that of labels | 1 is faithful, 0 is collapse |
+# | CCC | concordance correlation, Lin's $1/n$ convention | higher is better |
+# | sigma_ratio | standard deviation of predictions over that of labels | one is faithful, zero is collapse |
 #
 # The study calls σ_ratio a ratio of variances and names it a ratio of standard deviations. This
 # report uses the ratio of standard deviations and says so wherever the other is meant. A mean of

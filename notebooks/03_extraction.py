@@ -1,6 +1,11 @@
 # ---
 # jupyter:
 #   deplib:
+#     needs:
+#     - results/default/true/*-seed0.json
+#     - results/default/true-lost50-*/*.json
+#     - results/timings.json
+#     - deplib/chapters/detectors.py
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -39,49 +44,54 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
+# %% tags=["parameters"]
+size = "full"  # or "small": a small simulated cohort, for a free machine
+
 # %%
 from deplib import figures
-from deplib.chapters import checks, detectors, extraction
+from deplib.chapters import checks, detectors, extraction, scrfd
 from deplib.chapters.fallback import FallbackPage
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.report import badge, say, table
 from deplib.study import open_cohort
 
-cohort = open_cohort()
-badge(cohort)
+cohort = open_cohort(size=size)
+badge(cohort, size)
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("03_extraction")
 
 # %% [markdown]
 # ## The pipeline that failed
 #
 # A common pipeline first *detects* a face and then embeds it. The study's frames were aligned
-# crops already: 112 x 112 pixels, filled by the face. Given those, its detector returned an empty
-# list, without an exception, and the code around it filled the gap with zeros.
+# crops already, small and filled by the face. Given those, its detector returned an empty list,
+# without an exception, and the code around it filled the gap with zeros.
 #
 # The study names the package: `buffalo_l` of `insightface` {cite}`insightface`, whose detector
-# belongs to the SCRFD family. Two smaller members of that family were measured for this report,
-# with `insightface` 0.7.3 at its default size. The tables are of that measurement; this page does
-# not repeat it, since the weights are for research only and are not shipped.
+# belongs to the SCRFD family. Two smaller members of that family were measured for this report
+# at their default size. The tables are of that measurement; this page does not repeat it, since
+# the weights are for research only and are not shipped.
 
 # %%
 table(detectors.SCRFD_VIEWS)
 
-# %% [markdown]
-# What fails is the *scale* of the face, not missing context. The detector enlarges a square crop
-# until it fills the canvas, 640 x 640 pixels, and the face is then larger than the largest anchor,
-# 512 pixels. A margin around the crop, or a crop that is not enlarged, brings the face back. So
-# does a smaller canvas:
+# %% tags=["hide-input"]
+scrfd.scale()
 
 # %%
 table(detectors.SCRFD_SIZES)
 
+# %% tags=["hide-input"]
+scrfd.threshold()
+
 # %% [markdown]
-# A face needs a score of 0.5. A lower threshold does not help: at 0.3 the crops are still not
-# found at 640. Versions up to 0.7.3 of the library behave so. Version 1.0 and later look at two
-# sizes at once, 128 and 640, and find the crops. Others met the same: see
-# [1518](https://github.com/deepinsight/insightface/issues/1518),
-# [2165](https://github.com/deepinsight/insightface/issues/2165),
-# [2782](https://github.com/deepinsight/insightface/issues/2782) and
-# [2877](https://github.com/deepinsight/insightface/issues/2877) in its tracker.
+# Others met the same: see [#1518](https://github.com/deepinsight/insightface/issues/1518),
+# [#2165](https://github.com/deepinsight/insightface/issues/2165),
+# [#2782](https://github.com/deepinsight/insightface/issues/2782) and
+# [#2877](https://github.com/deepinsight/insightface/issues/2877) in its tracker.
 #
 # The detector of `buffalo_l`, `det_10g`, was not to be had. That it fails for the same reason, and
 # that this is where the study's zeros came from, is an inference.
@@ -91,18 +101,18 @@ table(detectors.SCRFD_SIZES)
 # The stand-in used here is OpenCV's Haar cascade. It reproduces the mechanism: the image is fitted
 # to a canvas, and the size of a face is bounded. The control is the same cascade without the bound.
 #
-# Where a reader has `buffalo_l`, its own `det_10g` joins them in every table below, at 640 and at
-# 320. It is looked for where `insightface` keeps it, or in the folder that the environment variable
-# `DEPLIB_BUFFALO_L` names. The published page is made without it.
+# Where a reader has `buffalo_l`, its own `det_10g` joins them in every table below, at its default
+# size and at half of it. It is looked for where `insightface` keeps it, or in the folder that the
+# environment variable `DEPLIB_BUFFALO_L` names. The published page is made without it.
 
 # %%
 chosen = detectors.DETECTORS | detectors.local_detectors()
 views = detectors.three_views(cohort)
 table(detectors.detection_rates(views, chosen), digits=2)
 
-# %% mystnb={"figure": {"caption": "The same frame as the bounded detector meets it: the whole scene, the aligned crop, and the crop with a margin of a quarter of its width.", "name": "fig-detector"}, "image": {"alt": "Three views of one rendered face; a box is drawn on the first and the third."}}
+# %% mystnb={"figure": {"caption": "The same frame as the bounded detector meets it: the whole scene, the aligned crop, and the crop with a margin.", "name": "fig-detector"}, "image": {"alt": "Three views of one rendered face; a box is drawn on the first and the third."}}
 images, boxes = detectors.detector_view(views, detectors.failing(chosen), index=5)
-figures.detections(images, boxes)
+figures.stated(figures.detections(images, boxes), cohort)
 
 # %% [markdown]
 # A photograph of a person shows the same pattern, so it is no artefact of the rendering.
@@ -117,9 +127,9 @@ table(detectors.detection_rates(detectors.photograph_views(), chosen), digits=2)
 # so that the face fills more and more of the canvas, and asks each detector for its best candidate,
 # found or not. A score of one is what a face needs.
 
-# %% mystnb={"figure": {"caption": "Faces found, and the best score (median over persons), as the face fills more of the canvas. The last point is the aligned crop.", "name": "fig-outgrown"}, "image": {"alt": "Two stacked line charts. Without a bound all faces are found at every size. With it the best score falls from two fifths of the canvas on, and no face is found above four fifths."}}
+# %% mystnb={"figure": {"caption": "Faces found, and the best score (median over persons), as the face fills more of the canvas. The last point is the aligned crop.", "name": "fig-outgrown"}, "image": {"alt": "Two stacked line charts. Without a bound all faces are found at every size. With it the best score falls as the face grows, and beyond some size no face is found."}}
 curves = detectors.outgrowing(views["aligned crop"][:12], chosen)
-figures.outgrown(curves)
+figures.stated(figures.outgrown(curves), cohort)
 
 # %% tags=["hide-input"]
 whole, blind = detectors.tipping(curves, detectors.STAND_IN)
@@ -131,7 +141,7 @@ say(
 # %% [markdown]
 # The stand-in is not SCRFD. Its bound is a setting, chosen to match the behaviour measured above;
 # in SCRFD it comes from the anchors and the training. Its score counts overlapping hits; SCRFD's is
-# a network's output between 0 and 1. It gives no landmarks, and it finds upright, frontal faces
+# a network's output between zero and one. It gives no landmarks, and it finds upright, frontal faces
 # only. What carries over is the mechanism, and what the code around it does with an empty list.
 #
 # ## An empty list becomes zeros

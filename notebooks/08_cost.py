@@ -3,6 +3,7 @@
 #   deplib:
 #     needs:
 #     - results/cost.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.attention_mil
@@ -47,6 +48,11 @@ from deplib.report import badge_of_measurements, table
 page = CostPage()
 badge_of_measurements()
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("08_cost")
+
 # %% tags=["hide-input"]
 page.takeaway()
 
@@ -80,7 +86,7 @@ page.rounds()
 # exponent the slope. At short windows every curve is flatter, for a step has a cost of its own,
 # however short the window.
 
-# %% mystnb={"figure": {"caption": "CPU time a window against its length, training step and forward pass alone; points: smallest round, bars: up to the highest (random unit vectors, one thread).", "name": "fig-cost-time"}, "image": {"alt": "Two log-log line plots of CPU time against frames for nine ways; VanillaTransformer bends upwards, TemporalMeanMLP with means at hand is flat."}}
+# %% mystnb={"figure": {"caption": "CPU time a window against its length, training step and forward pass alone; points: smallest round, bars: up to the highest (random unit vectors, one thread).", "name": "fig-cost-time"}, "image": {"alt": "Two log-log line plots of CPU time against frames, a line a way; VanillaTransformer bends upwards, TemporalMeanMLP with means at hand is flat."}}
 page.time_figure()
 
 # %% [markdown]
@@ -109,7 +115,7 @@ table(page.times(FORWARD))
 table(page.exponents())
 
 # %% [markdown]
-# To take a mean is O(N), since every frame must be read; O(1) is what remains once the mean is
+# To take a mean is O(N), since every frame must be read; $O(1)$ is what remains once the mean is
 # there. The recurrence of a GRU and the scan of Mamba are O(N) in steps that follow one another: of
 # the models that are linear in N they are the dearest. The attention models start flatter than any
 # order says, and the interval of a line through a bent curve tells how bent it is.
@@ -214,7 +220,7 @@ budget.epoch_verdict()
 #
 # - An order is a statement about the limit. At the lengths of this study the fixed cost of a step and
 #   the projection of the embeddings, linear in N, hide much of it.
-# - O(1) is the cost of a mean that one already has.
+# - $O(1)$ is the cost of a mean that one already has.
 # - LDBM's N log N is not its order at any length.
 # - What a ratio of training times says depends on how the simplest model was implemented.
 #

@@ -9,6 +9,7 @@
 #     needs:
 #     - results/default/permuted/*.json
 #     - results/default/true/*.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -52,13 +53,21 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
+# %% tags=["parameters"]
+size = "full"  # or "small": a small simulated cohort, for a free machine
+
 # %% tags=["hide-input"]
 from deplib import claims
 from deplib.chapters.results import ResultsPage
 from deplib.report import say, table
 
-page = ResultsPage()
+page = ResultsPage(size)
 page.badge()
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("09_results")
 
 # %% [markdown]
 # ## 1. As reported by the study (AVEC2014)
@@ -93,10 +102,10 @@ say(
 #   seeds.
 #
 # Each cell below is *mean over seeds ± SD between seeds (95 % interval over persons)*. What has no
-# random part has one run and no SD. LDBM is the study's at patch 8. The constant is the median of
+# random part has one run and no SD. Plain LDBM has the study's patch. The constant is the median of
 # the Train labels, or where it says so their mean; the oracle knows the true latents of each
-# recording and is the ceiling. The *permuted* rows are a control at one seed: the same models, with labels that were shuffled among
-# recordings within each split, so that nothing can be learnt.
+# recording and is the ceiling. The *permuted* rows are a control at one seed: the same models, with
+# labels that were shuffled among recordings within each split, so that nothing can be learnt.
 
 # %% tags=["hide-input"]
 page.what_is_scored()
@@ -117,7 +126,7 @@ page.verdict()
 # variance apart: from the seed alone, from the draw of persons alone, and from both at once, as a
 # seed may suit some persons. A run of one seed on one test split is subject to all three. More seeds
 # remove the first and the third; only more persons remove the second. Parts are estimated by
-# subtraction, and one that comes out below 0 is printed as 0. The *interquartile mean* leaves
+# subtraction, and one that comes out below zero is printed as zero. The *interquartile mean* leaves
 # out the best and the worst quarter of the seeds, and its interval is over persons and seeds
 # together {cite}`agarwal2021rliable`. The last column counts in how many seeds each of the study's four
 # has which rank.
@@ -139,21 +148,21 @@ page.ranking()
 #
 # - *How large is the difference?* Its 95 % interval.
 # - *Is there one?* A test: were the two models alike, each person's difference could as well have
-#   had the other sign. The six pairs are one family, so the p-values are corrected by Holm's method.
+#   had the other sign. All pairs are one family, so the p-values are corrected by Holm's method.
 # - *Is there none that matters?* The absence of a significant difference does not show that. An
 #   equivalence test does, if the 90 % interval lies within a margin: here one point, and the minimal
-#   clinically important difference (MCID) of the BDI-II, 17.5 % of the score
+#   clinically important difference (MCID) of the BDI-II, a share of the score
 #   {cite}`button2015mcid`. The MCID is about a change within a patient; as a margin for errors it
 #   is a choice.
 #
-# The interval keeps these seeds; the *standard error from seeds* tells by how much others would move
-# the difference. *First beats second* is the probability that one run of the first has a lower MAE than one run of
-# the second, its interval over persons and seeds.
+# The interval keeps these seeds; the *standard error from seeds* tells by how much others would
+# move the difference. *First beats second* is the probability that one run of the first has a lower
+# MAE than one run of the second, its interval over persons and seeds.
 
 # %%
 table(page.pairs(), digits=2)
 
-# %% mystnb={"figure": {"caption": "Differences in Test MAE between the study's four, two at a time (simulated cohort). Hill: the bootstrap distribution of the difference of the means over seeds, persons resampled; dot and bar: the difference and its 95 % interval; ticks: the persons' own differences; shaded: the margins of equivalence.", "name": "fig-differences"}, "image": {"alt": "Six rows. Each has a narrow hill near zero and, below it, ticks that spread several times as wide on both sides of zero."}}
+# %% mystnb={"figure": {"caption": "Differences in Test MAE between the study's four, two at a time (simulated cohort). Hill: the bootstrap distribution of the difference of the means over seeds, persons resampled; dot and bar: the difference and its 95 % interval; ticks: the persons' own differences; shaded: the margins of equivalence.", "name": "fig-differences"}, "image": {"alt": "A row a pair. Each has a narrow hill near zero and, below it, ticks that spread several times as wide on both sides of zero."}}
 page.differences_figure()
 
 # %% tags=["hide-input"]
@@ -188,10 +197,10 @@ page.dev_verdict()
 # ## The spread of the predictions while training
 #
 # `sigma_ratio`, the SD of the predictions over the SD of the labels, is watched after every epoch:
-# near 0, a model says the same of everybody. It is the study's sign that features are alive. Does it
-# tell features that carry severity from labels that nothing can predict?
+# near zero, a model says the same of everybody. It is the study's sign that features are alive.
+# Does it tell features that carry severity from labels that nothing can predict?
 
-# %% mystnb={"figure": {"caption": "Dev sigma_ratio by epoch (simulated cohort). Thin lines: the seeds with true labels; thick: one seed with permuted labels; dots: the epoch that Dev chose; dashed: the threshold of collapse.", "name": "fig-sigma"}, "image": {"alt": "Four panels. The spread grows with the epochs in all of them; the run on permuted labels grows as far as the others or further."}}
+# %% mystnb={"figure": {"caption": "Dev sigma_ratio by epoch (simulated cohort). Thin lines: the seeds with true labels; thick: one seed with permuted labels; dots: the epoch that Dev chose; dashed: the threshold of collapse.", "name": "fig-sigma"}, "image": {"alt": "A panel a model. The spread grows with the epochs in all of them; the run on permuted labels grows as far as the others or further."}}
 page.monitor.figure()
 
 # %% tags=["hide-output"]
@@ -203,7 +212,7 @@ page.monitor.sentence()
 # %% [markdown]
 # ## Where the predictions are off
 
-# %% mystnb={"figure": {"caption": "Predicted against true BDI-II on the Test recordings (simulated cohort). Dot: mean over seeds; line: from the lowest to the highest seed; grey: severity bands; dotted: perfect prediction.", "name": "fig-all-scatter"}, "image": {"alt": "Four scatter plots, one a model."}}
+# %% mystnb={"figure": {"caption": "Predicted against true BDI-II on the Test recordings (simulated cohort). Dot: mean over seeds; line: from the lowest to the highest seed; grey: severity bands; dotted: perfect prediction.", "name": "fig-all-scatter"}, "image": {"alt": "Scatter plots, one a model, each with a flat cloud that hardly follows the dotted diagonal; the lines between seeds are shortest for TemporalMeanMLP."}}
 page.scatter()
 
 # %% [markdown]
@@ -223,14 +232,14 @@ page.errors.bands_sentence()
 # knows, the nearer to the $-1$ of a constant. Only what exceeds this forced slope is the predictor's
 # own doing; it is positive where predictions spread wider than what they know.
 
-# %% mystnb={"figure": {"caption": "Error against true BDI-II on the Test recordings (simulated cohort), means over seeds. Line: the fitted slope of the error; dashed: the slope that is forced on a calibrated predictor of the same PCC; grey: severity bands.", "name": "fig-residuals"}, "image": {"alt": "Six panels with errors that fall from above zero to far below zero as severity grows; in the oracle's panel the fall is less steep."}}
+# %% mystnb={"figure": {"caption": "Error against true BDI-II on the Test recordings (simulated cohort), means over seeds. Line: the fitted slope of the error; dashed: the slope that is forced on a calibrated predictor of the same PCC; grey: severity bands.", "name": "fig-residuals"}, "image": {"alt": "Panels with errors that fall from above zero to far below zero as severity grows; in the oracle's panel the fall is less steep."}}
 page.errors.residuals()
 
 # %% [markdown]
-# Calibration: of the recordings that get the same prediction, is the mean label that prediction? The
-# line of the label on the prediction should have slope 1 and intercept 0; a slope below 1 promises
-# more than is known. A line fitted on Dev could mend that, and is applied to Test: it is never fitted
-# on Test.
+# Calibration: of the recordings that get the same prediction, is the mean label that prediction?
+# The line of the label on the prediction should have slope one and intercept zero; a slope below
+# one promises more than is known. A line fitted on Dev could mend that, and is applied to Test: it
+# is never fitted on Test.
 
 # %%
 table(page.errors.calibration_table())
@@ -258,8 +267,8 @@ table(page.errors.levels())
 # ## The same runs on this machine
 #
 # The tables above are printed from versioned results. One seed of each of the four models is
-# trained again wherever this page is executed. Training that fits noise amplifies the last digits
-# of a processor's arithmetic, and where two epochs are nearly equal on Dev it may end in the other
+# trained again wherever this page is executed (with `size = "small"`: twice, on a small cohort of its
+# own). Training that fits noise amplifies the last digits of a processor's arithmetic, and where epochs are nearly equal on Dev it may end in the other
 # one; so the agreement is stated with a tolerance, and a single window may differ by more than a
 # whole score.
 

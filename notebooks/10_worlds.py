@@ -3,6 +3,7 @@
 #   deplib:
 #     needs:
 #     - results/*/true/*.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -51,6 +52,11 @@ from deplib.report import table
 page = WorldsPage()
 page.badge()
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("10_worlds")
+
 # %% tags=["hide-input"]
 page.coverage()
 
@@ -79,7 +85,7 @@ page.figure()
 
 # %% [markdown]
 # The baselines: attention over windows as in multiple-instance learning, ridge on the mean (and SD)
-# of the features, and ridge on thousands of random temporal features (MiniRocket), which no gradient
+# of the features, and ridge on many random temporal features (MiniRocket), which no gradient
 # has fitted to a label.
 
 # %%

@@ -2,7 +2,11 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/default/true/*.json
+#     - results/default/true/LDBM-seed*.json
+#     - results/default/true/MambaGRU-seed*.json
+#     - results/default/true/TemporalMeanMLP-seed*.json
+#     - results/default/true/VanillaTransformer-seed*.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -22,11 +26,11 @@
 # ---
 
 # %% [markdown]
-# # Power: what fifty recordings can show
+# # Power: what so few recordings can show
 #
-# A study ranks four architectures by differences of 0.1 to 0.5 MAE on 50 recordings of some 40
-# persons. Could such a sample have found such differences? Could it have found larger ones? And do
-# the intervals and tests of this book hold what they promise at that size?
+# A study ranks architectures by small differences on a small Test split. Could such a sample have
+# found such differences? Could it have found larger ones? And do the intervals and tests of this
+# book hold what they promise at that size?
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -48,6 +52,14 @@ from deplib.report import table
 page = PowerPage()
 page.badge()
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("11_power")
+
+# %% tags=["hide-input"]
+page.question()
+
 # %% [markdown]
 # ## A population whose truth is known
 #
@@ -56,11 +68,11 @@ page.badge()
 # models' predictions are normal, with the mean, the spread, the correlation with the label and the
 # correlations between models that the runs show, averaged over seeds; and with the likeness of two
 # recordings of one person that they show. Its MAE, RMSE, PCC and differences are then exact sums
-# over the 64 possible scores.
+# over the possible scores.
 #
-# Persons come with one to four recordings and with scores from the simulated cohort's own marginal.
-# They are drawn freely here. The cohort itself balances its splits, as the official ones are; an
-# interval over persons, though, is about persons as they come.
+# Persons come with one recording or several, and with scores from the simulated cohort's own
+# marginal. They are drawn freely here. The cohort itself balances its splits, as the official ones
+# are; an interval over persons, though, is about persons as they come.
 
 # %%
 table(page.population.fitted())
@@ -79,14 +91,17 @@ table(page.population.pairs)
 # The rest of this page uses the smallest, the middle and the largest of these SDs.
 #
 # ## Do the intervals hold what they promise?
-#
-# Thousands of samples of 50 recordings of 40 persons are drawn, each gets its 95 % intervals, and
-# the intervals that hold the truth are counted. Three kinds are those of `deplib.statistics`:
-# percentile, BCa {cite}`efron1987bca`, and percentile widened by Student's t and by the factor that a
-# bootstrap of few persons loses {cite}`hesterberg2015bootstrap`. One more resamples recordings as if
-# each showed another person. In brackets is what the number of samples leaves open.
 
-# %% mystnb={"figure": {"caption": "Share of 95 % intervals that hold the truth, in samples of 50 recordings of 40 persons. Bars: what the number of samples leaves open. Dashed: 95 %; shaded: 93 to 97 %.", "name": "fig-coverage"}, "image": {"alt": "Five groups of four dots. Intervals over recordings are lowest everywhere; those of the RMSE lie far to the left of the shaded band."}}
+# %% tags=["hide-input"]
+page.coverage.design()
+
+# %% [markdown]
+# Three kinds are those of `deplib.statistics`: percentile, BCa {cite}`efron1987bca`, and percentile
+# widened by Student's t and by the factor that a bootstrap of few persons loses
+# {cite}`hesterberg2015bootstrap`. One more resamples recordings as if each showed another person.
+# In brackets is what the number of samples leaves open.
+
+# %% mystnb={"figure": {"caption": "Share of 95 % intervals that hold the truth, in samples as large as the Test split. Bars: what the number of samples leaves open. Dashed: what they promise; shaded: what still counts as that.", "name": "fig-coverage"}, "image": {"alt": "Groups of dots, a group a quantity. Intervals over recordings are lowest everywhere; those of the RMSE lie far to the left of the shaded band."}}
 page.coverage.figure()
 
 # %%
@@ -120,8 +135,8 @@ page.coverage.balanced_verdict()
 # %% [markdown]
 # ## Are p-values uniform where there is nothing to find?
 #
-# The same for the tests: samples in which the null hypothesis is true, so that a p-value should be
-# below 5 % in 5 % of them, and evenly spread.
+# The same for the tests: samples in which the null hypothesis is true, so that p-values should be
+# spread evenly from zero to one.
 
 # %%
 table(page.levels.table())
@@ -130,13 +145,13 @@ table(page.levels.table())
 page.levels.verdict()
 
 # %% [markdown]
-# ## What can be found with 50 recordings?
+# ## What can be found with so few recordings?
 #
 # Of two models of equal truth the second now has all its errors reduced by one share, so that the
 # true difference of the MAEs is known; the test is by sign flips over persons. The formula beside it
 # is the power of a paired t test with the effective number of recordings from above.
 
-# %% mystnb={"figure": {"caption": "Probability of finding a true difference in MAE (above) and a true PCC (below) with 50 recordings of 40 persons, at the 5 % level. Dots and bars: simulated, with what the number of samples leaves open; lines: formula. Dashed: 80 %. Ticks on the axis: what the study's table holds.", "name": "fig-power"}, "image": {"alt": "Rising curves; the differences of the study lie at the left, where the curves are low, and its correlations below the point where the curve passes 80 %."}}
+# %% mystnb={"figure": {"caption": "Probability of finding a true difference in MAE (above) and a true PCC (below) with as many recordings and persons as the Test split has, at the 5 % level. Dots and bars: simulated, with what the number of samples leaves open; lines: formula. Dashed: the power that one wants. Ticks on the axis: what the study's table holds.", "name": "fig-power"}, "image": {"alt": "Rising curves; the differences of the study lie at the left, where the curves are low, and its correlations below the point where the curve passes the dashed line."}}
 page.finding.figure()
 
 # %%
@@ -154,19 +169,21 @@ page.finding.correlation_verdict()
 # %% [markdown]
 # ## How many recordings would it take?
 #
-# For a power of 80 % at the 5 % level, persons and recordings in the same proportion. MCID is the
-# minimal clinically important difference of the BDI-II, 17.5 % of a person's baseline (Button 2015),
-# here at the mean score. It is a difference within a person and not one between two models; it
-# stands here for a size that would matter.
-
-# %%
-table(page.finding.needed())
+# The table asks for sizes that would do. The minimal clinically important difference
+# {cite}`button2015mcid` is one within a person and not one between two models; it stands here for a
+# size that would matter.
 
 # %% tags=["hide-input"]
-page.finding.needed_checked()
+page.sizes.terms()
 
 # %%
-table(page.finding.detectable())
+table(page.sizes.needed())
+
+# %% tags=["hide-input"]
+page.sizes.needed_checked()
+
+# %%
+table(page.sizes.detectable())
 
 # %% [markdown]
 # ## The study's own table
@@ -181,7 +198,7 @@ table(page.study.correlations())
 # %% tags=["hide-input"]
 page.study.verdict()
 
-# %% mystnb={"figure": {"caption": "How often the truly better of two models has the larger MAE in a sample of 50 recordings. Dots: simulated; lines: formula. Vertical: the differences between the study's four models.", "name": "fig-wrong-order"}, "image": {"alt": "Three falling curves from 50 percent at no difference; thin vertical lines near 0, 0.1 and 0.4 to 0.5."}}
+# %% mystnb={"figure": {"caption": "How often the truly better of two models has the larger MAE in a sample as large as the Test split. Dots: simulated; lines: formula. Vertical: the differences between the study's four models.", "name": "fig-wrong-order"}, "image": {"alt": "Falling curves that begin at one half; the thin vertical lines all stand near their beginning."}}
 page.study.wrong_figure()
 
 # %%
@@ -190,7 +207,7 @@ table(page.study.wrong_table())
 # %% [markdown]
 # ## What this shows, and what not
 #
-# The error model is fitted to four models on 50 recordings of a simulated cohort, and it supposes
+# The error model is fitted to the study's models on one simulated Test split, and it supposes
 # normal residuals. Another corpus has other spreads; the tables above give the answer for three of
 # them, and the formulas in `deplib.power.formulas` for any. Retraining is left out: here the models
 # are fixed and only persons vary. Seeds ({doc}`09_results`) add to every uncertainty on this page.

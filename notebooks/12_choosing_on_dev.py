@@ -3,7 +3,11 @@
 #   deplib:
 #     needs:
 #     - results/selection/*.json
-#     - results/*/true/*.json
+#     - results/*/true/LDBM-seed*.json
+#     - results/*/true/MambaGRU-seed*.json
+#     - results/*/true/TemporalMeanMLP-seed*.json
+#     - results/*/true/VanillaTransformer-seed*.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -23,13 +27,11 @@
 # ---
 
 # %% [markdown]
-# # Choosing on Dev: what fifty recordings do to a choice
+# # Choosing on Dev: what so few recordings do to a choice
 #
-# The study reports a Dev MAE of 8.3 to 9.1 and a Test MAE of 10.4 to 10.9, a Dev PCC of .42 to .51
-# and a Test PCC of .10 to .27. It reads the gap as overfitting, and the Dev PCC as a sign that the
-# features carry signal. This chapter asks how much of that pattern appears where there is **no
-# signal at all**: from choosing epochs and settings on 50 recordings, and from persons who come
-# back.
+# All models of the study look better on Dev than on Test. This chapter asks how much of that
+# pattern appears where there is **no signal at all**: from choosing epochs and settings on a small
+# Dev split, and from persons who come back.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -45,16 +47,25 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()
 
 # %% tags=["hide-input"]
+from deplib.chapters import choosing_design as design
 from deplib.chapters.choosing import ChoosingPage
 from deplib.report import table
 
 page = ChoosingPage()
 page.badge()
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("12_choosing_on_dev")
+
+# %% tags=["hide-input"]
+design.question()
+
 # %% [markdown]
 # ## The smallest model: guessing
 #
-# Each candidate guesses around 15 points, on Dev and on Test. The one with the lowest Dev MAE is
+# Each candidate guesses around one score, on Dev and on Test. The one with the lowest Dev MAE is
 # kept. Nobody learns anything; only the number of candidates changes.
 
 # %%
@@ -66,17 +77,17 @@ page.guessing_verdict()
 # %% [markdown]
 # ## Many cohorts, at feature level
 #
-# Guesses are not networks. So the protocol's TemporalMeanMLP is trained on hundreds of new cohorts.
+# Guesses are not networks. So the protocol's TemporalMeanMLP is trained on many new cohorts.
 # To render and embed so many videos would take days; they are drawn **at feature level** instead.
 # Persons, splits, BDI-II scores, clip lengths and latents come from the simulator's own functions.
-# The mean embedding of each 512-frame window comes from a linear-Gaussian surrogate,
+# The mean embedding of each window comes from a linear-Gaussian surrogate,
 #
 # $$x = \mu + L^\top \text{latents} + \text{person} + \text{session} + \text{window},$$
 #
-# fitted to 1,200 sparsely rendered recordings of other persons. A model that averages its frames
-# sees nothing else of a window, but what rendering does beyond second moments is lost, and windows
-# count as full ones. Below, the surrogate draws features for the very persons and scores of the
-# rendered cohort; what is measured on that cohort should be an ordinary draw.
+# with a term for each of what persons, sessions and windows have of their own.
+
+# %% tags=["hide-input"]
+design.surrogate()
 
 # %%
 table(page.validation(), digits=2)
@@ -88,9 +99,9 @@ page.validation_verdict()
 # Four scenarios: the three worlds, in which persons recur across splits as they do in the official
 # ones, and the null world once more with **persons apart**, where nothing whatever can be learnt.
 # Each has the same number of cohorts, drawn with the same random numbers.
-#
-# The candidates are the protocol's network and four variations, each at two seeds, trained for all
-# 40 epochs:
+
+# %% tags=["hide-input"]
+design.candidates(page.n_cohorts)
 
 # %%
 table(page.candidates())
@@ -158,7 +169,7 @@ table(page.pattern.table())
 # %% tags=["hide-input"]
 page.pattern.verdict()
 
-# %% mystnb={"figure": {"caption": "Dev against Test MAE of every cohort when Dev chooses epoch and setting (grey), and the study's four models (diamonds). Dotted: equal.", "name": "fig-choosing-scatter"}, "image": {"alt": "Four clouds of dots with the study's four models as diamonds above the dotted line."}}
+# %% mystnb={"figure": {"caption": "Dev against Test MAE of every cohort when Dev chooses epoch and setting (grey), and the study's four models (large marks). Dotted: equal.", "name": "fig-choosing-scatter"}, "image": {"alt": "A cloud of dots a scenario, with the marks of the study's models at its edge, above the dotted line."}}
 page.pattern.scatter()
 
 # %%
@@ -167,7 +178,7 @@ table(page.pattern.scatter_data(), digits=2)
 # %% [markdown]
 # ## More candidates, more optimism
 
-# %% mystnb={"figure": {"caption": "Optimism of the best of K candidates on Dev, mean over cohorts with its 95 % interval. Where persons recur, the worlds lie on one another.", "name": "fig-choosing-growth"}, "image": {"alt": "Four rising lines, one a scenario."}}
+# %% mystnb={"figure": {"caption": "Optimism of the best of K candidates on Dev, mean over cohorts with its 95 % interval. Where persons recur, the worlds lie on one another.", "name": "fig-choosing-growth"}, "image": {"alt": "Rising lines with bands. The one of the scenario with persons apart lies far below the others, which nearly coincide."}}
 page.curves.over_candidates()
 
 # %%

@@ -2,10 +2,15 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/default/true/*.json
+#     - results/default/true/LDBM-seed*.json
+#     - results/default/true/MambaGRU-seed*.json
+#     - results/default/true/TemporalMeanMLP-seed*.json
+#     - results/default/true/VanillaTransformer-seed*.json
+#     - results/default/true/Ridge*-seed*.json
 #     - results/default/true-disjoint/*.json
 #     - results/default/pooled.safetensors
 #     - results/null/pooled.safetensors
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -29,7 +34,7 @@
 #
 # The official split of AVEC2014 is by recording. A person whom a model saw in Train may be in Test
 # with another recording, and the features are those of a network that was trained to recognise
-# faces. A model can then answer *I know this face, and its score was 20*. That is no reading of
+# faces. A model can then answer *I know this face, and I know its score*. That is no reading of
 # behaviour, and it fails on anybody new.
 #
 # Three ways of asking how much this is worth, from the direct to the sharp:
@@ -59,6 +64,11 @@ from deplib.report import table
 
 page = PersonsPage()
 page.badge()
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("13_persons")
 
 # %% [markdown]
 # ## What the simulator assumes
@@ -157,7 +167,7 @@ page.many.gain_design()
 # %%
 table(page.many.gain_table(), digits=2)
 
-# %% mystnb={"figure": {"caption": "By how much the MAE on the same Test recordings rises when their persons' other recordings in Train are replaced by those of other persons. Bar: 95 % interval over persons.", "name": "fig-known-gain"}, "image": {"alt": "Five rows, one a predictor, each with a mark and a bar for either of two worlds."}}
+# %% mystnb={"figure": {"caption": "By how much the MAE on the same Test recordings rises when their persons' other recordings in Train are replaced by those of other persons. Bar: 95 % interval over persons.", "name": "fig-known-gain"}, "image": {"alt": "Rows, one a predictor, each with a mark and a bar for either of two worlds."}}
 page.many.gain_figure()
 
 # %% tags=["hide-input"]

@@ -6,6 +6,7 @@
 #     - results/default/permuted/*.json
 #     - results/default/true/*.json
 #     - results/default/true-lost50-*/*.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -62,6 +63,11 @@ from deplib.report import badge_of_published, table
 page = ClaimsPage()
 badge_of_published()
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("14_claims")
+
 # %% tags=["hide-input"]
 page.summary()
 
@@ -78,7 +84,7 @@ page.findings()
 table(page.counts())
 
 # %% [markdown]
-# Settings that the study states, such as its learning rate and its windows of 512 frames, are no
+# Settings that the study states, such as its learning rate and the length of its windows, are no
 # claims; {doc}`01_protocol` prints them. *Rests on* names what a check needs besides the study's own
 # figures. *Published statistics* are of AVEC2014's labels and clips, of BDI-II, and of the face
 # encoder, each with its source in `deplib/claims/published.py`. *This code* means models built here
@@ -86,7 +92,7 @@ table(page.counts())
 #
 # ## The correlations
 
-# %% mystnb={"figure": {"caption": "PCC on AVEC2014 as the study reports it, with 95 % intervals by Fisher's z for 50 independent recordings; those of one person are not independent, so the true intervals are wider. Dashed: the smallest r that differs from 0 at the 5 % level. Dev may have chosen the epoch, so its intervals mean less than they seem to.", "name": "fig-claims-pcc"}, "image": {"alt": "Eight dots with bars. The four of Dev lie right of the dashed line with bars that stay above zero; the four of Test lie left of it, and their bars include zero."}}
+# %% mystnb={"figure": {"caption": "PCC on AVEC2014 as the study reports it, with 95 % intervals by Fisher's z for independent recordings; those of one person are not independent, so the true intervals are wider. Dashed: the smallest r that differs from zero at the 5 % level. Dev may have chosen the epoch, so its intervals mean less than they seem to.", "name": "fig-claims-pcc"}, "image": {"alt": "Dots with bars. The four of Dev lie right of the dashed line with bars that stay above zero; the four of Test lie left of it, and their bars include zero."}}
 page.correlation_figure()
 
 # %% tags=["hide-input"]
@@ -105,7 +111,7 @@ table(printable(page.correlations()))
 # it. This reads sigma_ratio as that of the Test recordings, which the study does not say; the last
 # column of the table holds whatever *s* is.
 
-# %% mystnb={"figure": {"caption": "Test MAE on AVEC2014 as the study reports it, with the least 95 % interval that its own PCC and sigma_ratio allow for 50 independent recordings. Dashed: the MAE of the best constant on the same recordings, which is exact and has no interval.", "name": "fig-claims-mae"}, "image": {"alt": "Four dots with wide bars, all to the right of a dashed line that every bar crosses."}}
+# %% mystnb={"figure": {"caption": "Test MAE on AVEC2014 as the study reports it, with the least 95 % interval that its own PCC and sigma_ratio allow for independent recordings. Dashed: the MAE of the best constant on the same recordings, which is exact and has no interval.", "name": "fig-claims-mae"}, "image": {"alt": "Four dots with wide bars, all to the right of a dashed line that every bar crosses."}}
 page.error_figure()
 
 # %% tags=["hide-input"]

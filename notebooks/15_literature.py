@@ -3,6 +3,7 @@
 #   deplib:
 #     needs:
 #     - deplib/literature/results.csv
+#     - results/timings.json
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -36,22 +37,28 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()
 
 # %% tags=["hide-input"]
-from deplib.report import badge_of_published, table
+from deplib.report import badge_of_published, say, table
+from deplib.statistics import MCID_SHARE
 
 badge_of_published()
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("15_literature")
 
 # %% [markdown]
 # ## What one constant scores
 #
 # The first question to a table of results is what a predictor without any input would score. For
 # AVEC2014 no paper that we found prints it, yet it can be derived: one README {cite}`umayrah2026`
-# states the share and the mean of each severity band among the 50 Test labels. Half of the labels
-# are at most 13 and half at least 14. Hence no label lies between the two, every number $c$ from 13
-# to 14 is a median, and a median has the smallest MAE of all constants. Its distances need only the
-# number $n_b$ and the sum $S_b$ of the labels in each band, since all labels of a band lie on the
-# same side of $c$:
+# states the share and the mean of each severity band among the Test labels. The minimal band holds
+# as many of them as all others together. So no label lies between that band and the next, every
+# number $c$ between the two is a median, and a median has the smallest MAE of all constants. Its
+# distances need only the number $n_b$ and the sum $S_b$ of the labels in each band, since all
+# labels of a band lie on the same side of $c$; with $n$ labels in all,
 #
-# $$\mathrm{MAE}(c) = \frac{1}{50} \sum_b \left| S_b - n_b c \right|, \qquad 13 \le c \le 14.$$
+# $$\mathrm{MAE}(c) = \frac{1}{n} \sum_b \left| S_b - n_b c \right| .$$
 #
 # Labels are whole numbers. So shares and means, though rounded, give both exactly.
 
@@ -60,6 +67,9 @@ from deplib.chapters.constant import ConstantPart
 from deplib.chapters.literature import LiteraturePage
 
 constant, page = ConstantPart(), LiteraturePage()
+constant.median()
+
+# %%
 table(constant.steps(), digits=1)
 
 # %% tags=["hide-input"]
@@ -73,19 +83,19 @@ constant.derivation()
 # %%
 table(constant.other_constants())
 
-# %% mystnb={"figure": {"caption": "Test MAE on AVEC2014 of every constant: it lies within the grey band, whatever the single labels are. Dashed: the study's four models as reported.", "name": "fig-constant-curve"}, "image": {"alt": "A curve with its lowest part from 13 to 14, and four horizontal lines above that part."}}
+# %% mystnb={"figure": {"caption": "Test MAE on AVEC2014 of every constant: it lies within the grey band, whatever the single labels are. Dashed: the study's four models as reported.", "name": "fig-constant-curve"}, "image": {"alt": "A band with a flat lowest part that rises on both sides, and horizontal dashed lines above that part."}}
 constant.curve()
 
 # %% tags=["hide-input"]
 constant.study_sentence()
 
 # %% [markdown]
-# **Another test set would give another figure.** For these 50 recordings the MAE of the constant is
+# **Another test set would give another figure.** For these recordings the MAE of the constant is
 # exact; as an estimate for recordings of the same kind it has a spread. Here labels are drawn from
 # the distribution of largest entropy that has the published shares, means and limits of the bands.
-# Persons recur in the corpus: with fewer persons than recordings, the first ones have two recordings
-# with the same label, which is the strongest dependence there can be. Twenty-eight is about the
-# fewest persons that the published counts permit.
+
+# %% tags=["hide-input"]
+constant.persons()
 
 # %%
 table(constant.spread())
@@ -100,10 +110,11 @@ constant.spread_sentence()
 # mean of the absolute errors is the MAE, the mean of their squares is the squared RMSE, so their SD
 # is $\sqrt{\mathrm{RMSE}^2 - \mathrm{MAE}^2}$, exactly and for any distribution, and
 #
-# $$\mathrm{MAE} \pm 1.96 \sqrt{\frac{\mathrm{RMSE}^2 - \mathrm{MAE}^2}{50}}$$
+# $$\mathrm{MAE} \pm 1.96 \sqrt{\frac{\mathrm{RMSE}^2 - \mathrm{MAE}^2}{n}}$$
 #
-# is an approximate 95 % interval. It takes the 50 recordings as independent. They are not, so it is
-# too narrow. It also leaves out what a choice of epochs and settings on the Test list would add.
+# is an approximate 95 % interval. It takes the $n$ Test recordings as independent. They are not, so
+# it is too narrow. It also leaves out what a choice of epochs and settings on the Test list would
+# add.
 #
 # How sure a figure is stands beside it: read in the paper's own abstract or README; second hand,
 # from another project's table; or *as commonly quoted*, which we could confirm nowhere.
@@ -118,7 +129,7 @@ page.paper_table()
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 page.code_table()
 
-# %% mystnb={"figure": {"caption": "Published Test MAE on AVEC2014 with approximate 95 % intervals at 50 recordings. Vertical lines: the smallest MAE of a constant, the MAE that the error of BDI-II alone causes at the lowest published reliability, and that of perfect knowledge of a clinician's rating.", "name": "fig-literature"}, "image": {"alt": "Points with wide overlapping bars, papers mostly left of 8 and public code mostly right of 7; the study's four crosses lie right of the constant."}}
+# %% mystnb={"figure": {"caption": "Published Test MAE on AVEC2014 with approximate 95 % intervals. Vertical lines: the smallest MAE of a constant, the MAE that the error of BDI-II alone causes at the lowest published reliability, and that of perfect knowledge of a clinician's rating.", "name": "fig-literature"}, "image": {"alt": "Points with wide overlapping bars, papers mostly left of public code; the study's four crosses lie right of the constant."}}
 page.forest()
 
 # %% tags=["hide-input"]
@@ -136,7 +147,7 @@ page.pairs_sentence()
 #
 # Where public code reproduces a listed result, both can be compared. The gap is MAE of the re-run
 # minus MAE reported, and `gap in widths` divides it by half the width of the 95 % interval of an
-# unpaired difference: above 1, chance over recordings alone does not explain it.
+# unpaired difference: above one, chance over recordings alone does not explain it.
 
 # %%
 table(page.reruns())
@@ -186,8 +197,10 @@ table(page.floors())
 page.ceiling_sentence()
 
 # %% [markdown]
-# The smallest change that matters to patients is 17.5 % of the baseline {cite}`button2015mcid`. In
-# points:
+# The smallest change that matters to patients is a share of the baseline {cite}`button2015mcid`.
+
+# %% tags=["hide-input"]
+say(f"It is {100 * MCID_SHARE:g} % of the baseline; in points:")
 
 # %%
 table(page.mcid())

@@ -5,12 +5,19 @@
 #     - results/default/true*/*.json
 #     - results/published/true*/*.json
 #     - results/deployment.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.hybrid
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
 #     - deplib.models.transformer
 #     - deplib.models.mamba_gru
+#     - deplib.models.attention_mil
+#     - deplib.deployment.applying
+#     - deplib.recipes.bags
+#     - deplib.recipes.dropout
+#     - deplib.recipes.pretrained
+#     - deplib.recipes.smoothed
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -31,7 +38,7 @@
 # light attention over a mean, gentler supervision, pretraining, a stated uncertainty, export to small
 # devices, and a table of targets. It tests none of it. Here each piece is an option of the same
 # protocol, differs from its reference in one thing, and is compared on the same persons. Nothing was
-# tuned: every option has the settings that its source or its recipe gives it, and five seeds.
+# tuned: every option has the settings that its source or its recipe gives it.
 #
 # Two worlds are asked: `default`, and `published`, where behaviour tells as much as the strongest
 # published figures would need. Options that are costly to train were trained in the second alone: what
@@ -50,24 +57,35 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
+# %% tags=["parameters"]
+size = "full"  # or "small": a small simulated cohort, for a free machine
+
 # %% tags=["hide-input"]
 from deplib.chapters.implications import ImplicationsPage
 from deplib.report import table
 
-page = ImplicationsPage()
+page = ImplicationsPage(size)
 page.badge()
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("16_implications")
+
+# %% tags=["hide-input"]
+page.design()
 
 # %% [markdown]
 # ## At a glance
 #
 # One row a piece of advice, its main comparison, and what that allows to say. *It helps* means a lower
 # error after Holm's correction over all comparisons of a world; *no effect beyond a margin* means that
-# the difference is shown to be smaller; *undecided* means that the fifty Test recordings do not tell.
+# the difference is shown to be smaller; *undecided* means that so few Test recordings do not tell.
 
 # %%
 table(page.summary())
 
-# %% mystnb={"figure": {"caption": "The main comparison of every piece of advice that was trained: Test MAE of the option minus that of its reference, mean over five seeds (simulated cohort). Bar: 95 % interval over persons. Left of the dashed line is better.", "name": "fig-advice"}, "image": {"alt": "A row for each piece of advice, in it a mark and a bar for each of two worlds, around a dashed line at zero."}}
+# %% mystnb={"figure": {"caption": "The main comparison of every piece of advice that was trained: Test MAE of the option minus that of its reference, mean over seeds (simulated cohort). Bar: 95 % interval over persons. Left of the dashed line is better.", "name": "fig-advice"}, "image": {"alt": "A row for each piece of advice, in it a mark and a bar for each of two worlds, around a dashed line at zero."}}
 page.effects_figure()
 
 # %% tags=["hide-input"]
@@ -106,14 +124,14 @@ page.ladder_verdict()
 # %%
 table(page.reading.table())
 
-# %% mystnb={"figure": {"caption": "How well each parameter of the renderer is read from the features of each encoder: R2 on persons that no read-out was fitted on (rendered faces). Bar: 95 % interval over these persons. 0 is what the mean reaches.", "name": "fig-readability"}, "image": {"alt": "A row for each of fourteen parameters, with a mark and a bar for each of four kinds of features."}}
+# %% mystnb={"figure": {"caption": "How well each parameter of the renderer is read from the features of each encoder: R2 on persons that no read-out was fitted on (rendered faces). Bar: 95 % interval over these persons. Zero is what the mean reaches.", "name": "fig-readability"}, "image": {"alt": "A row for each parameter, with a mark and a bar for each kind of features."}}
 page.reading.figure()
 
 # %% tags=["hide-input"]
 page.reading.verdict()
 
 # %% [markdown]
-# Does it lower the error? The hybrid of section 2, and the mean over frames, on each:
+# Does it lower the error? The hybrid of the next section, and the mean over frames, on each:
 
 # %%
 table(page.table("encoder"), digits=2)
@@ -149,7 +167,8 @@ page.verdict("hybrid")
 
 # %% [markdown]
 # This comparison is repeated while this page is made, at one seed; what was computed here is held
-# against the versioned results.
+# against the versioned results (with `size = "small"`: two trainings on a small cohort are held
+# against each other).
 
 # %%
 table(page.live())
@@ -201,12 +220,14 @@ page.verdict("pretraining")
 # %% [markdown]
 # ## 5. More modalities
 #
-# **Hypothesis.** Facial action and pulse add what texture does not show. **Comparison.** Two more
-# streams, simulated from the same behaviour with stated noise: 29 numbers a frame as OpenFace gives them,
-# and 23 of a remote pulse estimate once a second. *Early fusion* gives all streams to one hybrid, *late
-# fusion* averages one hybrid a stream. In *streams missing* half of the recordings have nothing but
-# their embeddings; masks carry that, and no value is made up. Which physiology goes with depression is
-# not assumed: the simulated heart follows behaviour alone.
+# **Hypothesis.** Facial action and pulse add what texture does not show. **Comparison.** *Early
+# fusion* gives all streams to one hybrid, *late fusion* averages one hybrid a stream. In *streams
+# missing* part of the recordings has nothing but its embeddings; masks carry that, and no value
+# is made up. Which physiology goes with depression is not assumed: the simulated heart follows
+# behaviour alone.
+
+# %% tags=["hide-input"]
+page.streams()
 
 # %%
 table(page.table("modalities"), digits=2)
@@ -294,6 +315,6 @@ table(page.cost_targets.size_table())
 page.closing()
 
 # %% [markdown]
-# What is *undecided* may still be true, and would take the hundreds of recordings of {doc}`11_power` to
-# tell. All of it was found on a simulated cohort, with an affect encoder that no one has for real faces.
-# It says which experiments are worth a licence, not how they end.
+# What is *undecided* may still be true, and would take many more recordings to tell
+# ({doc}`11_power`). All of it was found on a simulated cohort, with an affect encoder that no one
+# has for real faces. It says which experiments are worth a licence, not how they end.

@@ -1,5 +1,8 @@
 # ---
 # jupyter:
+#   deplib:
+#     needs:
+#     - results/timings.json
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -39,6 +42,11 @@ from deplib.study import open_cohort
 cohort = open_cohort()
 badge(cohort)
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("17_limitations")
+
 # %% [markdown]
 # ## The cohort is simulated
 #
@@ -46,7 +54,7 @@ badge(cohort)
 # faces. What is found here about *methods* (an estimate's spread, a leak, a selection effect) holds
 # wherever its premises hold. What is found here about *effect sizes* holds nowhere else.
 #
-# ## Fifty recordings
+# ## Few recordings
 #
 # A correlation over the Test split must be large to be told from none, and it comes from fewer
 # persons than recordings.
@@ -84,7 +92,7 @@ label_sentence()
 # {doc}`09_results` have one seed. The worlds that have not been computed are named in
 # {doc}`10_worlds`.
 #
-# A bootstrap of forty persons does not quite hold what its name promises. {doc}`11_power` measures
+# A bootstrap of so few persons does not quite hold what its name promises. {doc}`11_power` measures
 # how often the intervals of this book contain a known truth; those of the RMSE need the most caution.
 #
 # Training stops when Dev has not improved for a while. Dev therefore chooses when to stop as well

@@ -1,5 +1,8 @@
 # ---
 # jupyter:
+#   deplib:
+#     needs:
+#     - results/timings.json
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -55,6 +58,11 @@ from deplib.study import LIMITS
 source = SimulatedCohort(n_recordings=6)
 badge(source)
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("18_your_data")
+
 # %% [markdown]
 # ## 1. The folder
 #
@@ -92,8 +100,8 @@ table(chapter.problems(root))
 # %% [markdown]
 # ## 3. Videos
 #
-# Where a clip exists only as a video, its frames are decoded and each face is aligned to the five
-# points that encoders of the ArcFace family expect. `--detector` names what finds the faces: the
+# Where a clip exists only as a video, its frames are decoded and each face is aligned to the
+# landmarks that encoders of the ArcFace family expect. `--detector` names what finds the faces: the
 # ONNX file of an SCRFD or YuNet detector, or `haar`, which comes with OpenCV, has no landmarks and
 # is the least exact. Frames without a face keep their place and are masked.
 

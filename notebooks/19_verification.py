@@ -1,5 +1,9 @@
 # ---
 # jupyter:
+#   deplib:
+#     needs:
+#     - deplib/extraction/embedded/reference.safetensors
+#     - results/timings.json
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -45,6 +49,11 @@ folder = Path(scratch.name)
 sound = chapter.sound_extraction(folder / "sound")
 badge(sound.cohort)
 
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("19_verification")
+
 # %% tags=["hide-input"]
 report = chapter.examine(sound)
 say(
@@ -55,17 +64,17 @@ say(
 # %% [markdown]
 # ## The checks
 #
-# A *fault* means that the features must not be used: the command ends with exit status 1. A
-# *warning* asks for a look. Some checks need more than the store: the cohort's table, its frames,
-# the encoder, or a reference embedding. What was not given is listed in the report as not checked,
-# so that silence cannot pass for soundness. Where a cheap check finds a fault in a recording's rows,
-# the dearer ones do not look at that recording again.
+# A *fault* means that the features must not be used: the command ends with an exit status that is
+# not zero. A *warning* asks for a look. Some checks need more than the store: the cohort's table,
+# its frames, the encoder, or a reference embedding. What was not given is listed in the report as
+# not checked, so that silence cannot pass for soundness. Where a cheap check finds a fault in a
+# recording's rows, the dearer ones do not look at that recording again.
 
 # %%
 table(chapter.checks_table())
 
 # %% [markdown]
-# The bounds are this report's choices. A recording may lose up to half of its frames, for they are
+# The bounds are this report's choices. A recording may lose many of its frames, for they are
 # masked; above the lower bound it is worth a look, and above that bound over the whole store it is
 # extraction that fails.
 #

@@ -3,8 +3,11 @@
 #   deplib:
 #     needs:
 #     - results/default/permuted/*.json
-#     - results/*/true*/*.json
-#     - results/selection/*.json
+#     - results/default/true/*.json
+#     - results/published/true*/*.json
+#     - results/selection/null.json
+#     - results/selection/surrogate.json
+#     - results/timings.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
@@ -14,6 +17,10 @@
 #     - deplib.models.attention_mil
 #     - deplib.models.hybrid
 #     - deplib.rocket
+#     - deplib.recipes.bags
+#     - deplib.recipes.dropout
+#     - deplib.recipes.pretrained
+#     - deplib.recipes.smoothed
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -51,9 +58,15 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 
 # %% tags=["hide-input"]
 from deplib.chapters.landing import LandingPage
+from deplib.chapters.paths_of_reading import paths
 
 page = LandingPage()
 page.badge()
+
+# %% tags=["remove-input"]
+from deplib.chapters.timings import how_long
+
+how_long("index")
 
 # %% [markdown]
 # ## The answer at a glance
@@ -79,13 +92,23 @@ page.figure()
 page.advice()
 
 # %% [markdown]
+# ## What is simulated
+#
+# - **Simulated**, with known truth: persons, their BDI-II scores, their behaviour, and the rendered
+#   frames of their faces. The face encoder is a real network, trained on rendered faces.
+# - **Real**: features, windows, models, training and statistics. The same code runs on AVEC2014 for
+#   whoever holds a licence ({doc}`18_your_data`).
+# - **Reported**: the study's own figures, quoted, and those of other papers, each with its source.
+#
+# What is found on the simulated cohort is no evidence about AVEC2014 or about patients. The data
+# behind every page is named at its top. This is research on methods, not an instrument: nothing here
+# diagnoses anyone.
+#
 # ## How to read this book
-#
-# - **5 minutes**: this page, then the first table of {doc}`14_claims`: what the study states, judged.
-# - **20 minutes**: {doc}`09_results`, {doc}`11_power` and {doc}`12_choosing_on_dev`: what was found,
-#   what fifty recordings can show, and what choosing makes of nothing; then the first table of
-#   {doc}`16_implications`: the study's advice, tested.
-# - **an hour or two**: all chapters in order. Each one computes what it shows and can be run alone.
-#
-# The data behind every page is named at its top. To run the same chapters on AVEC2014, see
-# {doc}`18_your_data`. This is research on methods, not an instrument: nothing here diagnoses anyone.
+
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+paths()
+
+# %% [markdown]
+# Words are explained in the {doc}`glossary`; {doc}`citing` says how to cite the report, and
+# {doc}`22_timings` how long each chapter takes to run.

@@ -11,30 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from small_book import HEADER, write_book
 
 from deplib.publish import PublishError, chapters, publish, seconds, stale
 from deplib.publishing.pages import page, unstable, with_ids
 
-HEADER = """\
-# ---
-# jupyter:
-{deplib}#   jupytext:
-#     formats: notebooks//py:percent,book//ipynb
-#     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#       format_version: '1.3'
-#   kernelspec:
-#     display_name: Python 3 (ipykernel)
-#     language: python
-#     name: python3
-# ---
-
-"""
-AFTER_ONE = "#   deplib:\n#     after:\n#     - one\n#     needs:\n#     - results/*.csv\n"
-
-INDEX = "# %% [markdown]\n# # A book\n"
 ONE = """\
 # %% [markdown]
 # # One
@@ -67,21 +48,6 @@ Path.cwd().name, os.environ["OMP_NUM_THREADS"], Protocol().loss
 # %%
 Path("../results/table.csv").read_text()
 """
-
-
-def write_book(root: Path, **texts: str) -> Path:
-    for folder in ("notebooks", "book", "results"):
-        (root / folder).mkdir(parents=True)
-    (root / "results" / "table.csv").write_text("a,b\n")
-    (root / "requirements.lock").write_text("numpy==2\n")
-    names = [f"      - file: {name}" for name in texts]
-    toc = ["format: jb-book", "root: index", "parts:", "  - caption: All", "    chapters:", *names]
-    (root / "_toc.yml").write_text("\n".join([*toc, "      - file: references", ""]))
-    (root / "book" / "references.md").write_text("# References\n")
-    for name, text in {"index": INDEX, **texts}.items():
-        header = HEADER.format(deplib=AFTER_ONE if "results/" in text else "")
-        (root / "notebooks" / f"{name}.py").write_text(header + text)
-    return root
 
 
 def pages_of(root: Path) -> dict[str, bytes]:

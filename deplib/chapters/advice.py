@@ -110,6 +110,11 @@ class TestedAdvice:
             for one in self.found.comparisons[advice]
         )
 
+    def main_runs(self) -> list[RunSpec]:
+        """Return the runs behind the main pair of each piece of advice."""
+        pairs = [group[0] for group in self.found.comparisons.values() if group]
+        return self.options.specs_of({name for one in pairs for name in (one.first, one.second)})
+
     def sentence(self, advice: str) -> str:
         """Return what the main pair of a piece of advice shows in this world."""
         one = self.found.comparisons[advice][0]

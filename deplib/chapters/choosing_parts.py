@@ -36,6 +36,13 @@ def signed(estimate: Estimate) -> str:
     return f"{estimate.value:+.2f} ({estimate.low:+.2f} to {estimate.high:+.2f})"
 
 
+def _stated(figure: Figure, selections: Mapping[str, Selection], *others: str) -> Figure:
+    """Return a figure with its origin: the scenarios, and cohorts or figures beside them."""
+    cohorts = f"simulated cohorts, feature level ({', '.join(selections)})"
+    files = [f"selection/{name}.json" for name in selections]
+    return figures.stated(figure, cohorts, *others, files=files)
+
+
 def plain(estimate: Estimate) -> str:
     """Return a mean with its interval as text."""
     return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
@@ -103,7 +110,8 @@ class StudyPattern:
             for name, selection in self.selections.items()
         }
         study_rows = claims.REPORTED[["model", "dev_mae", "test_mae"]]
-        return figures.dev_and_test(panels, study=study_rows)
+        shown = figures.dev_and_test(panels, study=study_rows)
+        return _stated(shown, self.selections, figures.PUBLISHED)
 
     def scatter_data(self) -> pd.DataFrame:
         """Return quantiles of what the scatter shows."""
@@ -139,7 +147,8 @@ class Curves:
             panels[name] = self._course(selection)
             chosen[name] = float(selection.rules[PROTOCOL]["epoch"].mean())
             constant[name] = float(selection.constant["test_mae"].mean())
-        return figures.courses_of_choosing(panels, chosen=chosen, constant=constant)
+        shown = figures.courses_of_choosing(panels, chosen=chosen, constant=constant)
+        return _stated(shown, self.selections)
 
     def epochs_table(self) -> pd.DataFrame:
         """Return some epochs of those courses, and the epoch that Dev chose."""
@@ -160,7 +169,7 @@ class Curves:
 
     def over_candidates(self) -> Figure:
         """Return optimism against the number of candidates."""
-        return figures.optimism_by_candidates(self._growth)
+        return _stated(figures.optimism_by_candidates(self._growth), self.selections)
 
     def candidates_table(self) -> pd.DataFrame:
         """Return optimism for some numbers of candidates."""

@@ -182,12 +182,13 @@ class ClaimsPage:
     def correlation_figure(self) -> Figure:
         """Return the reported PCCs with intervals and the r that differs from 0."""
         bound = critical_r(self.evidence.published.n_test)
-        return figures.forest(
+        shown = figures.forest(
             self.correlations(),
             reference=bound,
-            reference_label=f"smallest r that differs from 0 ({bound:.2f})",
+            reference_label=f"smallest r that differs from zero ({bound:.2f})",
             xlabel="PCC on AVEC2014 as reported",
         )
+        return figures.stated(shown, figures.PUBLISHED)
 
     def errors(self) -> pd.DataFrame:
         """Return each reported Test MAE with the least 95 % interval that it can have.
@@ -206,12 +207,13 @@ class ClaimsPage:
     def error_figure(self) -> Figure:
         """Return the reported Test MAEs with their least intervals, beside a constant."""
         constant = self.evidence.published.constant_mae()
-        return figures.forest(
+        shown = figures.forest(
             self.errors(),
             reference=constant,
             reference_label=f"a constant ({constant:.2f})",
             xlabel="Test MAE on AVEC2014 as reported, BDI-II points",
         )
+        return figures.stated(shown, figures.PUBLISHED)
 
     def open_statements(self) -> pd.DataFrame:
         """Return what arithmetic leaves undecided, and what stands in the way."""

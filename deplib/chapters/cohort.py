@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
+from deplib import report
 from deplib.claims import TEST_BANDS
 from deplib.cohorts.base import BANDS, SPLITS
 from deplib.cohorts.simulated import LATENTS, WORLDS, SimulatedCohort, oracle_error
@@ -31,6 +33,12 @@ def sample_frames(
 def band_of(bdi: pd.Series) -> pd.Series:
     """Return the severity band of each BDI-II score."""
     return pd.cut(bdi, [-1, *(high for _, _, high in BANDS)], labels=[name for name, *_ in BANDS])
+
+
+def bands_sentence() -> Markdown:
+    """Return the severity bands of BDI-II in points."""
+    bands = [f"{name} ({low} to {high})" for name, low, high in BANDS]
+    return report.say(f"The bands of BDI-II are {report.listed(bands)}.")
 
 
 def band_shares(recordings: pd.DataFrame) -> pd.DataFrame:

@@ -6,19 +6,32 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from deplib import claims, constant, figures, literature, report
+from deplib.cohorts.base import BANDS
 
 QUOTED_TRAIN_MEAN = 15.1
 """Mean of the AVEC2014 Train labels as commonly quoted; confirmed nowhere."""
 CONSTANTS = (0, 8, 10, 12, 13, 13.5, 14, QUOTED_TRAIN_MEAN, 17, 20, 25)
 PERSONS = (50, 40, 28)
 SEED = 20140
+GAP = (BANDS[0][2], BANDS[1][1])
+"""BDI-II points: the lower half of the Test labels ends at the first, the upper begins there."""
 
 
 class ConstantPart:
     """The MAE of a constant on AVEC2014: derived, bounded, and as an estimate."""
 
-    mae = float(constant.exact_mae(13))
+    mae = float(constant.exact_mae(GAP[0]))
     """The smallest Test MAE that a constant can have."""
+
+    def median(self) -> Markdown:
+        """Return why every number between the halves of the labels is a best constant."""
+        n, (low, high) = claims.N_TEST, GAP
+        share = claims.TEST_BANDS["share"].iloc[0]
+        return report.say(
+            f"There are {n} Test labels; {round(n * share)} of them are minimal, at most {low}, "
+            f"and the other {round(n * (1 - share))} at least {high}. Hence every number from "
+            f"{low} to {high} is a median."
+        )
 
     def steps(self) -> pd.DataFrame:
         """Return the derivation of the constant's MAE, a band a row."""
@@ -39,20 +52,21 @@ class ConstantPart:
 
     def derivation(self) -> Markdown:
         """Return the exact MAE, and what rounding leaves open."""
-        exact, table = constant.exact_mae(13), constant.band_sums()
+        exact, table = constant.exact_mae(GAP[0]), constant.band_sums()
         n, shares = claims.N_TEST, claims.TEST_BANDS["share"]
         slack = float((shares * constant.HALF_A_DIGIT).sum())
-        same = constant.exact_mae(14) == exact
+        same = constant.exact_mae(GAP[1]) == exact
+        alike = f", the same for every constant from {GAP[0]} to {GAP[1]}" if same else ""
         low, high = constant.rmse_bounds(claims.BEST_CONSTANT)
         return report.say(
             f"The {n} labels sum to {table['total'].sum()}, so their mean is "
             f"{table['total'].sum() / n:.2f}, and the distances to {exact * n}: the MAE is "
-            f"{exact * n} / {n} = **{float(exact):.2f}**"
-            f"{', the same for every constant from 13 to 14' if same else ''}. Rounding leaves "
-            "nothing open, because in each band only one whole sum has the published mean; without "
-            f"that argument it would leave ±{slack:.3f}. The RMSE of the same constant is between "
-            f"{low:.2f} and {high:.2f}: the published SD of {constant.TEST_SD:.2f} is rounded and "
-            "may be with 1/n or 1/(n - 1)."
+            f"{exact * n} / {n} = "
+            f"**{float(exact):.2f}**{alike}. "
+            "Rounding leaves nothing open, because in each band only one whole sum has the "
+            f"published mean; without that argument it would leave ±{slack:.3f}. The RMSE of the "
+            f"same constant is between {low:.2f} and {high:.2f}: the published SD of "
+            f"{constant.TEST_SD:.2f} is rounded and may be with 1/n or 1/(n - 1)."
         )
 
     def other_constants(self) -> pd.DataFrame:
@@ -71,7 +85,8 @@ class ConstantPart:
         """Return the bounds against the constant, and the study's four as lines."""
         grid = np.arange(5, 26.01, 0.1)
         low, high = np.transpose([constant.mae_bounds(c) for c in grid])
-        return figures.constant_curve(grid, low, high, reported=claims.REPORTED)
+        shown = figures.constant_curve(grid, low, high, reported=claims.REPORTED)
+        return figures.stated(shown, figures.PUBLISHED)
 
     def study_sentence(self) -> Markdown:
         """Return which constants would have had a lower MAE than each of the study's models."""
@@ -85,6 +100,14 @@ class ConstantPart:
             f"The study's lowest Test MAE is {best:.2f}. Every whole number from "
             f"{int(np.ceil(low))} to {int(np.floor(high))}, said of each recording, has a lower "
             "one, whatever the single labels are."
+        )
+
+    def persons(self) -> Markdown:
+        """Return how few persons the recordings may come from."""
+        return report.say(
+            "Persons recur in the corpus: with fewer persons than recordings, the first ones have "
+            "more than one recording, with the same label, which is the strongest dependence there "
+            f"can be. {min(PERSONS)} persons are about the fewest that the published counts permit."
         )
 
     def spread(self) -> pd.DataFrame:

@@ -22,6 +22,8 @@ from deplib.cost.ways import HEAD_ONLY, LENGTHS, WAYS, WINDOWS
 from deplib.models import resolve
 from deplib.protocol import Protocol
 
+FILE, NO_COHORT = "cost.json", "no cohort: random unit vectors"
+"""The measurements in ``results/``, and what was fed to the models."""
 PATCHES, ATTENTION = "LDBM", "VanillaTransformer"
 MINUTES = claims.Study().minutes
 """Minutes of training as the study reports them, on one T4."""
@@ -94,7 +96,8 @@ class CostPage:
             title: curves({way: self.costs.milliseconds(way, kind) for way in WAYS})
             for title, kind in titles.items()
         }
-        return figures.cost_against_length(panels, ylabel="CPU-milliseconds a window")
+        shown = figures.cost_against_length(panels, ylabel="CPU-milliseconds a window")
+        return figures.stated(shown, NO_COHORT, files=[FILE])
 
     def order(self, way: str) -> str:
         """Return the order that the study states for the class of a way, or ``NO_CLAIM``."""
@@ -164,7 +167,8 @@ class CostPage:
         ]
         line = pd.Series({n * 2**0.5: _log_slope(n) for n in lengths})
         panels = {"measured time": pd.DataFrame(rows), "operations counted": pd.DataFrame(counted)}
-        return figures.exponents_against_length(panels, order={"N log N": line})
+        shown = figures.exponents_against_length(panels, order={"N log N": line})
+        return figures.stated(shown, NO_COHORT, files=[FILE])
 
     def where_orders_lead(self) -> Markdown:
         """Return where attention takes over, and which way LDBM's exponent moves."""
@@ -181,7 +185,7 @@ class CostPage:
             "projection of every embedding. Taking powers of two, attention has more than half "
             f"from {half[ATTENTION]} frames on in VanillaTransformer, and from {half[PATCHES]} in "
             f"LDBM. The exponent of LDBM's operations {moves} from {near:.2f} at the longest "
-            f"measured length to {far:.2f} at a million frames, while that of N log N falls from "
+            f"measured length to {far:.2f} at {FAR:,} frames, while that of N log N falls from "
             f"{log_near:.2f} to {log_far:.2f}."
         )
 

@@ -5,7 +5,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from deplib import figures, report
-from deplib.chapters.cost import ATTENTION, MINUTES, PATCHES, curves, spread, whole
+from deplib.chapters.cost import ATTENTION, FILE, MINUTES, NO_COHORT, PATCHES, curves, spread, whole
 from deplib.cost import flops
 from deplib.cost.fits import Estimate, exponent, ratio
 from deplib.cost.summary import MEAN, MIB, Costs
@@ -55,7 +55,8 @@ class BudgetPage:
         window["value"] = window["frames"] * self.protocol.feature_dim * 4 / MIB
         peaks = curves({way: [[peak] for peak in self.costs.peaks(way)] for way in WAYS})
         panels = {"peak of a training step": pd.concat([peaks, window])}
-        return figures.cost_against_length(panels, ylabel="MiB a window", reference=own)
+        shown = figures.cost_against_length(panels, ylabel="MiB a window", reference=own)
+        return figures.stated(shown, NO_COHORT, files=[FILE])
 
     def memory_verdict(self) -> Markdown:
         """Return what fused attention saves."""

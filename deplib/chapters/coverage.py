@@ -1,5 +1,6 @@
 """Whether the book's intervals hold what they promise, on predictors of known truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,9 +9,14 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from deplib import figures, report
+from deplib import claims, figures, report
+from deplib.chapters.shares import percent, percents, span
 from deplib.power import NAIVE, ErrorModel, Quantity, coverage
+from deplib.power.labels import persons_of
+from deplib.results import RunSpec
 
+N = claims.N_TEST
+"""Recordings of a sample of the usual size."""
 TARGET = (0.93, 0.97)
 """Coverage that still counts as that of a 95 % interval."""
 STRONG_PCC = 0.5
@@ -41,6 +47,8 @@ class CoverageSection:
         Samples of each kind.
     seed
         Of all draws.
+    runs
+        What the error model was fitted to.
     """
 
     model: ErrorModel
@@ -48,10 +56,11 @@ class CoverageSection:
     second: str
     repetitions: int
     seed: int
+    runs: Sequence[RunSpec] = ()
 
     @cached_property
     def at_fifty(self) -> pd.DataFrame:
-        """Coverage of every kind of interval at 50 recordings, as shares."""
+        """Coverage of every kind of interval in the usual samples, as shares."""
         usual = self._coverage(self._quantities, self.model.subset(self.first, self.second), 1)
         strong = replace(self.model.subset(self.first), pcc=np.array([STRONG_PCC]))
         high = self._coverage({f"a PCC of {STRONG_PCC:.2f}": Quantity("pcc")}, strong, 2)
@@ -61,7 +70,7 @@ class CoverageSection:
     def larger(self) -> pd.DataFrame:
         """Coverage of the intervals over persons at 50 and more recordings."""
         pair = self.model.subset(self.first, self.second)
-        rows = [self.at_fifty[self.at_fifty["quantity"].isin(self._quantities)].assign(n=50)]
+        rows = [self.at_fifty[self.at_fifty["quantity"].isin(self._quantities)].assign(n=N)]
         for k, n in enumerate(LARGER):
             found = self._coverage(self._quantities, pair, 3 + k, n_recordings=n, naive=False)
             rows.append(found.assign(n=n))
@@ -91,7 +100,7 @@ class CoverageSection:
         model: ErrorModel,
         stream: int,
         *,
-        n_recordings: int = 50,
+        n_recordings: int = N,
         naive: bool = True,
         balanced: bool = False,
     ) -> pd.DataFrame:
@@ -106,6 +115,15 @@ class CoverageSection:
             rng=np.random.default_rng([self.seed, stream]),
         )
         return found.assign(method=found["method"].map(NAMES))
+
+    def design(self) -> Markdown:
+        """Return what is drawn and counted."""
+        return report.say(
+            f"{self.repetitions:,} samples of {N} recordings of {persons_of(N)} persons are drawn, "
+            "each gets its 95 % intervals, and the intervals that hold the truth are counted. A "
+            f"coverage from {100 * TARGET[0]:.0f} to {100 * TARGET[1]:.0f} % still counts as that "
+            "of a 95 % interval (shaded in the figure)."
+        )
 
     def table(self) -> pd.DataFrame:
         """Return coverage at 50 recordings in per cent, with its Monte Carlo interval."""
@@ -134,7 +152,9 @@ class CoverageSection:
 
     def figure(self) -> Figure:
         """Return coverage by quantity and method."""
-        return figures.coverage_dots(self.at_fifty, target=TARGET)
+        shown = figures.coverage_dots(self.at_fifty, target=TARGET)
+        runs = [run for run in self.runs if run.model in (self.first, self.second)]
+        return figures.stated(shown, *(figures.simulated(run.world) for run in runs), runs=runs)
 
     def verdict(self) -> Markdown:
         """Return which intervals hold what they promise at 50 recordings."""
@@ -200,35 +220,19 @@ class CoverageSection:
         """Return whether more recordings mend the coverage of the book's intervals."""
         book = self.larger[self.larger["method"] == BOOK]
         wide = book.pivot_table(index="quantity", columns="n", values="coverage")
-        few, many = wide[50], wide[LARGER[-1]]
+        few, many = wide[N], wide[LARGER[-1]]
         inside = int(many.between(*TARGET).sum())
         return report.say(
-            f"With {LARGER[-1]} recordings the book's intervals cover {span(many)} (with 50: "
+            f"With {LARGER[-1]} recordings the book's intervals cover {span(many)} (with {N}: "
             f"{span(few)}), {inside} of {len(many)} within the target. "
             + (
-                "So what is missing at 50 is for want of persons."
+                f"So what is missing at {N} is for want of persons."
                 if inside == len(many) and few.min() < TARGET[0]
                 else "More recordings do not bring all of them to the target."
                 if inside < len(many)
                 else "They hold what they promise at either size."
             )
         )
-
-
-def percent(row: pd.Series, name: str) -> str:
-    """Return a share and its interval in per cent."""
-    value, low, high = (100 * row[key] for key in (name, "low", "high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
-
-
-def percents(shares: pd.Series) -> list[str]:
-    """Return shares in per cent."""
-    return [f"{100 * value:.1f}" for value in shares]
-
-
-def span(shares: pd.Series) -> str:
-    """Return the lowest and the highest of some shares, in per cent."""
-    return f"{100 * shares.min():.1f} to {100 * shares.max():.1f} %"
 
 
 def _from_name(share: float) -> str:

@@ -19,8 +19,7 @@ from deplib.models import BEYOND, MODELS, build
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.study import options
-from deplib.study.inputs import SMALL_ENCODER
-from deplib.study.quantised import SMALL_MODEL
+from deplib.study.inputs import SMALL_ENCODER, SMALL_MODEL
 
 LENGTHS = (1, 45, 64, 129, 512, 777)
 """Frames of the windows on which the page compares, some odd; an export checks more."""

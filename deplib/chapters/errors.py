@@ -171,7 +171,9 @@ class Errors:
                 slope=fit.error_slope.estimate,
                 forced=fit.forced_slope.estimate,
             )
-        return figures.residuals_by_severity(panels)
+        runs = [result.spec for result in self.results if result.spec.model in MODELS]
+        cohorts = [figures.simulated(run.world) for run in runs]
+        return figures.stated(figures.residuals_by_severity(panels), *cohorts, runs=runs)
 
     @cached_property
     def recalibrated(self) -> pd.DataFrame:

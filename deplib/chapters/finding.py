@@ -1,4 +1,4 @@
-"""What 50 recordings find: power against true differences and correlations, sizes that would do."""
+"""What a Test split finds: power against true differences and true correlations."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,18 +9,20 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from deplib import claims, figures, report
-from deplib.chapters.coverage import percent, percents
 from deplib.chapters.population import N, Population
+from deplib.chapters.shares import percent, percents
 from deplib.chapters.study_table import reported_differences
 from deplib.power import formulas, simulation, twins
 from deplib.power.coverage import share
-from deplib.power.labels import persons_of, score_mean
-from deplib.statistics import MCID_SHARE, critical_r
+from deplib.power.labels import persons_of
+from deplib.statistics import critical_r
 
 DIFFERENCES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
 RHO = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-WANTED = (0.1, 0.5, 1.0)
-SIZES = (50, 100, 150, 300, 1000)
+POWER = 0.8
+"""The probability with which a true effect is to be found."""
+LEVEL = f"{100 * simulation.ALPHA:.0f} %"
+"""Of the tests."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +123,13 @@ class FindingSection:
         rows, n = self.correlations, self.population.effective("pcc")
         false = rows.loc[rows["rho"] == 0, "textbook"].item()
         return report.say(
-            f"To differ from zero at the 5 % level, the PCC of {N} independent recordings must "
+            f"To differ from zero at the {LEVEL} level, the PCC of {N} independent recordings must "
             f"exceed **{critical_r(N):.3f}** in size. With {persons_of(N)} persons that bound is "
             f"passed by chance in {100 * false:.1f} % of the samples; one that keeps the level is "
             f"**{self.honest_r:.2f}**. A true PCC of "
-            f"{formulas.detectable_correlation(n):.2f} is found with a "
-            f"probability of 80 % (of {formulas.detectable_correlation(N):.2f}, were all "
+            f"{formulas.detectable_correlation(n, power=POWER):.2f} is found with a "
+            f"probability of {100 * POWER:.0f} % (of "
+            f"{formulas.detectable_correlation(N, power=POWER):.2f}, were all "
             "recordings of different persons)."
         )
 
@@ -136,92 +139,28 @@ class FindingSection:
         mae = reported_differences()
         kinds = ["mae"] * len(mae) + ["pcc"] * len(pcc)
         reported = pd.DataFrame({"kind": kinds, "value": [*mae, *pcc]})
-        return figures.power_curves(self.curves, self.correlations, reported=reported)
+        shown = figures.power_curves(self.curves, self.correlations, reported=reported)
+        return self.population.stated(shown, figures.PUBLISHED)
 
     def power_verdict(self) -> Markdown:
         """Return what 50 recordings find, and how the study's differences compare."""
         n, largest = self.population.effective("difference"), reported_differences()[-1]
-        least = [formulas.detectable_difference(sd, n) for sd in self.population.spreads.values()]
+        least = [
+            formulas.detectable_difference(sd, n, power=POWER)
+            for sd in self.population.spreads.values()
+        ]
         power = [
             formulas.power_of_difference(largest, sd, n) for sd in self.population.spreads.values()
         ]
         return report.say(
             f"With {N} recordings, a true difference of **{least[0]:.1f} to {least[-1]:.1f} "
-            f"points** is found with a probability of 80 %, by the spread of the pair. The largest "
-            f"difference in the study's table is {largest:.2f} points: were it true, it would be "
-            f"found with a probability of {100 * power[-1]:.0f} to {100 * power[0]:.0f} %. "
+            f"points** is found with a probability of {100 * POWER:.0f} %, by the spread of the "
+            f"pair. The largest difference in the study's table is {largest:.2f} points: were it "
+            f"true, it would be found with a probability of {100 * power[-1]:.0f} to "
+            f"{100 * power[0]:.0f} %. "
             + (
                 "No difference in that table is within reach of its sample."
                 if largest < least[0]
                 else "Some differences in that table are within reach of its sample."
             )
         )
-
-    @property
-    def mcid(self) -> float:
-        """Minimal clinically important difference at the mean score, BDI-II points."""
-        return MCID_SHARE * score_mean()
-
-    def needed(self) -> pd.DataFrame:
-        """Return how many recordings a true difference needs for a power of 80 %."""
-        rows = []
-        for difference in (*WANTED, self.mcid):
-            counts = {
-                label: formulas.recordings_for_difference(
-                    difference, sd, self.population.within["difference"]
-                )
-                for label, sd in self.population.spreads.items()
-            }
-            middle = list(counts.values())[1]
-            note = " (MCID)" if difference == self.mcid else ""
-            rows.append(
-                {
-                    "true difference in MAE": f"{difference:.1f}{note}",
-                    **{f"recordings, {label}": f"{n:,}" for label, n in counts.items()},
-                    f"persons, {list(counts)[1]}": f"{persons_of(middle):,}",
-                }
-            )
-        return pd.DataFrame(rows)
-
-    def needed_checked(self) -> Markdown:
-        """Return the number for half a point, and what a simulation at that size finds."""
-        label, sd = self.population.middle
-        within = self.population.within["difference"]
-        n = formulas.recordings_for_difference(0.5, sd, within)
-        pair = twins(self.population.model, sd)
-        found = simulation.power_curve(
-            pair,
-            [0.5],
-            n_recordings=n,
-            n_samples=self.repetitions // 2,
-            rng=self.population.rng(50),
-        ).iloc[0]
-        worth = self.population.effective("difference", n)
-        expected = formulas.power_of_difference(0.5, simulation.reduced_sd(pair, 0.5), worth)
-        holds = found["low"] <= expected <= found["high"]
-        return report.say(
-            f"To find half a point with a probability of 80 %, **{n:,} recordings** of about "
-            f"{persons_of(n):,} persons are needed at the {label}. Simulated at that size, "
-            f"{percent(found, 'power')} % of the samples find it; by the formula, with the spread "
-            f"that the simulated pair has at that difference, {100 * expected:.1f} %: the two "
-            + ("agree." if holds else "DISAGREE.")
-        )
-
-    def detectable(self) -> pd.DataFrame:
-        """Return what a test set of each size finds with a power of 80 %."""
-        rows = []
-        for n in SIZES:
-            effective = self.population.effective("difference", n)
-            rows.append(
-                {
-                    "recordings": f"{n:,}",
-                    "persons": f"{persons_of(n):,}",
-                    "worth, compared": f"{effective:.0f}",
-                    **{
-                        f"difference in MAE, {label}": formulas.detectable_difference(sd, effective)
-                        for label, sd in self.population.spreads.items()
-                    },
-                    "PCC": formulas.detectable_correlation(self.population.effective("pcc", n)),
-                }
-            )
-        return pd.DataFrame(rows)

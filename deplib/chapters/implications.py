@@ -7,7 +7,7 @@ from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
 from deplib import adaptation, evaluation, figures, report, study
-from deplib.chapters import over_seeds
+from deplib.chapters import again, over_seeds
 from deplib.chapters.adapting import Adapting
 from deplib.chapters.advice import TestedAdvice, verdict
 from deplib.chapters.comparisons import p_text
@@ -17,6 +17,8 @@ from deplib.chapters.reading import Reading
 from deplib.chapters.targets import CostTargets, Targets, targets_sentence
 from deplib.chapters.trust import ENSEMBLE, LEVEL, Trust
 from deplib.results import RunSpec
+from deplib.sizes import FULL, size_named
+from deplib.streams.names import WIDTHS
 from deplib.study import options
 
 TITLES = {
@@ -31,9 +33,16 @@ TITLES = {
 
 
 class ImplicationsPage:
-    """All eight pieces of advice, in the worlds where there is something to find."""
+    """All pieces of advice, in the worlds where there is something to find.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    size
+        Of the cohort on which two runs are trained again: a name in ``deplib.sizes.SIZES``.
+    """
+
+    def __init__(self, size: str = FULL.name) -> None:
+        self.size = size_named(size).name
         self.cohort = study.open_cohort()
         self.tested = {world: TestedAdvice(world) for world in options.TESTED_WORLDS}
         self.ladders = [Ladder(world) for world in options.TESTED_WORLDS]
@@ -48,7 +57,23 @@ class ImplicationsPage:
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
-        return report.badge(self.cohort)
+        return report.badge(self.cohort, self.size)
+
+    def design(self) -> Markdown:
+        """Return how often each option was trained."""
+        return report.say(
+            f"Every option was trained at {len(options.OPTION_SEEDS)} seeds; the seeds are the "
+            "same for all."
+        )
+
+    def streams(self) -> Markdown:
+        """Return what the added streams hold."""
+        return report.say(
+            "Two more streams are simulated from the same behaviour with stated noise: "
+            f"{WIDTHS['action']} numbers a frame as OpenFace gives them, and {WIDTHS['pulse']} of "
+            f"a remote pulse estimate once a second. *Streams missing* leaves "
+            f"{100 * options.MISSING:.0f} % of the recordings without them."
+        )
 
     def ceilings(self) -> Markdown:
         """Return what the constant and the oracle have in each world."""
@@ -88,7 +113,9 @@ class ImplicationsPage:
             )
             for world, one in self.tested.items()
         }
-        return figures.effects(panels, xlabel="change in Test MAE, BDI-II points (95 % interval)")
+        shown = figures.effects(panels, xlabel="change in Test MAE, BDI-II points (95 % interval)")
+        runs = [run for one in self.tested.values() for run in one.main_runs()]
+        return figures.stated(shown, *(t.options.cohort for t in self.tested.values()), runs=runs)
 
     def adapting_table(self) -> pd.DataFrame:
         """Return the subject-adaptive head beside its rivals, world by world."""
@@ -108,10 +135,9 @@ class ImplicationsPage:
 
     def live(self) -> pd.DataFrame:
         """Train the hybrid and the mean again on this machine, and compare with the results."""
-        specs = [RunSpec(options.BASE), RunSpec(options.MEAN)]
-        versioned, live = study.published(specs), study.complete(specs, study.live_dir())
-        pairs = zip(versioned, live, strict=True)
-        return evaluation.agreement_table([evaluation.compare(*pair) for pair in pairs])
+        return again.table(
+            study.published([RunSpec(options.BASE), RunSpec(options.MEAN)]), self.size
+        )
 
     def summary(self) -> pd.DataFrame:
         """Return one row a piece of advice: effect with its interval by world, and verdict."""

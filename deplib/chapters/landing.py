@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from deplib import claims, evaluation, report
 from deplib.chapters import over_seeds
 from deplib.chapters.advice import TestedAdvice, verdict
+from deplib.chapters.finding import POWER
 from deplib.chapters.population import Population
 from deplib.chapters.results import MEAN, ResultsPage
+from deplib.chapters.sizes import HALF
 from deplib.chapters.worlds import World, open_world
 from deplib.errors import ResultError
 from deplib.evaluation import CONSTANT, ORACLE
@@ -17,13 +19,10 @@ from deplib.models import MODELS
 from deplib.power import formulas
 from deplib.selection import findings, record
 from deplib.selection.rules import BEST
-from deplib.statistics import critical_r, fisher_interval
+from deplib.statistics import fisher_interval
 
 STRONG, NOTHING = "published", "null"
 """The worlds beside the default one: as much signal as the strongest figures need, and none."""
-WANTED = 0.5
-"""BDI-II points: about what lies between the study's best and worst model."""
-POWER = 0.8
 
 README_MARKS = (
     "<!-- answer:begin (written by `deplib publish`; do not edit) -->",
@@ -55,23 +54,23 @@ class LandingPage:
     def architectures(self) -> str:
         """Return what the grid says about the architectures."""
         better, useful = self.default.better(MEAN), self.default.better(CONSTANT)
-        n_compared = len(self.default.corrected[MEAN])
-        does = "do" if len(better) > 1 else "does"
+        are = "are" if len(better) > 1 else "is"
         return (
             f"**On the simulated cohort {report.listed(better, nothing='no temporal model')} "
-            f"{does} better than a mean over frames, and "
-            f"{report.listed(useful, nothing='no model')} better than a constant.** Averaged over "
-            f"{self.results.n_seeds} seeds, the Test MAE, in points, differs from that of {MEAN} "
-            f"by {self._differences()} (95 % intervals over persons; the statement holds after "
-            f"correction for the {n_compared} variants). {self._where_there_is_more()} "
-            "*(simulated cohort)*"
+            f"{are} shown to do better than a mean over frames, and "
+            f"{report.listed(useful, nothing='no model')} better than a constant.** In points, "
+            f"the Test MAE differs from that of {MEAN}, the mean, by {self._differences()} "
+            f"({self.results.n_seeds} seeds; 95 % intervals over persons). "
+            f"{self._where_there_is_more()} *(simulated cohort)*"
         )
 
     def _differences(self) -> str:
-        return ", ".join(
-            f"{evaluation.signed(self.test.difference(model, MEAN))} for {model}"
-            for model in MODELS
-            if model != MEAN
+        return report.listed(
+            [
+                f"{evaluation.signed(self.test.difference(model, MEAN))} for {model}"
+                for model in MODELS
+                if model != MEAN
+            ]
         )
 
     def _where_there_is_more(self) -> str:
@@ -79,45 +78,41 @@ class LandingPage:
         world = open_world(STRONG)
         oracle = world.scores.difference(ORACLE, CONSTANT)
         told = "can" if over_seeds.excludes_zero(oracle) else "cannot"
+        known = (
+            f"an oracle that knows the behaviour {told} be told from a constant, at "
+            f"{evaluation.signed(oracle)}."
+        )
         if not world.complete:
-            return (
-                f"Where behaviour is made to tell more, an oracle {told} be told from a constant, "
-                f"at {evaluation.signed(oracle)} points; the models there are not computed yet."
-            )
+            return f"Where behaviour is made to tell more, the models are not computed yet; {known}"
         better = world.better(MEAN)
-        n = len(world.corrected[MEAN])
         return (
-            "Where behaviour is made to tell as much as the strongest published figures would "
-            f"need, {len(better)} of {n} temporal variants beat that mean"
-            f"{over_seeds.named(better)}, while an oracle that knows that behaviour {told} be told "
-            f"from a constant, at {evaluation.signed(oracle)} points."
+            "Where behaviour is made to tell as much as the strongest published figures need, "
+            f"{len(better)} of {len(world.corrected[MEAN])} temporal variants are shown to beat "
+            f"that mean{over_seeds.named(better)}; {known}"
         )
 
     def fifty_recordings(self) -> str:
-        """Return how stable a ranking is, and which differences 50 recordings find."""
+        """Return how stable a ranking is, and which differences a Test split finds."""
         population = Population()
         sd, n = population.middle[1], population.effective("difference")
         needed = formulas.recordings_for_difference(
-            WANTED, sd, population.within["difference"], power=POWER
+            HALF, sd, population.within["difference"], power=POWER
         )
-        found = formulas.power_of_difference(WANTED, sd, n)
-        least = formulas.detectable_difference(sd, n, power=POWER)
+        found = formulas.power_of_difference(HALF, sd, n)
         reported = claims.REPORTED["test_mae"]
         widest = reported.max() - reported.min()
-        compared = "less" if widest < least else "not less"
-        models = list(MODELS)
-        ranks = self.test.ranks(models)
+        single = population.effective("error")
+        halves = [formulas.half_width(sd, single) for sd in population.model.error_sd]
+        ranks = self.test.ranks(list(MODELS))
         return (
-            f"**{self._ranking_headline()}** On the same {self.test.n_persons} persons, "
-            f"{len(ranks)} seeds rank the {len(models)} architectures in "
-            f"{len(ranks.drop_duplicates())} different orders; "
-            f"{over_seeds.lowest(self.test, models)}, with the lowest mean MAE, is first in "
-            f"{over_seeds.first_at(self.test, models)} of {len(ranks)}. "
-            f"{claims.N_TEST} recordings find a true difference of {WANTED:g} points with a "
-            f"probability of {100 * found:.0f} %; to find it with {100 * POWER:.0f} % takes "
-            f"{needed:,}, or a difference of {least:.1f} points. The study's four lie "
-            f"within {widest:.2f} points, {compared} than that. *(simulated cohort; the study's "
-            "points as reported)*"
+            f"**{self._ranking_headline()}** On the same persons "
+            f"{len(ranks)} seeds rank the {len(MODELS)} architectures in "
+            f"{len(ranks.drop_duplicates())} different orders. {claims.N_TEST} recordings find a "
+            f"true difference of {HALF:g} points with a probability of {100 * found:.0f} %; to "
+            f"find it with {100 * POWER:.0f} % takes {needed:,}. The study's {len(reported)} "
+            f"models lie within {widest:.2f} points of each other, and the 95 % interval of one "
+            f"MAE reaches ±{min(halves):.1f} to ±{max(halves):.1f}. *(simulated cohort; the "
+            "study's points as reported)*"
         )
 
     def _ranking_headline(self) -> str:
@@ -126,39 +121,42 @@ class LandingPage:
             return "All seeds rank the architectures alike."
         if (ranks[winner] == 1).all():
             return f"{winner} is first at every seed; the order behind it changes with the seed."
-        return "Fifty recordings and one run of each architecture give no ranking."
+        return f"{claims.N_TEST} recordings and one run of each architecture give no ranking."
 
     def the_study(self) -> str:
         """Return what follows for the study's own table."""
-        reported = claims.REPORTED
-        constant = claims.constant_test_mae()
-        best = reported["test_pcc"].max()
+        mae = claims.REPORTED["test_mae"]
+        best = claims.REPORTED["test_pcc"].max()
         low, high = fisher_interval(best, claims.N_TEST)
         return (
-            "**On AVEC2014 the study's models do worse than a constant, and their correlations "
-            "cannot be told from zero.** Always answering "
-            f"{claims.BEST_CONSTANT:g} points has a Test MAE of "
-            f"{constant:.2f}; the study's models have {reported['test_mae'].min():.2f} to "
-            f"{reported['test_mae'].max():.2f}. The highest Test PCC, {best:.3f}, has a 95 % "
-            f"interval from {low:.2f} to {high:.2f}; with {claims.N_TEST} recordings a correlation "
-            f"must exceed {critical_r(claims.N_TEST):.2f}. *(reported, and derived from published "
-            f"statistics of the labels)* {self.from_nothing()} *(simulated cohorts)*"
+            f"**{self._study_headline()}** Always answering {claims.BEST_CONSTANT:g} points has a "
+            f"Test MAE of {claims.constant_test_mae():.2f}; theirs are {mae.min():.2f} to "
+            f"{mae.max():.2f}. Their highest Test PCC, {best:.3f}, has a 95 % interval from "
+            f"{low:.2f} to {high:.2f}. *(reported, and derived from published statistics of the "
+            f"labels)* {self.from_nothing()} *(simulated cohorts)*"
         )
+
+    def _study_headline(self) -> str:
+        worse = int((claims.REPORTED["test_mae"] > claims.constant_test_mae()).sum())
+        lows = [fisher_interval(r, claims.N_TEST)[0] for r in claims.REPORTED["test_pcc"]]
+        n, told = len(lows), sum(low > 0 for low in lows)
+        who = {n: "the study's models do", 0: "none of the study's models does"}
+        which = {n: "their correlations can", 0: "their correlations cannot"}
+        do = who.get(worse, f"{worse} of the study's {n} models do")
+        can = which.get(told, f"{told} of their {n} correlations can")
+        return f"On AVEC2014 {do} worse than a constant, and {can} be told from zero."
 
     def from_nothing(self) -> str:
         """Return how far Test falls behind Dev where behaviour tells nothing about severity."""
-        reported = claims.REPORTED
-        gaps = reported["test_mae"] - reported["dev_mae"]
+        gaps = claims.REPORTED["test_mae"] - claims.REPORTED["dev_mae"]
         null = record.load(NOTHING)
-        chosen = null.rules[BEST]
         gap = findings.mean_of(findings.gap(null, BEST))
         made = "needs no signal" if gap.low > 0 else "did not arise without a signal"
         return (
             f"A gap from Dev to Test, theirs is {gaps.min():+.2f} to {gaps.max():+.2f} points, "
-            f"{made}: in {null.n_cohorts} simulated cohorts where behaviour tells nothing and "
-            "persons return across splits, choosing epoch and setting on Dev gives "
-            f"{chosen['dev_mae'].mean():.2f} on Dev and {chosen['test_mae'].mean():.2f} on Test, "
-            f"{gap.value:+.2f} ({gap.low:+.2f} to {gap.high:+.2f}) on average."
+            f"{made}: where behaviour tells nothing, choosing on Dev and persons who return make "
+            f"one of {gap.value:+.2f} ({gap.low:+.2f} to {gap.high:+.2f}), the mean of "
+            f"{null.n_cohorts} cohorts."
         )
 
     def advice(self) -> Markdown:
@@ -170,8 +168,8 @@ class LandingPage:
         encoder = found["encoder"][0]
         return report.say(
             f"Of {len(every)} options in the world where behaviour tells most, {len(helped)} "
-            f"{'lowers' if len(helped) == 1 else 'lower'} the error and {len(harmed)} "
-            f"{'raises' if len(harmed) == 1 else 'raise'} it after correction for all. The largest "
+            f"{'is' if len(helped) == 1 else 'are'} shown to lower the error and {len(harmed)} to "
+            "raise it, after correction for all. The largest "
             "question, features that show affect in place of identity, changes the Test MAE by "
             f"{evaluation.signed(encoder.difference)} points: {verdict(encoder)}. "
             "*(simulated cohort)*"

@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from deplib import report
-from deplib.chapters.coverage import percent, span
+from deplib.chapters.shares import percent, span
 from deplib.power import ErrorModel, twins, uniformity
 
 

@@ -11,6 +11,8 @@ from deplib import claims, constant, figures, literature, report
 from deplib.statistics import MCID_SHARE
 
 SEED = 20140
+GOOD_RMSE = 7
+"""BDI-II points: about what the better papers report."""
 
 
 def _short(certainty: str) -> str:
@@ -86,7 +88,8 @@ class LiteraturePage:
             f"error of the label, r = {worst['reliability']:.2f}": worst["mae"],
             f"a clinician's rating, r = {clinician:.2f}": literature.best_mae(clinician),
         }
-        return figures.literature_forest(rows, lines=lines, without=claims.REPORTED)
+        shown = figures.literature_forest(rows, lines=lines, without=claims.REPORTED)
+        return figures.stated(shown, figures.PUBLISHED)
 
     def against_constant(self) -> Markdown:
         """Return which results have an interval that reaches the constant."""
@@ -209,16 +212,16 @@ class LiteraturePage:
         r = literature.CLINICIAN_R
         mae, rmse = literature.best_mae(r), float(literature.smallest_rmse(r))
         sure, best = self.papers[self.papers["certainty"] != "M"], self.papers.iloc[0]
-        implied = [float(literature.implied_correlation(one)) for one in (7, best["rmse"])]
+        implied = [float(literature.implied_correlation(one)) for one in (GOOD_RMSE, best["rmse"])]
         closer = "more" if implied[1] > r else "not more"
         return report.say(
             f"Perfect knowledge of the Hamilton interview, which correlates {r:.2f} with BDI-II, "
             f"would score an RMSE of {rmse:.2f} and, with normal errors, an MAE of {mae:.2f}. Of "
             f"{len(sure)} papers, those that are only commonly quoted left out, "
             f"{int((sure['rmse'] < rmse).sum())} have a lower RMSE and "
-            f"{int((sure['mae'] < mae).sum())} a lower MAE. An RMSE of 7 implies a correlation of "
-            f"at least {implied[0]:.2f} with the questionnaire, that of {best['name']} one of "
-            f"{implied[1]:.2f}: {closer} than the interview has."
+            f"{int((sure['mae'] < mae).sum())} a lower MAE. An RMSE of {GOOD_RMSE} implies a "
+            f"correlation of at least {implied[0]:.2f} with the questionnaire, that of "
+            f"{best['name']} one of {implied[1]:.2f}: {closer} than the interview has."
         )
 
     def mcid(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
 from deplib import claims, evaluation, figures, report, study
-from deplib.chapters import masks
+from deplib.chapters import again, masks
 from deplib.chapters.anatomy import anatomy, short_mask
 from deplib.chapters.variant import DEV, TEST, Variant, constant_tables, together
 from deplib.claims.reported import as_number
@@ -22,6 +22,7 @@ from deplib.cost.flops import operations
 from deplib.models import build, n_parameters
 from deplib.models.blocks import EncoderLayer
 from deplib.protocol import Protocol
+from deplib.sizes import FULL, size_named
 
 CONSTANT = "constant (median)"
 PICTURED = {"LDBM": short_mask(128, slice(8, 16), 24)}
@@ -40,22 +41,26 @@ class ModelPage:
     ----------
     model
         A key of ``deplib.models.MODELS``.
+    size
+        Of the cohort on which it is trained again: a name in ``deplib.sizes.SIZES``.
 
     Raises
     ------
+    CohortError
+        If there is no such size.
     ResultError
         If the result of one of its seeds is missing or stale.
     """
 
-    def __init__(self, model: str) -> None:
-        self.model = model
+    def __init__(self, model: str, size: str = FULL.name) -> None:
+        self.model, self.size = model, size_named(size).name
         self.cohort = study.open_cohort()
         self.variant = Variant(model)
         self.constant = constant_tables(self.cohort)
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
-        return report.badge(self.cohort)
+        return report.badge(self.cohort, self.size)
 
     @cached_property
     def network(self) -> torch.nn.Module:
@@ -67,7 +72,8 @@ class ModelPage:
     def picture(self) -> Figure:
         """Return what depends on what, measured on the built model."""
         rows = anatomy(self.network, PICTURED.get(self.model, FEW_FRAMES))
-        return figures.diagram(rows, colour=figures.COLOURS[self.model])
+        picture = figures.diagram(rows, colour=figures.COLOURS[self.model])
+        return figures.stated(picture, figures.MADE_UP, seeds=[0])
 
     def forward(self) -> Markdown:
         """Return the source of the forward pass: the methods that a window passes through."""
@@ -144,7 +150,9 @@ class ModelPage:
 
     def courses(self) -> Figure:
         """Return Dev error, loss and sigma_ratio by epoch, a line a seed."""
-        return figures.courses(self.variant.histories, self.variant.epochs, model=self.model)
+        return self._stated(
+            figures.courses(self.variant.histories, self.variant.epochs, model=self.model)
+        )
 
     def course_verdict(self) -> Markdown:
         """Return how training went over the seeds."""
@@ -157,7 +165,7 @@ class ModelPage:
             "one seed": {s.title(): first[first["split"] == s] for s in (DEV, TEST)},
             "mean of seeds": {s.title(): self.variant.averaged(s) for s in (DEV, TEST)},
         }
-        return figures.predictions_over_seeds(panels, model=self.model)
+        return self._stated(figures.predictions_over_seeds(panels, model=self.model))
 
     def strip(self) -> Figure:
         """Return the MAE of every seed and the interval over persons, on Dev and Test."""
@@ -165,7 +173,12 @@ class ModelPage:
             self.variant.strip_row(split.title(), split, evaluation.mae_of(self.constant[split]))
             for split in (DEV, TEST)
         ]
-        return figures.scores_over_seeds(pd.DataFrame(rows), xlabel="MAE, BDI-II points")
+        return self._stated(
+            figures.scores_over_seeds(pd.DataFrame(rows), xlabel="MAE, BDI-II points")
+        )
+
+    def _stated(self, figure: Figure) -> Figure:
+        return figures.stated(figure, self.cohort, runs=self.variant.specs)
 
     def scores(self) -> pd.DataFrame:
         """Return every metric over the seeds, with both kinds of spread."""
@@ -182,9 +195,7 @@ class ModelPage:
 
     def agreement(self) -> Markdown:
         """Train seed 0 again on this machine, or load what this build trained, and compare."""
-        versioned = self.variant.results[0]
-        live = study.complete([versioned.spec], study.live_dir())[0]
-        return report.say(evaluation.compare(versioned, live).sentence())
+        return again.sentence(self.variant.results[0], self.size)
 
     def saw(self) -> Markdown:
         """Return what the runs say: beside the constant, between seeds, from Dev to Test."""

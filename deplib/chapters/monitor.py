@@ -26,6 +26,7 @@ class Monitor:
     """
 
     def __init__(self, true: Sequence[Result], permuted: Sequence[Result]) -> None:
+        self.specs = [r.spec for r in (*true, *permuted) if r.spec.model in MODELS]
         self.histories = {
             labels: {
                 model: [_history(r) for r in results if r.spec.model == model] for model in MODELS
@@ -52,9 +53,11 @@ class Monitor:
     def figure(self) -> Figure:
         """Return the Dev sigma_ratio by epoch, a panel a model."""
         true, permuted = self.histories["true"], self.histories["permuted"]
-        return figures.spread_by_epoch(
+        shown = figures.spread_by_epoch(
             {model: (true[model], permuted[model]) for model in MODELS}, floor=COLLAPSE_RATIO
         )
+        cohorts = [figures.simulated(spec.world) for spec in self.specs]
+        return figures.stated(shown, *cohorts, runs=self.specs)
 
     def places(self, *, chosen: bool = True) -> dict[str, str]:
         """Return where the permuted run of each model stands among the seeds with true labels.

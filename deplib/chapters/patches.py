@@ -1,4 +1,4 @@
-"""The patch-size ablation of LDBM: patches of 4, 8 and 16 frames at every seed."""
+"""The patch-size ablation of LDBM: the sizes that the study lists, at every seed."""
 
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from deplib import evaluation, figures, report, seeds, study
 from deplib.chapters.over_seeds import interval
 from deplib.chapters.variant import Variant, constant_tables, together
+from deplib.claims import Study
 from deplib.evaluation import Difference
 from deplib.models import build, n_parameters
 from deplib.protocol import Protocol
@@ -27,13 +28,27 @@ class PatchAblation:
     def __init__(self) -> None:
         self.variants = [Variant(name) for name in SIZES]
         self.networks: dict[str, Any] = {name: build(name, seed=0) for name in (*SIZES, OVERLAP)}
-        constant = constant_tables(study.open_cohort())["test"]
+        self.cohort = study.open_cohort()
+        constant = constant_tables(self.cohort)["test"]
         self.constant_mae = evaluation.mae_of(constant)
 
     @cached_property
     def scores(self) -> seeds.Scores:
         """The Test scores of all runs, in the same resamples of persons."""
         return together(self.variants)
+
+    def question(self) -> Markdown:
+        """Return what the study says of the patch size."""
+        sizes = report.listed([str(size) for size in Study().patches])
+        return report.say(
+            f"The study lists patches of {sizes} frames as tested and asks whether finer "
+            "granularity helps; it reports no result by size."
+        )
+
+    @property
+    def usual(self) -> int:
+        """The patch of the study's LDBM, in frames."""
+        return self.networks[REFERENCE].patch
 
     def counts(self) -> pd.DataFrame:
         """Return tokens of a whole window and parameters, also of the overlapping variant."""
@@ -57,7 +72,7 @@ class PatchAblation:
         return pd.DataFrame(rows)
 
     def differences(self) -> dict[int, Difference]:
-        """Return mean Test MAE over seeds minus that of patch 8, by patch size."""
+        """Return mean Test MAE over seeds minus that of the usual patch, by patch size."""
         return {
             self.networks[name].patch: self.scores.difference(name, REFERENCE)
             for name in SIZES
@@ -85,7 +100,9 @@ class PatchAblation:
                         row["mae"], row["mae_low"], row["mae_high"]
                     ),
                     "PCC, mean over seeds": f"{pcc:.2f}",
-                    "minus patch 8": evaluation.signed(difference) if difference else "",
+                    f"minus patch {self.usual}": evaluation.signed(difference)
+                    if difference
+                    else "",
                 }
             )
         return pd.DataFrame(rows)
@@ -98,7 +115,9 @@ class PatchAblation:
             )
             for variant in self.variants
         ]
-        return figures.scores_over_seeds(pd.DataFrame(rows), xlabel="Test MAE, BDI-II points")
+        shown = figures.scores_over_seeds(pd.DataFrame(rows), xlabel="Test MAE, BDI-II points")
+        runs = [spec for variant in self.variants for spec in variant.specs]
+        return figures.stated(shown, self.cohort, runs=runs)
 
     def verdict(self) -> Markdown:
         """Return whether finer patches help, and how the sizes compare with chance over seeds."""
@@ -115,10 +134,11 @@ class PatchAblation:
             if size != finest
         )
         return report.say(
-            f"Does finer granularity help? From patches of 8 to {finest} frames the mean Test MAE "
-            f"over {len(study.SEEDS)} seeds changes by {evaluation.signed(differences[finest])} "
-            f"points: {answer}. It changes by {rest}. The three means lie within "
-            f"{max(means) - min(means):.2f} points, while two runs of one size differ by an SD of "
-            f"up to {spread:.2f}: of {pairs} pairs of one run with patches of {finest} and one "
-            f"with 8, {order} show the opposite order of their means."
+            f"Does finer granularity help? From patches of {self.usual} to {finest} frames the "
+            f"mean Test MAE over {len(study.SEEDS)} seeds changes by "
+            f"{evaluation.signed(differences[finest])} points: {answer}. It changes by {rest}. The "
+            f"{len(means)} means lie within {max(means) - min(means):.2f} points, while two runs "
+            f"of one size differ by an SD of up to {spread:.2f}: of {pairs} pairs of one run with "
+            f"patches of {finest} and one with {self.usual}, {order} show the opposite order of "
+            "their means."
         )

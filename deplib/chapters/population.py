@@ -6,8 +6,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
+from matplotlib.figure import Figure
 
-from deplib import claims, evaluation, report, study
+from deplib import claims, evaluation, figures, report, study
 from deplib.models import MODELS
 from deplib.power import fit, formulas, simulation, twins
 from deplib.power.labels import persons_of
@@ -27,8 +28,8 @@ class Population:
 
     def __init__(self) -> None:
         self.cohort = study.open_cohort()
-        specs = [spec for spec in study.grid_specs() if spec.model in MODELS]
-        table = evaluation.predictors(self.cohort, study.published(specs))
+        self.specs = [spec for spec in study.grid_specs() if spec.model in MODELS]
+        table = evaluation.predictors(self.cohort, study.published(self.specs))
         test = table[(table["split"] == "test") & table["model"].isin(MODELS)]
         self.test = test.assign(error=(test["bdi_hat"] - test["bdi"]).abs())
         self.model = fit(self.test, tuple(MODELS))
@@ -108,6 +109,10 @@ class Population:
             f"{self.effective('difference'):.1f} independent ones where two models are compared, "
             f"and {self.effective('pcc'):.1f} where a PCC near zero is tested."
         )
+
+    def stated(self, figure: Figure, *cohorts: str) -> Figure:
+        """Return a figure of samples from this population, with its origin and other cohorts."""
+        return figures.stated(figure, self.cohort, *cohorts, runs=self.specs)
 
     def rng(self, stream: int) -> np.random.Generator:
         """Return the source of one of the chapter's draws; each has a stream of its own."""

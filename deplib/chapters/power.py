@@ -2,14 +2,16 @@
 
 from functools import cached_property
 
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
-from deplib import evaluation
+from deplib import evaluation, report
 from deplib.chapters.coverage import CoverageSection
 from deplib.chapters.finding import FindingSection
 from deplib.chapters.levels import LevelSection
-from deplib.chapters.population import Population
-from deplib.chapters.study_table import StudyTable
+from deplib.chapters.population import N, Population
+from deplib.chapters.sizes import SizesSection
+from deplib.chapters.study_table import StudyTable, reported_differences
+from deplib.models import MODELS
 
 FIRST, SECOND, UNLIKE = "LDBM", "TemporalMeanMLP", "MambaGRU"
 """Two of the study's models, and one whose predictions spread most."""
@@ -39,6 +41,13 @@ class PowerPage:
         """Return the note that says where the numbers come from."""
         return self.population.badge()
 
+    def question(self) -> Markdown:
+        """Return what the study's table asks of its sample."""
+        return report.say(
+            f"The study ranks {len(MODELS)} architectures on {N} Test recordings, and the best and "
+            f"the worst of them are {reported_differences()[-1]:.2f} points of MAE apart."
+        )
+
     @cached_property
     def coverage(self) -> CoverageSection:
         """Coverage of intervals."""
@@ -48,6 +57,7 @@ class PowerPage:
             second=SECOND,
             repetitions=self.repetitions,
             seed=evaluation.SEED,
+            runs=self.population.specs,
         )
 
     @cached_property
@@ -65,8 +75,13 @@ class PowerPage:
 
     @cached_property
     def finding(self) -> FindingSection:
-        """What is found with 50 recordings, and how many it takes."""
+        """What is found with as many recordings as the Test split has."""
         return FindingSection(self.population, self.repetitions)
+
+    @cached_property
+    def sizes(self) -> SizesSection:
+        """How many recordings it takes."""
+        return SizesSection(self.population, self.repetitions)
 
     @cached_property
     def study(self) -> StudyTable:

@@ -11,8 +11,8 @@ from deplib.protocol import Protocol
 from deplib.study import BASELINES, VARIED
 
 BESIDE = {
-    "LDBM-patch4": "LDBM with patches of 4 frames, not 8",
-    "LDBM-patch16": "LDBM with patches of 16 frames",
+    "LDBM-patch4": "LDBM with smaller patches",
+    "LDBM-patch16": "LDBM with larger patches",
     "Mamba": "a selective state-space model, which MambaGRU's name promises",
     "AttentionMIL": "attention weighs the frames, whose order is lost",
     "MiniRocket": "ridge on random convolutions over time",

@@ -65,7 +65,8 @@ class Reading:
     def figure(self) -> Figure:
         """Return the R2 of each parameter of the renderer."""
         shown = self.scores[(self.scores["measure"] == R2) & (self.scores["quantity"] != MEAN)]
-        return figures.readability(shown, xlabel="R2 on persons that no read-out was fitted on")
+        drawn = figures.readability(shown, xlabel="R2 on persons that no read-out was fitted on")
+        return figures.stated(drawn, "rendered persons of no cohort", seeds=[SEED])
 
     def verdict(self) -> Markdown:
         """Return what the affect encoder shows more, and what it still knows of the person."""

@@ -42,7 +42,8 @@ class Recurrence:
 
     def __init__(self) -> None:
         self.variants = {name: Variant(name) for name in (GRU, MAMBA)}
-        self.constant_mae = evaluation.mae_of(constant_tables(study.open_cohort())["test"])
+        self.cohort = study.open_cohort()
+        self.constant_mae = evaluation.mae_of(constant_tables(self.cohort)["test"])
 
     # What the states do.
 
@@ -63,7 +64,8 @@ class Recurrence:
 
     def forgetting(self) -> Figure:
         """Return how much a frame matters to the output, by its distance from the last one."""
-        return figures.forgetting(self.influences, ylabel="share of the gradient")
+        shown = figures.forgetting(self.influences, ylabel="share of the gradient")
+        return figures.stated(shown, figures.MADE_UP, seeds=INITIAL)
 
     def memory(self) -> Markdown:
         """Return how many of the last frames hold half of the influence."""
@@ -114,7 +116,9 @@ class Recurrence:
             variant.strip_row(name, "test", self.constant_mae)
             for name, variant in self.variants.items()
         ]
-        return figures.scores_over_seeds(pd.DataFrame(rows), xlabel="Test MAE, BDI-II points")
+        shown = figures.scores_over_seeds(pd.DataFrame(rows), xlabel="Test MAE, BDI-II points")
+        runs = [spec for variant in self.variants.values() for spec in variant.specs]
+        return figures.stated(shown, self.cohort, runs=runs)
 
     def verdict(self) -> Markdown:
         """Return what the scores say about the GRU in the place of a state-space model."""

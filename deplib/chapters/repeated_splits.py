@@ -11,6 +11,7 @@ from deplib import evaluation, figures, report, study
 from deplib.chapters.recognition import Recognition
 from deplib.evaluation import Difference
 from deplib.identity import CONSTANT, NEAREST, OWN, RULES, SHRUNK
+from deplib.study.pooled import POOLED
 
 RIDGE = "RidgeMeanSD"
 """The predictor that sentences are about: it reads features, as the models do."""
@@ -83,7 +84,8 @@ class RepeatedSplits:
             )
             for world, one in self.worlds.items()
         }
-        return figures.forest_of_groups(panels, xlabel="MAE minus the constant's, BDI-II points")
+        shown = figures.forest_of_groups(panels, xlabel="MAE minus the constant's, BDI-II points")
+        return self._stated(shown)
 
     def rules_verdict(self) -> Markdown:
         """Return what a rule changes for ridge, in each world."""
@@ -130,7 +132,16 @@ class RepeatedSplits:
             for predictor in (CONSTANT, *READERS, SHRUNK)
             for world, one in self.worlds.items()
         )
-        return figures.forest_of_groups({"": rows}, xlabel="rise of the MAE, BDI-II points")
+        shown = figures.forest_of_groups({"": rows}, xlabel="rise of the MAE, BDI-II points")
+        return self._stated(shown)
+
+    def _stated(self, figure: Figure) -> Figure:
+        return figures.stated(
+            figure,
+            *map(figures.simulated, self.worlds),
+            files=[f"{world}/{POOLED}" for world in self.worlds],
+            seeds=[evaluation.SEED],
+        )
 
     def gain_design(self) -> Markdown:
         """Return what was drawn for the paired contrast."""

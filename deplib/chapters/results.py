@@ -8,7 +8,7 @@ from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 
 from deplib import claims, evaluation, figures, report, seeds, study
-from deplib.chapters import over_seeds
+from deplib.chapters import again, over_seeds
 from deplib.chapters.comparisons import (
     Comparison,
     compare,
@@ -21,6 +21,9 @@ from deplib.chapters.errors import Errors
 from deplib.chapters.monitor import Monitor
 from deplib.evaluation import CONSTANT, CONSTANT_MEAN, ORACLE
 from deplib.models import MODELS
+from deplib.results import RunSpec
+from deplib.sizes import FULL, size_named
+from deplib.statistics import MCID_SHARE
 
 MEAN = "TemporalMeanMLP"
 """The model without any temporal modelling, which the others must beat."""
@@ -29,9 +32,16 @@ XLABEL = "Test MAE on the simulated cohort, BDI-II points"
 
 
 class ResultsPage:
-    """The versioned results of the default world, and the predictors that need no training."""
+    """The versioned results of the default world, and the predictors that need no training.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    size
+        Of the cohort on which the four are trained again: a name in ``deplib.sizes.SIZES``.
+    """
+
+    def __init__(self, size: str = FULL.name) -> None:
+        self.size = size_named(size).name
         self.cohort = study.open_cohort()
         self.results = study.published(study.grid_specs())
         self.table = evaluation.predictors(self.cohort, self.results)
@@ -56,7 +66,7 @@ class ResultsPage:
 
     def badge(self) -> HTML:
         """Return the note that says where the numbers come from."""
-        return report.badge(self.cohort)
+        return report.badge(self.cohort, self.size)
 
     def what_is_scored(self) -> Markdown:
         """Return how many runs of what are behind the table."""
@@ -93,9 +103,16 @@ class ResultsPage:
             extra = over_seeds.forest_rows(permuted, permuted.models)
             extra = extra.assign(label=extra["label"] + PERMUTED, model="permuted labels")
             rows = pd.concat([rows, extra], ignore_index=True)
-        return figures.forest_of_seeds(
+        shown = figures.forest_of_seeds(
             {"": rows}, references={"": self.test.summary(CONSTANT).value}, xlabel=XLABEL
         )
+        runs = [result.spec for result in (*self.results, *(self.permuted if control else ()))]
+        return figures.stated(shown, self.cohort, runs=runs)
+
+    @property
+    def of_the_four(self) -> list[RunSpec]:
+        """The runs of the study's four."""
+        return [result.spec for result in self.results if result.spec.model in MODELS]
 
     def verdict(self) -> Markdown:
         """Return how many of the trained variants are told from the constant."""
@@ -140,8 +157,8 @@ class ResultsPage:
         """Return the two margins of equivalence in points."""
         named = [f"{name} ({half:.2f} points)" for name, half in margins(self.test).items()]
         return report.say(
-            f"The margins here: {report.listed(named)}; the mean Test label is "
-            f"{self.test.y.mean():.2f}."
+            f"The margins here: {report.listed(named)}. The MCID is {100 * MCID_SHARE:g} % of the "
+            f"score, and the mean Test label is {self.test.y.mean():.2f}."
         )
 
     def differences_figure(self) -> Figure:
@@ -157,9 +174,10 @@ class ResultsPage:
             )
             for one in self.family
         ]
-        return figures.paired_differences(
+        shown = figures.paired_differences(
             rows, margins=margins(self.test), xlabel="difference in Test MAE, BDI-II points"
         )
+        return figures.stated(shown, self.cohort, runs=self.of_the_four)
 
     @cached_property
     def against(self) -> dict[str, list[Comparison]]:
@@ -255,7 +273,8 @@ class ResultsPage:
     def scatter(self) -> Figure:
         """Return predictions against labels on Test, one panel a model, all seeds."""
         test = self.table[self.table["split"] == "test"]
-        return figures.scatter_of_seeds({m: test[test["model"] == m] for m in MODELS})
+        shown = figures.scatter_of_seeds({m: test[test["model"] == m] for m in MODELS})
+        return figures.stated(shown, self.cohort, runs=self.of_the_four)
 
     @cached_property
     def errors(self) -> Errors:
@@ -269,7 +288,4 @@ class ResultsPage:
 
     def agreement(self) -> pd.DataFrame:
         """Train the four at one seed on this machine, or load what it trained, and compare."""
-        versioned = study.published(study.live_specs())
-        live = study.complete(study.live_specs(), study.live_dir())
-        compared = map(evaluation.compare, versioned, live)
-        return evaluation.agreement_table(list(compared))
+        return again.table(study.published(study.live_specs()), self.size)

@@ -10,8 +10,8 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from deplib import claims, figures, report
-from deplib.chapters.coverage import percents
 from deplib.chapters.population import N, Population
+from deplib.chapters.shares import percents
 from deplib.power import formulas, simulation
 from deplib.statistics import fisher_interval
 
@@ -101,7 +101,8 @@ class StudyTable:
     def wrong_figure(self) -> Figure:
         """Return how often the better model looks worse, with the study's differences."""
         curves = {k: rows.assign(formula=rows["wrong_formula"]) for k, rows in self._shown.items()}
-        return figures.wrong_orders(curves, reported=reported_differences())
+        shown = figures.wrong_orders(curves, reported=reported_differences())
+        return self.population.stated(shown, figures.PUBLISHED)
 
     @property
     def _shown(self) -> dict[str, pd.DataFrame]:

@@ -1,6 +1,6 @@
 """The options of one world, scored together: each beside what it differs from in one thing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import pandas as pd
@@ -24,6 +24,10 @@ def label(spec: RunSpec) -> str:
     if spec.missing:
         parts.append("streams missing")
     return f"{spec.model} ({', '.join(parts)})"
+
+
+def _late_label(missing: float) -> str:
+    return f"{LATE}, streams missing" if missing else LATE
 
 
 class TestedOptions:
@@ -67,17 +71,36 @@ class TestedOptions:
         constants = evaluation.predictors(self.cohort, [])
         return pd.concat([*tables, *fused, constants], ignore_index=True)
 
+    def specs_of(self, labels: Collection[str]) -> list[RunSpec]:
+        """Return the runs behind some labels; of late fusion, those of every stream."""
+        found = [s for s in self.results if label(s) in labels and s.split == "official"]
+        for missing in (0.0, options.MISSING):
+            if _late_label(missing) in labels:
+                for seed in options.OPTION_SEEDS:
+                    found += self._late_specs(seed, missing).values()
+        return found
+
+    def _late_specs(self, seed: int, missing: float) -> dict[str, RunSpec]:
+        """Return the run of each stream that late fusion averages."""
+        world, modalities = self.cohort.world.name, options.MODALITIES
+        return {
+            stream: RunSpec(
+                options.BASE,
+                seed,
+                world,
+                features=stream,
+                missing=missing if stream in modalities else 0.0,
+            )
+            for stream in parse(options.ALL_STREAMS)
+        }
+
     def _late(self, seed: int, missing: float) -> pd.DataFrame:
         """Return the mean over the models of the streams that a recording has."""
-        parts = {}
-        for stream in parse(options.ALL_STREAMS):
-            lacking = missing if stream in options.MODALITIES else 0.0
-            spec = RunSpec(
-                options.BASE, seed, self.cohort.world.name, features=stream, missing=lacking
-            )
-            parts[stream] = evaluation.recordings(self.results[spec])
-        suffix = ", streams missing" if missing else ""
-        return fuse(parts).assign(model=f"{LATE}{suffix}", seed=seed)
+        parts = {
+            stream: evaluation.recordings(self.results[spec])
+            for stream, spec in self._late_specs(seed, missing).items()
+        }
+        return fuse(parts).assign(model=_late_label(missing), seed=seed)
 
     def scores(self, labels: Sequence[str], split: str = "test") -> seeds.Scores:
         """Score some options on the recordings of a split, with the constants and the oracle."""

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from deplib import evaluation, figures, report, uncertainty
 from deplib.chapters import over_seeds
 from deplib.chapters.tested_options import TestedOptions, label
+from deplib.cohorts.simulated.labels import BDI_MAX
 from deplib.evaluation import CONSTANT
 from deplib.metrics import sigma_ratio
 from deplib.results import RunSpec
@@ -40,10 +41,13 @@ class Trust:
             if spec.recipe == "dropout" and spec.features == features
         ]
         constant = tested.table[tested.table["model"] == CONSTANT]
+        first = [result for result in dropped if result.spec.seed == 0]
         self.stated = {
             ENSEMBLE: uncertainty.ensemble(runs),
-            DROPOUT: uncertainty.dropout([r for r in dropped if r.spec.seed == 0]),
+            DROPOUT: uncertainty.dropout(first),
         }
+        self.cohort = tested.cohort
+        self.specs = [*tested.specs_of([label(plain)]), *(result.spec for result in first)]
         self.constant = constant.drop(columns=["model", "seed"])
 
     @cached_property
@@ -92,9 +96,10 @@ class Trust:
 
     def figure(self) -> Figure:
         """Return error against stated uncertainty, one panel a way of stating it."""
-        return figures.error_and_uncertainty(
+        shown = figures.error_and_uncertainty(
             {name: table[table["split"] == "test"] for name, table in self.stated.items()}
         )
+        return figures.stated(shown, self.cohort, runs=self.specs)
 
     def own(self, name: str) -> evaluation.Difference:
         """Return the coverage of the intervals from a predictor's own SD at ``LEVEL``."""
@@ -121,6 +126,7 @@ class Trust:
         ].iloc[0]
         parts.append(
             f"An interval of one width, taken from the errors on Dev, covers "
-            f"{100 * row['coverage']:.0f} % and is {row['width']:.0f} points wide on a scale of 63."
+            f"{100 * row['coverage']:.0f} % and is {row['width']:.0f} points wide on a scale of "
+            f"{BDI_MAX}."
         )
         return report.say(" ".join(parts))

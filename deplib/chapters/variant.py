@@ -15,7 +15,7 @@ from deplib import baselines, evaluation, seeds, study
 from deplib.chapters.over_seeds import TITLES
 from deplib.cohorts.base import Cohort
 from deplib.protocol import Protocol
-from deplib.results import Result
+from deplib.results import Result, RunSpec
 from deplib.training.course import COLLAPSE_EPOCHS, COLLAPSE_RATIO
 
 DEV, TEST = "dev", "test"
@@ -46,6 +46,11 @@ class Variant:
     def scores(self) -> dict[str, seeds.Scores]:
         """The scores of every run on Dev and on Test."""
         return {split: seeds.score(self.split(split)) for split in (DEV, TEST)}
+
+    @property
+    def specs(self) -> list[RunSpec]:
+        """The runs."""
+        return [result.spec for result in self.results]
 
     @property
     def histories(self) -> list[pd.DataFrame]:

@@ -224,8 +224,12 @@ class WorldsPage:
 
     def figure(self) -> Figure:
         """Return Test MAE of the variants, one panel a complete world."""
-        return figures.forest_of_seeds(
+        shown = figures.forest_of_seeds(
             {w.name: over_seeds.forest_rows(w.scores, ROWS) for w in self.complete},
             references={w.name: w.scores.summary(CONSTANT).value for w in self.complete},
             xlabel="Test MAE, BDI-II points",
         )
+        runs = [
+            spec for w in self.complete for spec in study.grid_specs(w.name) if spec.model in ROWS
+        ]
+        return figures.stated(shown, *(w.cohort for w in self.complete), runs=runs)

@@ -9,9 +9,10 @@ from deplib.cli.app import FAILED, FAULTS, INTERRUPTED, OK, app
 from deplib.cli.corpus import check, corpus, fetch
 from deplib.cli.deployment import export, predict
 from deplib.cli.features import extract, verify
-from deplib.cli.studies import publish, run, sweep, train
+from deplib.cli.rehearsal import rehearse
+from deplib.cli.studies import key, publish, run, sweep, train
 
 __all__ = [
     "FAILED", "FAULTS", "INTERRUPTED", "OK", "app", "check", "corpus", "export", "extract",
-    "fetch", "predict", "publish", "run", "sweep", "train", "verify",
+    "fetch", "key", "predict", "publish", "rehearse", "run", "sweep", "train", "verify",
 ]  # fmt: skip

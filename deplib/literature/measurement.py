@@ -65,7 +65,7 @@ def best_mae(correlation: float, sd: float = TEST_SD) -> float:
 
 
 def implied_correlation(rmse: ArrayLike, sd: float = TEST_SD) -> np.ndarray:
-    """Return the least |r| with the labels that an RMSE implies, ``sqrt(1 - (RMSE / SD)^2)``.
+    """Return the least ``|r|`` with the labels that an RMSE implies, ``sqrt(1 - (RMSE / SD)^2)``.
 
     An RMSE at or above the SD implies nothing, and 0 is returned.
     """

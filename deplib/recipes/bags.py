@@ -1,7 +1,9 @@
 """Multiple-instance learning: the label belongs to the recording, and windows share one loss.
 
-f_w = the model's output of window w        a_w = softmax over the recording's windows of s_w
-F = sum of a_w f_w                          s_w = v' tanh(U z_w + u)        L = mean of |F - y|
+::
+
+    f_w = the model's output of window w        a_w = softmax over the recording's windows of s_w
+    F = sum of a_w f_w                          s_w = v' tanh(U z_w + u)        L = mean of |F - y|
 
 The protocol gives every window the label of its recording. Here a recording is a bag of windows,
 and attention learns which of them its label speaks of: Ilse, Tomczak and Welling 2018 ("Attention-

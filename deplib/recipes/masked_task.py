@@ -1,6 +1,6 @@
 """The objective of masked frames: a causal recurrence predicts what is hidden from it.
 
-Spans of real frames are hidden, and the state as it stands there predicts their embeddings:
+Spans of real frames are hidden, and the state as it stands there predicts their embeddings::
 
     h_t = GRU(W z_t + b + p_t, h_(t-1)) at a visible frame        h_t = h_(t-1) at a hidden one
     x'_t = m + s (G (h_t - k) / r + g)        loss = mean over hidden t of |x_t - x'_t|^2 / (C s^2)

@@ -1,6 +1,8 @@
 """Temporal label smoothing: a window's target is drawn towards what was predicted around it.
 
-t_w = (1 - e) y + e mean of f_(w-1), f_w, f_(w+1)        L = mean of |f_w - t_w|
+::
+
+    t_w = (1 - e) y + e mean of f_(w-1), f_w, f_(w+1)        L = mean of |f_w - t_w|
 
 y is the recording's label, which all its windows share, and f the predictions that the previous
 epoch made while it trained. A label that is wrong for a window is thus softened by what the model

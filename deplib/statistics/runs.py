@@ -18,6 +18,8 @@ def interquartile_mean(values: ArrayLike) -> float:
     ValueError
         If there is no value, or one is not finite.
 
+    Examples
+    --------
     >>> interquartile_mean([5, 6, 8, 90])
     7.0
     """
@@ -40,6 +42,8 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> float:
     ValueError
         If one of them is empty or holds a value that is not finite.
 
+    Examples
+    --------
     >>> probability_of_improvement([0.3, 0.5], [0.2, 0.5])
     0.625
     """

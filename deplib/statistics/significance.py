@@ -115,6 +115,8 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     ValueError
         If there is no test, or a p-value is nan or not from 0 to 1.
 
+    Examples
+    --------
     >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """

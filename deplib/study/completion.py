@@ -1,8 +1,10 @@
 """All results of a list of runs: loaded where they still hold, computed where not."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
@@ -11,9 +13,8 @@ from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams.names import ENCODED, parse
-from deplib.study import quantised
 from deplib.study.features import LIMITS, MissLimits, open_cohort
-from deplib.study.inputs import PRETRAINED, Inputs
+from deplib.study.inputs import PRETRAINED, Inputs, in_float
 from deplib.study.keys import run_key
 from deplib.study.parallel import in_parallel
 from deplib.study.pooled import has_pooled, pooled_key, write_pooled
@@ -77,7 +78,7 @@ def complete(
         another version of deplib.
     """
     encoder, protocol = encoder or embedded_encoder(), protocol or Protocol()
-    needed = dict.fromkeys(one for spec in specs for one in (quantised.in_float(spec), spec))
+    needed = dict.fromkeys(one for spec in specs for one in (in_float(spec), spec))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
         cohort = (cohorts or {}).get(world) or open_cohort(world)
@@ -111,7 +112,7 @@ def complete(
                 del whole  # half a gigabyte
             for group in _alike([spec for spec in keys if spec not in found]):
                 finished = (
-                    quantised.results(group, inputs, keys, done | found, jobs=jobs)
+                    _in_8_bits(group, inputs, keys, done | found, jobs=jobs)
                     if group[0].precision != RunSpec.precision
                     else in_parallel(
                         group,
@@ -154,6 +155,11 @@ def _renewed(windows: WindowSet, stream: str, folder: Path, against: Path | None
                 path.unlink()
     write_signature(windows, folder, name)
     return True
+
+
+def _in_8_bits(specs: Sequence[RunSpec], *given: Any, jobs: int) -> Iterator[Result]:
+    """Make results in 8 bits, by a module named so that only their readers depend on it."""
+    return import_module(".quantised", __package__).results(specs, *given, jobs=jobs)
 
 
 def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:

@@ -19,6 +19,7 @@ from deplib.extraction.verification.report import DEFAULT_BOUNDS, Bounds
 from deplib.extraction.verification.verify import verify
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
+from deplib.sizes import FULL, size_named
 from deplib.splits import split_as
 from deplib.windows import Read, WindowSet, build_windows, permute_labels
 
@@ -33,9 +34,28 @@ class MissLimits(NamedTuple):
 LIMITS = MissLimits()
 
 
-def open_cohort(world: str = "default") -> SimulatedCohort:
-    """Return the simulated cohort of the report in one of its worlds."""
-    return SimulatedCohort(world)
+def open_cohort(world: str = "default", size: str = FULL.name) -> SimulatedCohort:
+    """Return the simulated cohort of the report in one of its worlds.
+
+    Parameters
+    ----------
+    world
+        Name of the world.
+    size
+        A name in ``deplib.sizes.SIZES``. A cohort that is not of full size is *another* cohort, of
+        other persons, and its name says so.
+
+    Raises
+    ------
+    CohortError
+        If the world or the size is unknown.
+    """
+    chosen = size_named(size)
+    if chosen == FULL:
+        return SimulatedCohort(world)
+    cohort = SimulatedCohort(world, n_recordings=chosen.n_recordings, max_frames=chosen.max_frames)
+    cohort.name = f"{cohort.name}-{chosen.name}"
+    return cohort
 
 
 def prepare_features(

@@ -35,8 +35,15 @@ frames of one clip have a cosine of .4, and some fall below the bound.
 """
 PRETRAINED = "pretrained"
 """The recipe that also sees video without labels."""
+SMALL_MODEL = "int8"
+"""The precision of a run whose temporal model is in 8 bits."""
 SMALL_ENCODER = "int8-encoder"
 """The precision of a run whose Dev and Test were embedded in 8 bits."""
+
+
+def in_float(spec: RunSpec) -> RunSpec:
+    """Return the run that a run in 8 bits is made from; any other is its own."""
+    return replace(spec, precision=RunSpec.precision)
 
 
 class Inputs:

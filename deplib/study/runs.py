@@ -1,6 +1,7 @@
 """One run: a model trained once, or a baseline fitted, and its result."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -173,8 +174,9 @@ def _baseline(spec: RunSpec, windows: WindowSet, key: str) -> Result:
     if spec.model in RIDGE:
         features, table = baselines.pool(windows, RIDGE[spec.model])
     else:
-        from deplib import rocket  # its library is optional: the extra `sweep` brings it
-
+        # Late, for its library is optional: the extra `sweep` brings it. And by a name that only
+        # its readers depend on.
+        rocket = import_module("..rocket", __package__)
         features, table = rocket.features(windows, seed=spec.seed)
     fitted = baselines.ridge(features, table, name=spec.model)
     scaled = (fitted.predictions[["bdi", "bdi_hat"]] - windows.label_mean) / windows.label_std

@@ -102,8 +102,9 @@ def test_figures_have_a_panel_a_scenario_and_the_studys_models(monkeypatch):
     scatter = page.pattern.scatter()
     assert [axis.get_title() for axis in scatter.axes] == titles
     assert max(len(line.get_xdata()) for line in scatter.axes[0].lines) == N
-    diamonds = [line for line in scatter.axes[0].lines if line.get_marker() == "D"]
-    assert len(diamonds) == len(claims.REPORTED)
+    named = [line for line in scatter.axes[0].lines if not line.get_label().startswith("_")]
+    assert [line.get_label() for line in named] == list(claims.REPORTED["model"])
+    assert len({line.get_marker() for line in named}) == len(named)
     lines = [line.get_label() for line in page.curves.over_candidates().axes[0].lines]
     assert lines[: len(titles)] == titles
     assert len(page.pattern.scatter_data()) == 2 * len(titles)

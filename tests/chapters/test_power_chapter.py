@@ -8,9 +8,10 @@ from made_up import publishing
 
 from deplib import claims, study
 from deplib.chapters.coverage import BOOK, NAMES, CoverageSection
-from deplib.chapters.finding import DIFFERENCES, SIZES, WANTED, FindingSection
+from deplib.chapters.finding import DIFFERENCES
 from deplib.chapters.levels import LevelSection
 from deplib.chapters.power import PowerPage
+from deplib.chapters.sizes import SIZES, WANTED, SizesSection
 from deplib.chapters.study_table import reported_differences
 from deplib.models import MODELS
 from deplib.power import NAIVE
@@ -159,18 +160,18 @@ def test_the_verdict_on_power_follows_the_studys_differences(page, monkeypatch):
 
 
 def test_sizes_are_given_for_each_difference_and_back(page):
-    needed = page.finding.needed()
+    needed = page.sizes.needed()
     assert len(needed) == len(WANTED) + 1
     counts = needed.iloc[:, 2].str.replace(",", "").astype(int)
     assert counts.is_monotonic_decreasing
-    detectable = page.finding.detectable()
+    detectable = page.sizes.detectable()
     assert len(detectable) == len(SIZES)
     assert detectable["PCC"].is_monotonic_decreasing
-    assert f"**{needed.iloc[1, 2]} recordings**" in page.finding.needed_checked().data
+    assert f"**{needed.iloc[1, 2]} recordings**" in page.sizes.needed_checked().data
 
 
 def test_a_simulation_that_contradicts_the_formula_is_said_to(page, monkeypatch):
-    other = FindingSection(page.population, REPETITIONS)
+    other = SizesSection(page.population, REPETITIONS)
     monkeypatch.setattr("deplib.power.simulation.reduced_sd", lambda pair, difference: 50.0)
     assert "the two DISAGREE" in other.needed_checked().data
 

@@ -6,6 +6,7 @@ Child processes inherit the environment and do the same. `deplib.publishing.open
 import contextlib
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 LOG = os.environ.get("DEPLIB_OPENED")
@@ -38,7 +39,6 @@ def _write_down(log: int) -> None:
 
 if LOG:
     with contextlib.suppress(ImportError):
-        import safetensors
-
+        safetensors: Any = import_module("safetensors")
         safetensors.safe_open = _announced(safetensors.safe_open)
     _write_down(os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
