@@ -53,7 +53,7 @@ def badge(cohort: Cohort, size: str = FULL.name) -> HTML:
             _BADGE.format(
                 kind="simulated cohort",
                 colour="#B8860B",
-                title=f"Simulated cohort ({cohort.name}).",
+                title=f"Simulated cohort ({cohort.name.removeprefix('simulated/')}).",
                 text="Faces, behaviour and BDI-II scores on this page are simulated, with known "
                 "truth. Nothing here is evidence about AVEC2014 or about patients, except where a "
                 "figure is marked as reported by the study or as published."

@@ -12,7 +12,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from small_book import HEADER, write_book
+from typer.testing import CliRunner
 
+from deplib.chapters.answer import MARKS
+from deplib.cli import FAILED, app
 from deplib.publish import PublishError, chapters, publish, seconds, stale
 from deplib.publishing.pages import page, unstable, with_ids
 
@@ -191,6 +194,15 @@ def test_a_failing_cell_is_named_kept_for_a_look_and_stops_only_what_comes_after
     assert "missing key" in kept.read_text()
 
 
+def test_a_chapter_that_reads_what_it_does_not_name_is_refused(book: Path) -> None:
+    before = pages_of(book)
+    one = book / "notebooks" / "one.py"
+    one.write_text(one.read_text().replace("6 * 7", "open('../results/table.csv').read()"))
+    with pytest.raises(PublishError, match=r"needs: results/table\.csv"):
+        publish(book, names=["one"])
+    assert pages_of(book) == before
+
+
 def test_a_page_that_another_run_would_not_repeat_is_refused(book: Path) -> None:
     before = pages_of(book)
     one = book / "notebooks" / "one.py"
@@ -220,6 +232,16 @@ def test_a_kill_leaves_the_old_page_and_the_next_run_makes_it_anew(book: Path) -
     assert pages_of(book) == before
     assert sorted(publish(book, names=["index"]).executed) == ["index"]
     assert b"'new'" in pages_of(book)["index"]
+
+
+def test_the_check_also_names_a_readme_that_holds_another_answer(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(book)
+    (book / "README.md").write_text("\n".join([MARKS[0], "an earlier answer", MARKS[1]]))
+    run = CliRunner().invoke(app, ["publish", "--check"])
+    assert run.exit_code == FAILED
+    assert "README.md does not hold the answer of the first page" in run.output
 
 
 def test_named_chapters_bring_those_they_come_after(book: Path) -> None:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from deplib import claims, evaluation, report
 from deplib.chapters import over_seeds
 from deplib.chapters.advice import TestedAdvice, verdict
+from deplib.chapters.answer import MARKS as README_MARKS
 from deplib.chapters.finding import POWER
 from deplib.chapters.population import Population
 from deplib.chapters.results import MEAN, ResultsPage
@@ -23,12 +24,6 @@ from deplib.statistics import fisher_interval
 
 STRONG, NOTHING = "published", "null"
 """The worlds beside the default one: as much signal as the strongest figures need, and none."""
-
-README_MARKS = (
-    "<!-- answer:begin (written by `deplib publish`; do not edit) -->",
-    "<!-- answer:end -->",
-)
-"""What stands between the two in README.md is written from the results."""
 
 
 class LandingPage:

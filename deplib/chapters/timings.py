@@ -115,10 +115,11 @@ class TimingsPage:
         needing = sum(one.features for one in self.timings.chapters.values())
         return report.say(
             f"Chapters that train on features of the whole cohort: {needing}. To render and embed "
-            f"all of its faces took {features.seconds:.0f} s and {features.peak / 1e9:.1f} GB, once; for "
-            "these chapters *from nothing* is a sum of that and of the chapter with features at "
-            "hand, not one measurement. *All at hand*: trained, too. Memory is the largest sum "
-            "over all processes; what they share counts in each, so it is an upper bound."
+            f"all of its faces took {features.seconds:.0f} s and {features.peak / 1e9:.1f} GB, "
+            "once; for these chapters *from nothing* is a sum of that and of the chapter with "
+            "features at hand, not one measurement. *All at hand*: trained, too. Memory is the "
+            "largest sum over all processes; what they share counts in each, so it is an upper "
+            "bound."
         )
 
     def small(self) -> Markdown:

@@ -217,7 +217,7 @@ def publish(
 ) -> None:
     """Execute the stale chapters and write their pages into book/. Call it in the repository."""
     from deplib import publish as publishing
-    from deplib.chapters.landing import update_readme
+    from deplib.chapters.answer import is_answer_of
 
     root = Path.cwd()
     report = publishing.publish(
@@ -228,6 +228,13 @@ def publish(
         check=check,
         progress=typer.echo,
     )
-    if not check and update_readme(root / "README.md"):
+    if not is_answer_of(root / "book" / "index.ipynb", root / "README.md"):
+        if check:
+            raise ResultError(
+                "README.md does not hold the answer of the first page: `deplib publish` writes it"
+            )
+        from deplib.chapters.landing import update_readme
+
+        update_readme(root / "README.md")
         typer.echo("README.md: the answer at a glance has changed")
     typer.echo(f"{len(report.executed)} chapters executed, {len(report.fresh)} as they were")

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from deplib import provenance
 from deplib.figures.style import KEEP
 from deplib.paths import VARIABLE, data_root
-from deplib.publishing import PublishError, figures, pages
+from deplib.publishing import PublishError, figures, opened, pages
 from deplib.publishing.chapters import Chapter
 
 KERNEL_ENVIRONMENT = {
@@ -24,6 +24,9 @@ KERNEL_ENVIRONMENT = {
 }
 """One thread and one hash seed give the same digits again; progress bars never look alike; weights
 that only some machines have would change a page."""
+
+SHOWN = 5
+"""How many undeclared files an error lists."""
 
 
 def execute(chapter: Chapter, made_from: dict[str, str]) -> float:
@@ -37,10 +40,18 @@ def execute(chapter: Chapter, made_from: dict[str, str]) -> float:
     command = [sys.executable, "-m", "papermill", str(source), str(result), "--kernel", "python3"]
     command += ["--cwd", str(chapter.page.parent), "--no-progress-bar", "--no-log-output"]
     environment = {**os.environ, **KERNEL_ENVIRONMENT, VARIABLE: str(data_root()), KEEP: "1"}
+    environment |= opened.watch(work / "opened")
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     executed = nbformat.read(result, as_version=4) if result.is_file() else None
     if run.returncode != 0 or executed is None:
         raise PublishError(_what_failed(executed, run.stderr, result))
+    if unsaid := opened.undeclared(chapter, work / "opened"):
+        raise PublishError(
+            "it reads what its header does not say, so that a change there would make no page "
+            f"stale; add under `deplib:` in notebooks/{chapter.name}.py, by pattern where there "
+            f"are many: {'; '.join(unsaid[:SHOWN])}"
+            + (f" and {len(unsaid) - SHOWN} more" if len(unsaid) > SHOWN else "")
+        )
     page = pages.page(chapter.source, executed, made_from)
     kept = figures.taken(page, chapter.root, chapter.name)
     folders = (str(chapter.root.resolve()), str(data_root()))

@@ -21,7 +21,10 @@ from deplib.rehearsal.record import Cost
 SAMPLED = 0.25
 """Seconds between two looks at the kernel."""
 READY = {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
-"""States of a process that computes, or would if others let it."""
+"""States of a process that computes, or would if others let it; that of its first thread."""
+WAITING = 0.1
+"""Share of a core below which processes wait, where none of them is ready: all but their first
+threads may compute."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ class Watch:
             used.append(spent - self._used.get(member.pid, 0.0))
             self._used[member.pid] = spent
         computed = max(*used, sum(used) / (os.cpu_count() or 1))
-        self._seconds += computed if ready else max(computed, passed)
+        waits = not ready and sum(used) < WAITING * passed
+        self._seconds += max(computed, passed) if waits else computed
         self._peak = max(self._peak, resident)
 
     def _members(self) -> list[psutil.Process]:

@@ -62,7 +62,7 @@ def _is_long(table: Tag) -> bool:
 
 
 def _sortable(page: BeautifulSoup, table: Tag) -> None:
-    table["class"] = " ".join([*table.get("class", []), "sortable", "asc", "n-last"])
+    table["class"] = " ".join([*table.get_attribute_list("class"), "sortable", "asc", "n-last"])
     for head in table.select("thead th"):
         for paragraph in head.select("p"):
             paragraph.unwrap()  # which a button must not hold

@@ -133,9 +133,11 @@ class Member:
         # one process that got half of the time: the rest was others'
         ([[Member(1, 1.0, "running", 5)], [Member(1, 2.0, "running", 5)]], 2.0),
         # all sleep: the clock counts, two seconds a look
-        ([[Member(1, 0.0, "sleeping", 5)], [Member(1, 0.5, "sleeping", 5)]], 4.0),
+        ([[Member(1, 0.0, "sleeping", 5)], [Member(1, 0.1, "sleeping", 5)]], 4.0),
+        # the first thread sleeps and another one computes
+        ([[Member(1, 0.5, "sleeping", 5)]], 0.5),
         # a parent that sleeps while two workers compute, one more than the other
-        ([[Member(1, 0.0, "sleeping", 5), Member(2, 1.5, "running", 6), Member(3, 1.0, "running", 7)]],
+        ([[Member(1, 0.0, "sleeping", 5), Member(2, 1.5, "running", 6), Member(3, 1.0, "idle", 7)]],
          1.5),
         # four that compute share two cores
         ([[Member(k, 1.0, "running", 5) for k in range(4)]], 2.0),
@@ -145,9 +147,11 @@ def test_time_counts_what_the_notebook_computes_or_waits_for(
     monkeypatch: pytest.MonkeyPatch, looks: list[list[Member]], seconds: float
 ) -> None:
     watch = execution.Watch(None)
-    monkeypatch.setattr(execution.os, "cpu_count", lambda: 2)
-    clock = iter(2.0 * k + watch._looked for k in range(1, 9))
-    monkeypatch.setattr(execution.time, "perf_counter", lambda: next(clock))
+    began = watch._looked
+    clock = iter(began + 2.0 * k for k in range(1, 9))
+    tell = SimpleNamespace(perf_counter=lambda: next(clock))
+    monkeypatch.setattr(execution, "time", tell)
+    monkeypatch.setattr(execution, "os", SimpleNamespace(cpu_count=lambda: 2))
     for members in looks[:-1]:
         monkeypatch.setattr(watch, "_members", lambda members=members: members)
         watch._look()

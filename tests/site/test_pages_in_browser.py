@@ -14,8 +14,15 @@ LABELS = STYLE["font.size"] * STYLE["figure.dpi"] / 72
 LEGIBLE = {WIDE: 9, NARROW: 10}
 """Pixels of a figure's labels as they are shown, at least."""
 WIDER = "document.documentElement.scrollWidth - window.innerWidth"
-SMALLEST = """() => Math.min(1, ...[...document.querySelectorAll("figure img")].map(
-    image => image.getBoundingClientRect().width / image.getAttribute("width")))"""
+SHOWN = """() => [...document.querySelectorAll("article img[width]")].filter(
+    image => image.getBoundingClientRect().width > 0).map(image => {
+    const box = image.getBoundingClientRect(), style = getComputedStyle(image);
+    const across = box.width - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const down = box.height - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+    return [across / image.getAttribute("width"), down / image.getAttribute("height"),
+            image.closest("figure") !== null];
+})"""
+"""How far visible pictures are shrunk, across and down, and whether they are figures."""
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
@@ -34,8 +41,11 @@ def test_pages_need_nothing_from_outside_and_fit(
                 faults.append(f"{name} is {wider} px wider than the window")
             if not one.page.locator(".badge-of-numbers").first.is_visible():
                 faults.append(f"{name} does not show whose numbers it holds")
-            if one.page.evaluate(SMALLEST) * LABELS < LEGIBLE[width]:
-                faults.append(f"{name} shrinks a figure until its labels are illegible")
+            for across, down, figure in one.page.evaluate(SHOWN):
+                if figure and across * LABELS < LEGIBLE[width]:
+                    faults.append(f"{name} shrinks a figure until its labels are illegible")
+                if abs(across / down - 1) > 0.02:
+                    faults.append(f"{name} distorts a picture: {across:.2f} by {down:.2f}")
     assert not faults, "\n".join(faults)
 
 
