@@ -37,7 +37,9 @@ def sentence(name: str, timings: Timings) -> str:
         f"about {about(alone.seconds)}"
     ]
     if one.features and timings.features:
-        parts[0] += f", {about(timings.features.seconds)} of it to render and embed the faces"
+        share = about(timings.features.seconds)
+        share = "nearly all" if share == about(alone.seconds) else share
+        parts[0] += f", {share} of it to render and embed the faces"
     if one.again:
         parts.append(f"run once more, with all of that at hand, about {about(one.again.seconds)}")
     if one.small:
@@ -50,11 +52,11 @@ def sentence(name: str, timings: Timings) -> str:
 def about(seconds: float) -> str:
     """Return a time as coarsely as another machine may be expected to meet it, never too short.
 
-    >>> about(3), about(12), about(58), about(64), about(200)
-    ('10 s', '20 s', '1 min', '2 min', '4 min')
+    >>> about(3), about(12), about(64), about(95), about(200)
+    ('10 s', '20 s', '70 s', '2 min', '4 min')
     """
     tens = 10 * max(1, math.ceil(seconds / 10))
-    return f"{tens} s" if tens < 60 else f"{math.ceil(seconds / 60)} min"
+    return f"{tens} s" if tens < 100 else f"{math.ceil(seconds / 60)} min"
 
 
 class TimingsPage:

@@ -511,9 +511,6 @@ def test_names_are_listed_as_prose():
 class TestVersioned:
     """Of the results that are in the repository."""
 
-    def test_the_readme_holds_the_answer_that_the_results_give(self):
-        assert LandingPage().readme_block() in (ROOT / "README.md").read_text(encoding="utf-8")
-
     def test_the_oracle_beats_every_model_and_labels_are_permuted_within_splits(self):
         page = ResultsPage()
         mae = {model: page.test.summary(model).value for model in page.test.models}

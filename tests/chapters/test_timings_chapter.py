@@ -28,8 +28,8 @@ TIMINGS = Timings(
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.2, "10 s"), (10, "10 s"), (10.1, "20 s"), (50, "50 s"), (51, "1 min"), (60, "1 min"),
-     (61, "2 min"), (330, "6 min")],
+    [(0.2, "10 s"), (10, "10 s"), (10.1, "20 s"), (50, "50 s"), (51, "60 s"), (61, "70 s"),
+     (90, "90 s"), (91, "2 min"), (330, "6 min")],
 )  # fmt: skip
 def test_a_time_is_rounded_up_coarsely(seconds: float, said: str) -> None:
     assert about(seconds) == said
@@ -53,7 +53,9 @@ def test_a_page_that_trains_says_what_its_features_cost() -> None:
     said = sentence("trains", TIMINGS)
     assert "takes about 6 min, 4 min of it to render and embed the faces;" in said
     assert "with all of that at hand, about 20 s;" in said
-    assert 'with `size = "small"` above, about 2 min from nothing' in said
+    assert 'with `size = "small"` above, about 70 s from nothing' in said
+    quick = TIMINGS.having("trains", replace(TRAINS, full=Cost(9.0, 1)))
+    assert "takes about 4 min, nearly all of it to render" in sentence("trains", quick)
 
 
 @pytest.mark.parametrize("timings", [Timings(), replace(TIMINGS, features=None)])

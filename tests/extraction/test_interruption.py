@@ -168,25 +168,33 @@ def test_two_runs_on_one_store_share_the_work(
     assert content(root) == uninterrupted(tmp_path, tiny_onnx, LENGTHS[:16])
 
 
+def stick(root: Path, onnx: Path, reading) -> None:
+    """Extract, and be for ever at work on the first recording."""
+
+    class Stuck(TinyCohort):
+        def frames(self, *args) -> np.ndarray:
+            reading.set()
+            time.sleep(600)
+            return super().frames(*args)
+
+    extract(Stuck(LENGTHS), OnnxEncoder(onnx), root, block=8)
+
+
 def test_one_run_finishes_what_another_was_killed_in(
     processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
 ) -> None:
-    root, started = tmp_path / "s", processes.Event()
-    doomed = processes.Process(target=work, args=(root, tiny_onnx, None, started, 0.02))
+    root, reading = tmp_path / "s", processes.Event()
+    doomed = processes.Process(target=stick, args=(root, tiny_onnx, reading))
     doomed.start()
-    assert started.wait(60)
-    while not list(root.glob(".*.claim")):
-        time.sleep(0.001)
-    os.kill(doomed.pid, signal.SIGSTOP)  # for ever at work on what it has claimed
+    assert reading.wait(60)
     (claimed,) = (path.name[1:].removesuffix(".claim") for path in root.glob(".*.claim"))
-    done_by_doomed = FeatureStore(root).done()
     others = [n for n in TinyCohort(LENGTHS).recordings["recording"] if n != claimed][:5]
     asked = [claimed, *others]
     answered = []
 
     def kill_at_last(entry: object) -> None:
         answered.append(entry)
-        if len(answered) == len(set(others) - done_by_doomed):
+        if len(answered) == len(others):
             doomed.kill()  # only the claimed one is left, and it is waited for
 
     cohort, encoder = TinyCohort(LENGTHS), OnnxEncoder(tiny_onnx)

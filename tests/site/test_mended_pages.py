@@ -1,12 +1,13 @@
 """The hands that every page passes through, on small pages."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from deplib.report import badge_of_measurements, badge_of_published
+from deplib.report import badge, badge_of_measurements, badge_of_published
 from deplib.site.rendered import mended
 from deplib.site.tables import leading_number
 
@@ -31,6 +32,17 @@ def test_a_page_has_the_badges_of_its_notes_each_once() -> None:
     assert badges(published) == ["published figures"]
     assert badges(measured + published + measured) == ["measured code", "published figures"]
     assert badges("<p>simulated cohort</p>") == ["no results"]
+
+
+@pytest.mark.parametrize(
+    ("simulated", "name", "kind"),
+    [(True, "simulated/default", "simulated cohort"), (False, "AVEC2014", "AVEC2014")],
+)
+def test_the_badge_of_a_cohort_says_whether_it_is_simulated(
+    simulated: bool, name: str, kind: str
+) -> None:
+    cohort = SimpleNamespace(simulated=simulated, name=name)
+    assert badges(badge(cohort).data) == [kind]  # type: ignore[arg-type]
 
 
 def table(rows: list[list[str]], heads: str = "<th>a</th><th>b</th>") -> str:

@@ -1,5 +1,6 @@
 """Processes, and a dask cluster: the same results as one after the other."""
 
+import shutil
 import sys
 
 import pytest
@@ -46,22 +47,31 @@ def elsewhere(monkeypatch):
     return refuse
 
 
-def test_processes_give_what_one_process_gives(data, tmp_path, elsewhere):
-    complete(SPECS, tmp_path / "one")
+@pytest.fixture(scope="module")
+def alone(extracted, tmp_path_factory):
+    """What one process makes, one run after the other."""
+    data, folder = tmp_path_factory.mktemp("data") / "data", tmp_path_factory.mktemp("alone")
+    shutil.copytree(extracted, data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPLIB_DATA", str(data))
+        complete(SPECS, folder)
+    return content(folder)
+
+
+def test_processes_give_what_one_process_gives(data, tmp_path, elsewhere, alone):
     elsewhere()
-    complete(SPECS, tmp_path / "two", jobs=2)
-    assert content(tmp_path / "two") == content(tmp_path / "one")
+    complete(SPECS, tmp_path, jobs=2)
+    assert content(tmp_path) == alone
 
 
-def test_a_dask_cluster_gives_what_joblib_gives(data, tmp_path, elsewhere):
+def test_a_dask_cluster_gives_what_one_process_gives(data, tmp_path, elsewhere, alone):
     distributed = pytest.importorskip("distributed")
-    complete(SPECS, tmp_path / "joblib")
     elsewhere()
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
-        complete(SPECS, tmp_path / "dask", scheduler=cluster.scheduler_address)
-    assert content(tmp_path / "dask") == content(tmp_path / "joblib")
+        complete(SPECS, tmp_path, scheduler=cluster.scheduler_address)
+    assert content(tmp_path) == alone
 
 
 def test_a_worker_of_another_version_is_refused(monkeypatch):
