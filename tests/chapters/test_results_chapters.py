@@ -31,8 +31,6 @@ from deplib.selection import record
 sys.path.append(str(Path(__file__).parents[1] / "selection"))
 from made_up_choices import selection
 
-ROOT = Path(__file__).parents[2]
-
 
 def knowing(*models):
     """Return a prediction that knows half of the label for some models and guesses for others."""

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 GENERATED = ("genindex", "search")
 """Pages that no text stands behind."""
 WIDE, NARROW = 1280, 360
+PATIENCE = 180_000
+"""Milliseconds for a page to load: other tests may have the machine."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def visit(
     context = browser.new_context(viewport=size, reduced_motion="reduce")
     store = f"localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}');"
     context.add_init_script(store)
+    context.set_default_timeout(PATIENCE)
     seen = Visit(context.new_page())
 
     def asked(request: Request) -> None:

@@ -98,9 +98,7 @@ def test_what_scrolls_can_be_reached_with_the_keyboard(browser: Browser, site: S
                 if wide:
                     place.focus()
                     one.page.keyboard.press("ArrowRight")
-                    one.page.wait_for_function(
-                        "() => document.activeElement.scrollLeft > 0", timeout=5000
-                    )
+                    one.page.wait_for_function("() => document.activeElement.scrollLeft > 0")
                     reached += 1
         if reached >= 3:
             return

@@ -60,8 +60,8 @@ def alone(extracted, tmp_path_factory):
 
 def test_processes_give_what_one_process_gives(data, tmp_path, elsewhere, alone):
     elsewhere()
-    complete(SPECS, tmp_path, jobs=2)
-    assert content(tmp_path) == alone
+    complete(SPECS, tmp_path / "two", jobs=2)
+    assert content(tmp_path / "two") == alone
 
 
 def test_a_dask_cluster_gives_what_one_process_gives(data, tmp_path, elsewhere, alone):
@@ -70,8 +70,8 @@ def test_a_dask_cluster_gives_what_one_process_gives(data, tmp_path, elsewhere, 
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
-        complete(SPECS, tmp_path, scheduler=cluster.scheduler_address)
-    assert content(tmp_path) == alone
+        complete(SPECS, tmp_path / "dask", scheduler=cluster.scheduler_address)
+    assert content(tmp_path / "dask") == alone
 
 
 def test_a_worker_of_another_version_is_refused(monkeypatch):
