@@ -100,9 +100,8 @@ page.advice()
 #   whoever holds a licence ({doc}`18_your_data`).
 # - **Reported**: the study's own figures, quoted, and those of other papers, each with its source.
 #
-# What is found on the simulated cohort is no evidence about AVEC2014 or about patients. The data
-# behind every page is named at its top. This is research on methods, not an instrument: nothing here
-# diagnoses anyone.
+# What is found on the simulated cohort is no evidence about AVEC2014 or about patients. This is
+# research on methods, not an instrument: nothing here diagnoses anyone.
 #
 # ## How to read this book
 
@@ -110,5 +109,4 @@ page.advice()
 paths()
 
 # %% [markdown]
-# Words are explained in the {doc}`glossary`; {doc}`citing` says how to cite the report, and
-# {doc}`22_timings` how long each chapter takes to run.
+# See also the {doc}`glossary`, {doc}`citing` and {doc}`22_timings`.

@@ -51,6 +51,6 @@ def test_axe_finds_nothing_grave(browser: Browser, site: Site, mode: str, width:
 def test_axe_finds_what_is_wrong(browser: Browser, site: Site) -> None:
     with visit(browser, site, "index", mode="light", width=WIDE) as one:
         one.page.evaluate("document.querySelector('article img').removeAttribute('alt')")
-        one.page.evaluate("document.querySelector('article p').style.color = '#ccc'")
+        one.page.evaluate("document.querySelector('article p:not(.numbers)').style.color = '#ccc'")
         found = {fault["id"] for fault in violations(one.page, {})}
     assert {"image-alt", "color-contrast"} <= found
