@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,17 +139,28 @@ def test_a_figure_that_readers_could_not_follow_is_refused(
     assert not (root / "book" / "figures").exists()
 
 
-def test_the_built_page_shows_the_line_and_offers_the_files(
-    published: Path, tmp_path: Path
-) -> None:
-    source = tmp_path / "book"
-    subprocess.run(["cp", "-r", str(published / "book"), str(source)], check=True)
-    (source / "_toc.yml").write_text((published / "_toc.yml").read_text())
+def source_of(published: Path, folder: Path) -> Path:
+    """What Jupyter Book builds the pages from, with nothing but the lines below figures."""
+    source = folder / "book"
+    shutil.copytree(published / "book", source)
+    shutil.copy(published / "_toc.yml", source)
     config = 'title: T\nexecute: {execute_notebooks: "off"}\n'
     config += "sphinx: {extra_extensions: [deplib.site.figures]}\n"
     (source / "_config.yml").write_text(config)
+    return source
+
+
+def build(source: Path) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-q", source]
-    subprocess.run(command, check=True, capture_output=True)
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_the_built_page_shows_the_line_and_offers_the_files(
+    published: Path, tmp_path: Path
+) -> None:
+    source = source_of(published, tmp_path)
+    run = build(source)
+    assert run.returncode == 0, run.stderr
     html = (source / "_build" / "html" / "one.html").read_text()
     origin = json.loads((source / "figures" / "line.json").read_text())
     assert sentence(origin) in html
@@ -160,14 +172,8 @@ def test_the_built_page_shows_the_line_and_offers_the_files(
 
 
 def test_a_figure_without_its_files_fails_the_build(published: Path, tmp_path: Path) -> None:
-    source = tmp_path / "book"
-    subprocess.run(["cp", "-r", str(published / "book"), str(source)], check=True)
-    (source / "_toc.yml").write_text((published / "_toc.yml").read_text())
+    source = source_of(published, tmp_path)
     (source / "figures" / "line.json").unlink()
-    config = 'title: T\nexecute: {execute_notebooks: "off"}\n'
-    config += "sphinx: {extra_extensions: [deplib.site.figures]}\n"
-    (source / "_config.yml").write_text(config)
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-q", source]
-    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    run = build(source)
     assert run.returncode != 0
     assert "figure fig-line has no line.json" in run.stdout + run.stderr
