@@ -39,7 +39,7 @@ page-tests: $(READY)
 	@printf '%s\n' $(PAGES) | xargs -P $(JOBS) -I PAGE sh -c \
 	    'said=$$($(BIN)pytest --nbval PAGE 2>&1) && echo "PAGE: the same" || { echo "$$said"; exit 1; }'
 
-colab: $(READY)   ## every chapter alone in a fresh environment, timed into results/timings.json: half an hour
+colab: $(READY)   ## every chapter alone in a fresh environment, timed into results/timings/: half an hour
 	$(BIN)deplib rehearse --record
 
 bench: $(READY)   ## speed and memory of each stage and of the whole book, on this machine: some 25 minutes

@@ -4,8 +4,8 @@
 
 Every stage of `make book` but the installation runs in a temporary copy with an empty data folder,
 one after the other, and then all of them once more, with nothing changed. With --record both times
-go into results/timings.json, which the book's page of times prints. Memory is the largest sum over
-all processes of a stage, sampled; pages that processes share count once a process, so it is an
+go into results/timings/book.json, which the book's page of times prints. Memory is the largest sum
+over all processes of a stage, sampled; pages that processes share count once a process, so it is an
 upper bound. The limits are those of the design: ten minutes on two cores, under a minute where
 nothing has changed, and 4 GB.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from deplib.chapters.timings import BUDGET_COLD, BUDGET_UNCHANGED
-from deplib.rehearsal.record import FILE, Book, load
+from deplib.rehearsal.record import Book, load
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -103,8 +103,7 @@ def main(record: bool) -> None:
     print(f"at most {largest:.1f} GB, {largest / LIMIT_GB:.2f} of the limit")
     if record:
         book = Book(took["cold"], took["nothing changed"], round(1e9 * largest))
-        path = ROOT / "results" / FILE
-        replace(load(path), book=book).save(path)
+        replace(load(), book=book).save()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/01_protocol.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -4,7 +4,8 @@
 #     needs:
 #     - results/default/true/*-seed0.json
 #     - results/default/true-lost50-*/*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/03_extraction.json
 #     - deplib/chapters/detectors.py
 #     uses:
 #     - deplib.models.mean_mlp

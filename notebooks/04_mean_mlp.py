@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - results/default/true/TemporalMeanMLP-seed*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/04_mean_mlp.json
 #     - deplib/models/mean_mlp.py
 #     uses:
 #     - deplib.models.mean_mlp

@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - results/default/true/LDBM*-seed*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/05_ldbm.json
 #     - deplib/models/ldbm.py
 #     - deplib/models/blocks.py
 #     uses:

@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - results/default/true/VanillaTransformer-seed*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/06_transformer.json
 #     - deplib/models/transformer.py
 #     - deplib/models/blocks.py
 #     uses:

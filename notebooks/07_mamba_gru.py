@@ -4,7 +4,8 @@
 #     needs:
 #     - results/default/true/MambaGRU-seed*.json
 #     - results/default/true/Mamba-seed*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/07_mamba_gru.json
 #     - deplib/models/mamba_gru.py
 #     - deplib/models/mamba.py
 #     - deplib/models/selective_scan.py

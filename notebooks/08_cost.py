@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - results/cost.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/08_cost.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.attention_mil

@@ -9,7 +9,8 @@
 #     needs:
 #     - results/default/permuted/*.json
 #     - results/default/true/*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/09_results.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - results/*/true/*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/10_worlds.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

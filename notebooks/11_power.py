@@ -6,7 +6,8 @@
 #     - results/default/true/MambaGRU-seed*.json
 #     - results/default/true/TemporalMeanMLP-seed*.json
 #     - results/default/true/VanillaTransformer-seed*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/11_power.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

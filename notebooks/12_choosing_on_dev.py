@@ -7,7 +7,8 @@
 #     - results/*/true/MambaGRU-seed*.json
 #     - results/*/true/TemporalMeanMLP-seed*.json
 #     - results/*/true/VanillaTransformer-seed*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/12_choosing_on_dev.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -10,7 +10,8 @@
 #     - results/default/true-disjoint/*.json
 #     - results/default/pooled.safetensors
 #     - results/null/pooled.safetensors
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/13_persons.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -6,7 +6,8 @@
 #     - results/default/permuted/*.json
 #     - results/default/true/*.json
 #     - results/default/true-lost50-*/*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/14_claims.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -3,7 +3,8 @@
 #   deplib:
 #     needs:
 #     - deplib/literature/results.csv
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/15_literature.json
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version

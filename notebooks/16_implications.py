@@ -5,7 +5,8 @@
 #     - results/default/true*/*.json
 #     - results/published/true*/*.json
 #     - results/deployment.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/16_implications.json
 #     uses:
 #     - deplib.models.hybrid
 #     - deplib.models.mean_mlp

@@ -6,7 +6,8 @@
 #     - results/deployment.json
 #     - results/default/permuted/*.json
 #     - results/*/true*/*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/20_did_not_work.json
 #     uses:
 #     - deplib.deployment.applying
 #     - deplib.models.mean_mlp

@@ -2,7 +2,8 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/23_cohort_card.json
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version

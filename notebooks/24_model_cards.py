@@ -4,7 +4,8 @@
 #     needs:
 #     - results/default/permuted/*.json
 #     - results/default/true/*.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/24_model_cards.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -7,7 +7,8 @@
 #     - results/published/true*/*.json
 #     - results/selection/null.json
 #     - results/selection/surrogate.json
-#     - results/timings.json
+#     - results/timings/machine.json
+#     - results/timings/chapters/index.json
 #     uses:
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm

@@ -1,13 +1,15 @@
 """How long chapters take when they are run alone: a line for each, and the page of all."""
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown
 
 from deplib import report
-from deplib.rehearsal.record import Cost, Timing, Timings, load
+from deplib.rehearsal.record import Cost, Timing, Timings, load, load_chapter
 
 BUDGET_COLD, BUDGET_UNCHANGED = 600.0, 60.0
 """Seconds that the book may take on two cores: from nothing, and with nothing changed."""
@@ -24,7 +26,7 @@ def how_long(name: str) -> Markdown:
     name
         Of the chapter.
     """
-    return report.say(sentence(name, load()))
+    return report.say(sentence(name, load_chapter(name)))
 
 
 def sentence(name: str, timings: Timings) -> str:
@@ -32,9 +34,9 @@ def sentence(name: str, timings: Timings) -> str:
     one, alone = timings.chapters.get(name), timings.alone(name)
     if one is None or alone is None:
         return "*How long this page takes when it is run alone has not been measured yet.*"
+    cores = _cores(one.machine or timings.machine)
     parts = [
-        f"Run alone on a fresh machine with {_cores(timings)}, this page takes "
-        f"about {about(alone.seconds)}"
+        f"Run alone on a fresh machine with {cores}, this page takes about {about(alone.seconds)}"
     ]
     if one.features and timings.features:
         share = about(timings.features.seconds)
@@ -79,17 +81,30 @@ class TimingsPage:
     def machine(self) -> Markdown:
         """Return what was measured where, and when."""
         machine = self.timings.machine
-        if not machine:
+        dates = sorted({one.date for one in self.timings.chapters.values()})
+        if not dates:
             return report.say("Nothing has been measured yet.")
+        when = f"on {dates[0]}" if len(dates) == 1 else f"from {dates[0]} to {dates[-1]}"
         return report.say(
-            f"Measured on {_cores(self.timings)} of a shared machine ({machine['processor']}, "
-            f"{machine['system']}), on {machine['date']} or before, each chapter once. So that "
+            f"Measured on {_cores(machine)} of a shared machine ({machine['processor']}, "
+            f"{machine['system']}), {when}, each chapter once. So that "
             "the others on the machine count for little, a second is one of processor time of the "
             "busiest process, or one in which all of a chapter's processes wait. Another run "
             "gives other seconds; read them as an order of magnitude. Installing deplib and what "
             f"it needs beside torch took {_seconds(self.timings.install)} s; it is in none of the "
-            "times below."
+            f"times below.{self._elsewhere()}"
         )
+
+    def _elsewhere(self) -> str:
+        """Return which chapters were timed under other circumstances, as a sentence."""
+        said = []
+        for name, one in self.timings.chapters.items():
+            where = [f"{package} {version}" for package, version in one.versions.items()]
+            if one.machine:
+                where.insert(0, f"{_cores(one.machine)} of {one.machine['processor']}")
+            if where:
+                said.append(f"{name} ({', '.join(where)})")
+        return f" Timed under other circumstances: {'; '.join(said)}." if said else ""
 
     def table(self) -> pd.DataFrame:
         """Return one row a chapter: seconds from nothing, small, and at hand; memory."""
@@ -157,13 +172,13 @@ class TimingsPage:
         return pd.DataFrame(self.timings.versions.items(), columns=["package", "version"])
 
 
-def _cores(timings: Timings) -> str:
+def _cores(machine: Mapping[str, Any]) -> str:
     """Return the number of cores as prose.
 
-    >>> _cores(Timings(machine={"cores": 2}))
+    >>> _cores({"cores": 2})
     'two cores'
     """
-    cores = int(timings.machine["cores"])
+    cores = int(machine["cores"])
     return f"{NUMBERS[cores] if cores < len(NUMBERS) else cores} core{'s' * (cores != 1)}"
 
 

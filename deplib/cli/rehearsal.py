@@ -32,7 +32,7 @@ def rehearse(
         typer.Option(
             "--record",
             help="Time what was not timed yet, or was changed since, in both sizes, and write "
-            "results/timings.json; the same command goes on where it was stopped.",
+            "results/timings/; the same command goes on where it was stopped.",
         ),
     ] = False,
 ) -> None:
@@ -49,7 +49,7 @@ def rehearse(
         session = Session(Path.cwd(), Path(folder))
         if record:
             timings = recorded(session, chapter, progress=typer.echo)
-            typer.echo(f"{len(timings.chapters)} chapters are timed: results/timings.json")
+            typer.echo(f"{len(timings.chapters)} chapters are timed: results/timings/")
             return
         failed = []
         for name in chapter or session.chapters:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from deplib import versioned
 from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
 
 FORMAT = 1
 Read = TypeVar("Read")
@@ -37,12 +37,7 @@ def write(path: Path, content: Mapping[str, Any], *, key: str) -> None:
         else dict(value)
         for name, value in content.items()
     }
-    text = json.dumps({"format": FORMAT, "key": key, **plain}, separators=(",", ":"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (text + "\n").encode())
-    except OSError as error:
-        raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+    versioned.write_json(path, {"format": FORMAT, "key": key, **plain})
 
 
 def read(

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from deplib import versioned
 from deplib.cost import measurements
 from deplib.cost.ways import WAYS
 from deplib.models import module_of, resolve
@@ -76,9 +77,7 @@ def key() -> str:
 
 def default_path() -> Path:
     """Return where the versioned measurements lie, in a checkout or in an installed package."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "_results"
-    return (inside if inside.is_dir() else package.parent / "results") / "cost.json"
+    return versioned.folder() / "cost.json"
 
 
 def load(path: Path | None = None) -> Measured:

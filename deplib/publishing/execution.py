@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from deplib import provenance
+from deplib.extraction.storage.atomic import write_atomically
 from deplib.figures.style import KEEP
 from deplib.paths import VARIABLE, data_root
 from deplib.publishing import PublishError, figures, opened, pages
@@ -91,8 +92,5 @@ def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file in one step: a reader, or a kill, meets the old file or the new one."""
     path.parent.mkdir(exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(draft, path)
+    write_atomically(path, text.encode())

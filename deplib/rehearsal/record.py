@@ -1,20 +1,22 @@
-"""What rehearsals measured, as one file: ``results/timings.json``.
+"""What rehearsals measured, in ``results/timings/``: a file a chapter, for each page reads its own.
 
-Nothing in it names the machine beyond its processor and its number of cores. Times are no results:
-a chapter that was changed keeps its old ones until it is rehearsed again.
+``machine.json`` has what all of them share, ``chapters/NAME.json`` a chapter and ``book.json`` the
+whole book. Nothing in them names the machine beyond its processor and its number of cores. Times
+are no results: a chapter that was changed keeps its old ones until it is rehearsed again.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from deplib import versioned
 from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
 
-FORMAT = 1
-FILE = "timings.json"
+FORMAT = 2
+FOLDER = "timings"
+Read = TypeVar("Read")
 REMEDY = "run `deplib rehearse --record`"
 
 
@@ -39,6 +41,8 @@ class Timing:
     ----------
     inputs
         Digest of the code that was timed.
+    date
+        When, as year, month and day.
     full
         In full size, with nothing at hand but the features where ``features`` is true.
     features
@@ -47,13 +51,19 @@ class Timing:
         In small size with nothing at hand; None where a chapter has no sizes.
     again
         In full size with everything at hand; None where nothing is kept from the first time.
+    machine, versions
+        Where one chapter was timed later: the machine, and the versions, that are others than those
+        of the record.
     """
 
     inputs: str
+    date: str
     full: Cost
     features: bool
     small: Cost | None = None
     again: Cost | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,12 +80,12 @@ class Book:
 
 @dataclass(frozen=True)
 class Timings:
-    """What the rehearsals of one machine measured.
+    """What rehearsals measured.
 
     Attributes
     ----------
     machine
-        ``processor``, ``cores``, ``system``, ``date``.
+        ``processor``, ``cores``, ``system``.
     versions
         Of Python and of the packages that a chapter runs on, by name.
     install
@@ -120,65 +130,105 @@ class Timings:
         kept = {name: one for name, one in self.chapters.items() if name in names}
         return replace(self, chapters=kept)
 
-    def save(self, path: Path) -> None:
-        """Write the measurements, whole or not at all.
+    def save(self, folder: Path | None = None) -> None:
+        """Write the measurements, each file whole or not at all; chapters that are no more go.
+
+        Parameters
+        ----------
+        folder
+            Where to; ``results/timings`` by default.
 
         Raises
         ------
         ResultError
-            If the file cannot be written.
+            If a file cannot be written.
         """
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, (text + "\n").encode())
-        except OSError as error:
-            raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+        folder = folder or default_folder()
+        shared = {name: getattr(self, name) for name in ("machine", "versions", "install")}
+        features = None if self.features is None else asdict(self.features)
+        _write(folder / "machine.json", {**shared, "features": features})
+        for name, timing in self.chapters.items():
+            _write(_chapter(folder, name), asdict(timing))
+        for path in set((folder / "chapters").glob("*.json")):
+            if path.stem not in self.chapters:
+                path.unlink()
+        if self.book is None:
+            (folder / "book.json").unlink(missing_ok=True)
+        else:
+            _write(folder / "book.json", asdict(self.book))
 
 
-def default_path() -> Path:
+def default_folder() -> Path:
     """Return where the versioned timings lie, in a checkout or in an installed package."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "_results"
-    return (inside if inside.is_dir() else package.parent / "results") / FILE
+    return versioned.folder() / FOLDER
 
 
-def load(path: Path | None = None) -> Timings:
-    """Read timings; where none were taken yet, there are none.
+def load(folder: Path | None = None) -> Timings:
+    """Read all timings; where none were taken yet, there are none.
 
     Raises
     ------
     ResultError
-        If the file is damaged.
+        If a file is damaged.
     """
-    path = path or default_path()
+    folder = folder or default_folder()
+    names = sorted(path.stem for path in (folder / "chapters").glob("*.json"))
+    book = _read(folder / "book.json", lambda content: Book(**content))
+    return replace(_of(folder, names), book=book)
+
+
+def load_chapter(name: str, folder: Path | None = None) -> Timings:
+    """Read the timings of one chapter, and what all share; otherwise as ``load``."""
+    return _of(folder or default_folder(), [name])
+
+
+def _of(folder: Path, names: Collection[str]) -> Timings:
+    shared = _read(folder / "machine.json", _shared) or Timings()
+    found = {name: _read(_chapter(folder, name), _timing) for name in names}
+    return replace(shared, chapters={name: one for name, one in found.items() if one})
+
+
+def _chapter(folder: Path, name: str) -> Path:
+    return folder / "chapters" / f"{name}.json"
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    versioned.write_json(path, {"format": FORMAT, **content}, indent=1)
+
+
+def _read(path: Path, parse: Callable[[dict[str, Any]], Read]) -> Read | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
             raise ValueError(f"this library reads format {FORMAT}")
-        return Timings(
-            machine=content["machine"],
-            versions=content["versions"],
-            install=content["install"],
-            features=_cost(content["features"]),
-            chapters={name: _timing(one) for name, one in content["chapters"].items()},
-            book=None if content["book"] is None else Book(**content["book"]),
-        )
+        return parse(content)
     except FileNotFoundError:
-        return Timings()
+        return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ResultError(
             f"{path} is no whole file of timings ({error!r}); delete it and {REMEDY}"
         ) from error
 
 
+def _shared(content: Mapping[str, Any]) -> Timings:
+    return Timings(
+        machine=content["machine"],
+        versions=content["versions"],
+        install=content["install"],
+        features=_cost(content["features"]),
+    )
+
+
 def _timing(content: Mapping[str, Any]) -> Timing:
     return Timing(
         inputs=content["inputs"],
+        date=content["date"],
         full=Cost(**content["full"]),
         features=content["features"],
         small=_cost(content["small"]),
         again=_cost(content["again"]),
+        machine=content["machine"],
+        versions=content["versions"],
     )
 
 

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from deplib import provenance
 from deplib.cost.record import this_machine
 from deplib.publish import SETUP_CELL
 from deplib.publishing.chapters import Chapter
-from deplib.rehearsal.record import FILE, Cost, Timing, Timings, load
+from deplib.rehearsal.record import FOLDER as TIMINGS
+from deplib.rehearsal.record import Cost, Timing, Timings, load
 from deplib.rehearsal.session import Session, chapter_named, has_sizes, notebook_of
 from deplib.sizes import FULL, SMALL
 
@@ -30,13 +32,13 @@ def record(
     session: Session,
     names: Sequence[str] | None = None,
     *,
-    path: Path | None = None,
+    folder: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Timings:
     """Time chapters that are not timed yet, or were changed since, and keep what was found.
 
-    Where the machine or a version is another than in the record, all of it is taken anew: a table
-    of times is of one machine.
+    Where the machine or a version is another than in the record, all of it is taken anew, for a
+    table of times is of one machine; but chapters that are named are timed alone, and say so.
 
     Parameters
     ----------
@@ -44,8 +46,8 @@ def record(
         Of the repository.
     names
         Chapters; all by default.
-    path
-        The record; ``results/timings.json`` of the repository by default.
+    folder
+        The record; ``results/timings`` of the repository by default.
     progress
         Called with a line when a chapter is done.
 
@@ -56,23 +58,26 @@ def record(
     ResultError
         If the record is damaged or cannot be written.
     """
-    path = path or session.root / "results" / FILE
+    folder = folder or session.root / "results" / TIMINGS
     chosen = [chapter_named(name, session.chapters) for name in names or session.chapters]
-    timings = _begun(session, load(path))
+    timings, machine, versions = _begun(session, load(folder), alone=bool(names))
     digests = {chapter.name: inputs(chapter) for chapter in chosen}
     todo = [one for one in chosen if not _has(timings, one.name, digests[one.name])]
     features: Path | None = None
     if any(map(has_sizes, todo)):
         made = session.execute(notebook_of(SETUP_CELL, MAKE_FEATURES))
-        features, timings = made.data / FEATURES, replace(timings, features=made.cost)
+        features = made.data / FEATURES
+        if timings.features is None:  # every page says this: a second time would move them all
+            timings = replace(timings, features=made.cost)
         progress(f"features: {made.cost.seconds:.0f} s")
     for chapter in todo:
         timing = measure(session, chapter, features, digests[chapter.name])
+        timing = replace(timing, machine=machine, versions=versions)
         timings = timings.having(chapter.name, timing)
-        timings.save(path)
+        timings.save(folder)
         progress(f"{chapter.name}: {said(timing)}")
     timings = timings.of(session.chapters)
-    timings.save(path)
+    timings.save(folder)
     return timings
 
 
@@ -89,7 +94,8 @@ def measure(session: Session, chapter: Chapter, features: Path | None, digest: s
     trained = (data / RUNS).is_dir()
     again = session.rehearse(name, FULL.name, data).cost if trained else None
     shutil.rmtree(data)
-    return Timing(digest, full.cost, features=sized and trained, small=small, again=again)
+    today = this_machine()["date"]
+    return Timing(digest, today, full.cost, features=sized and trained, small=small, again=again)
 
 
 def inputs(chapter: Chapter) -> str:
@@ -106,16 +112,23 @@ def said(timing: Timing) -> str:
     return ", ".join(f"{kind} {cost.seconds:.0f} s" for kind, cost in parts.items() if cost)
 
 
-def _begun(session: Session, before: Timings) -> Timings:
-    """Install deplib, and return the record, or an empty one if it is of other circumstances."""
+def _begun(
+    session: Session, before: Timings, *, alone: bool
+) -> tuple[Timings, dict[str, Any], dict[str, str]]:
+    """Install deplib; return the record to go on with, and what is another here than in it."""
     first = session.execute(notebook_of(SETUP_CELL))
-    machine = {k: v for k, v in this_machine().items() if k not in ("python", "torch")}
-    known = {k: v for k, v in before.machine.items() if k != "date"}
-    here = {k: v for k, v in machine.items() if k != "date"}
-    if known == here and dict(before.versions) == first.versions:
-        return replace(before, machine=machine)
-    book = before.book if known == here else None  # it has the versions of the lock
-    return Timings(machine=machine, versions=first.versions, install=first.install, book=book)
+    machine = {name: this_machine()[name] for name in ("processor", "cores", "system")}
+    moved = before.machine != machine
+    others = {
+        name: version
+        for name, version in first.versions.items()
+        if before.versions.get(name) != version
+    }
+    if before.machine and (alone or not (moved or others)):
+        return before, machine if moved else {}, others
+    book = None if moved else before.book  # it has the versions of the lock
+    begun = Timings(machine=machine, versions=first.versions, install=first.install, book=book)
+    return begun, {}, {}
 
 
 def _has(timings: Timings, name: str, digest: str) -> bool:

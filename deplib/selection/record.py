@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deplib import versioned
 from deplib.errors import ResultError
 from deplib.extraction.encoders.encoder import embedded_encoder
-from deplib.extraction.storage.atomic import write_atomically
 from deplib.protocol import Protocol
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 from deplib.selection.cohorts import scenario_named
@@ -77,7 +77,7 @@ class Selection:
             "growth": {name: _rounded(array) for name, array in self.growth.items()},
             "courses": {name: _rounded(array) for name, array in self.courses.items()},
         }
-        write(path, content)
+        versioned.write_json(path, content)
 
     @classmethod
     def load(cls, path: Path, *, key: str) -> "Selection":
@@ -152,7 +152,7 @@ def save_surrogate(surrogate: Surrogate, folder: Path, validation: pd.DataFrame 
     """
     rows = [] if validation is None else json.loads(validation.to_json(orient="records"))
     content = {"format": FORMAT, "key": surrogate_key(), "validation": rows}
-    write(folder / SURROGATE, content | {"surrogate": surrogate.to_json()})
+    versioned.write_json(folder / SURROGATE, content | {"surrogate": surrogate.to_json()})
 
 
 @cache
@@ -188,29 +188,11 @@ def _source(module: str) -> str:
 
 def default_folder() -> Path:
     """Return where the versioned files lie, in a checkout or in an installed package."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "_results"
-    return (inside if inside.is_dir() else package.parent / "results") / "selection"
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON, whole or not at all.
-
-    Raises
-    ------
-    ResultError
-        If it cannot be written.
-    """
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+    return versioned.folder() / "selection"
 
 
 def read(path: Path, *, key: str) -> dict[str, Any]:
-    """Read JSON that ``write`` wrote, and check its format and key.
+    """Read JSON of ``results/selection/``, and check its format and key.
 
     Raises
     ------

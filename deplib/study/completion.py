@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from deplib import versioned
 from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
 from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
@@ -197,9 +198,7 @@ def available(specs: Sequence[RunSpec]) -> list[Result]:
 
 def results_dir() -> Path:
     """Return the folder of the versioned results, in a checkout or in an installed package."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "_results"
-    return inside if inside.is_dir() else package.parent / "results"
+    return versioned.folder()
 
 
 def live_dir() -> Path:

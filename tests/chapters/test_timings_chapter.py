@@ -3,27 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from made_up_timings import READS, TIMINGS, TRAINS
 
 from deplib.chapters import timings as module
 from deplib.chapters.timings import TimingsPage, about, how_long, sentence
-from deplib.rehearsal.record import Book, Cost, Timing, Timings
-
-READS = Timing("r", Cost(12.0, 300_000_000), features=False)
-DRAWS = Timing("d", Cost(50.0, 500_000_000), features=False, small=Cost(21.0, 400_000_000))
-TRAINS = Timing(
-    "t",
-    Cost(100.0, 900_000_000),
-    features=True,
-    small=Cost(65.0, 700_000_000),
-    again=Cost(15.0, 400_000_000),
-)
-TIMINGS = Timings(
-    machine={"processor": "a processor", "cores": 2, "system": "Linux", "date": "2026-01-02"},
-    versions={"python": "3.11.7", "deplib": "0.1.0"},
-    install=50.0,
-    features=Cost(230.0, 600_000_000),
-    chapters={"draws": DRAWS, "reads": READS, "trains": TRAINS},
-)
+from deplib.rehearsal.record import Book, Cost, Timings
 
 
 @pytest.mark.parametrize(
@@ -65,10 +49,10 @@ def test_what_was_not_measured_is_not_said(timings: Timings) -> None:
 
 
 def test_the_line_of_a_page_follows_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "load", lambda: TIMINGS)
+    monkeypatch.setattr(module, "load_chapter", lambda name: TIMINGS)
     before = how_long("reads").data
     slower = replace(READS, full=Cost(45.0, 1))
-    monkeypatch.setattr(module, "load", lambda: TIMINGS.having("reads", slower))
+    monkeypatch.setattr(module, "load_chapter", lambda name: TIMINGS.having("reads", slower))
     assert how_long("reads").data == before.replace("20 s", "50 s")
 
 
@@ -84,10 +68,21 @@ def test_the_page_says_what_is_a_sum_and_where_it_was_measured() -> None:
     assert page.note().data.startswith("Chapters that train on features of the whole cohort: 1.")
     assert "took 230 s and 0.6 GB" in page.note().data
     assert "a processor" in page.machine().data
-    assert "2026-01-02" in page.machine().data
+    assert "from 2026-01-02 to 2026-01-04" in page.machine().data
+    assert "other circumstances" not in page.machine().data
     assert "no chapter took longer than 65 s or held more than 0.7 GB" in page.small().data
     assert 'role="note"' in page.badge().data
     assert page.versions().to_dict("list")["version"] == ["3.11.7", "0.1.0"]
+
+
+def test_a_chapter_that_was_timed_elsewhere_says_where() -> None:
+    machine = {"processor": "another", "cores": 4, "system": "Linux"}
+    moved = TIMINGS.having("reads", replace(READS, machine=machine, versions={"numpy": "9"}))
+    assert "circumstances: reads (four cores of another, numpy 9)." in (
+        TimingsPage(moved).machine().data
+    )
+    assert "with four cores, this page takes" in sentence("reads", moved)
+    assert "with two cores, this page takes" in sentence("draws", moved)
 
 
 def test_the_book_stands_beside_its_budget() -> None:

@@ -57,7 +57,7 @@ NOT_RUN = {
     'pytest -m "not slow"': "a choice of tests",
     "pip install pre-commit": "needs the network",
     "pre-commit install": "would change this repository's hooks",
-    "git add notebooks/25_question.py book _toc.yml results/timings.json": "a choice of files",
+    "git add notebooks/25_question.py book _toc.yml results/timings": "a choice of files",
     "dask scheduler": "tests/study/test_parallel.py has a cluster",
     "dask worker ADDRESS": "tests/study/test_parallel.py has a cluster",
 }

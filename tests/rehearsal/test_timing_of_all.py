@@ -88,7 +88,7 @@ def test_each_chapter_is_timed_in_the_ways_that_it_has(session: Acted) -> None:
     assert found.chapters["trains"].features
     assert found.alone("trains") == Cost(250.0, 7)
     assert found.alone("draws") == Cost(50.0, 7)
-    assert load(session.root / "results" / "timings.json") == found
+    assert load(session.root / "results" / "timings") == found
 
 
 def test_a_second_call_measures_nothing_and_a_changed_chapter_is_measured_alone(
@@ -110,7 +110,7 @@ def test_what_was_timed_before_a_failure_is_kept_and_the_next_call_goes_on(
     session.broken = "draws"
     with pytest.raises(RehearsalError, match="draws"):
         record(session)
-    assert list(load(session.root / "results" / "timings.json").chapters) == ["reads"]
+    assert list(load(session.root / "results" / "timings").chapters) == ["reads"]
     session.broken = ""
     session.asked.clear()
     assert list(record(session).chapters) == ["draws", "reads", "trains"]
@@ -118,25 +118,55 @@ def test_what_was_timed_before_a_failure_is_kept_and_the_next_call_goes_on(
 
 
 def test_other_versions_make_all_of_it_old_but_for_the_book(session: Acted) -> None:
-    path = session.root / "results" / "timings.json"
+    path = session.root / "results" / "timings"
     book = Book(500.0, 20.0, 1)
     replace(record(session), book=book).save(path)
     session.versions = {**VERSIONS, "numpy": "9"}
     session.asked.clear()
-    found = record(session, ["reads"])
-    assert list(found.chapters) == ["reads"]
+    found = record(session)
+    assert found.versions == session.versions
     assert found.book == book
-    assert session.asked == [("install",), ("reads", "full", "")]
+    assert session.asked[1:3] == [("features",), ("reads", "full", "")]
 
 
 def test_another_machine_makes_all_of_it_old(session: Acted) -> None:
-    path = session.root / "results" / "timings.json"
+    path = session.root / "results" / "timings"
     here = record(session)
     elsewhere = {**here.machine, "cores": this_machine()["cores"] + 1}
     replace(here, machine=elsewhere, book=Book(1.0, 1.0, 1)).save(path)
-    found = record(session, ["reads"])
-    assert list(found.chapters) == ["reads"]
+    session.asked.clear()
+    found = record(session)
+    assert found.machine == here.machine
     assert found.book is None
+    assert ("reads", "full", "") in session.asked
+
+
+def test_a_chapter_that_is_timed_alone_elsewhere_says_so_and_leaves_the_others(
+    session: Acted,
+) -> None:
+    path = session.root / "results" / "timings"
+    here = record(session)
+    elsewhere = {**here.machine, "cores": this_machine()["cores"] + 1}
+    replace(here, machine=elsewhere).save(path)
+    session.versions = {**VERSIONS, "numpy": "9"}
+    session.chapters["draws"].source.cells.append(new_code_cell("2"))
+    found = record(session, ["draws"])
+    assert found == load(path)
+    assert found.machine == elsewhere
+    assert found.features == here.features
+    draws = found.chapters["draws"]
+    assert (draws.machine, draws.versions) == (here.machine, {"numpy": "9"})
+    assert {**found.chapters, "draws": None} == {**here.chapters, "draws": None}
+
+
+def test_the_shared_costs_are_not_taken_twice(session: Acted) -> None:
+    path = session.root / "results" / "timings"
+    record(session)
+    before = (path / "machine.json").read_bytes()
+    session.chapters["trains"].source.cells.append(new_code_cell("2"))
+    record(session)
+    assert session.asked.count(("features",)) == 2
+    assert (path / "machine.json").read_bytes() == before
 
 
 def test_a_chapter_that_is_no_more_leaves_the_record(session: Acted) -> None:
