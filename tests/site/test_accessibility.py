@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.slow
 GRAVE = {"serious", "critical"}
+SHARES = 4
+"""Parts of the book that are looked at on their own: the slowest test here is spread over cores."""
 OPEN = "() => document.querySelectorAll('details').forEach(one => { one.open = true; })"
 THIN = """() => {
     // The contrast of a row, an entry or a token depends on its kind and its place in a stripe:
@@ -31,10 +33,15 @@ def violations(page: Page, rules: dict[str, object]) -> list[dict[str, Any]]:
     return [fault for fault in result["violations"] if fault["impact"] in GRAVE]
 
 
+@pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize(("mode", "width"), [("light", WIDE), ("dark", NARROW)])
-def test_axe_finds_nothing_grave(browser: Browser, site: Site, mode: str, width: int) -> None:
+def test_axe_finds_nothing_grave(
+    browser: Browser, site: Site, mode: str, width: int, share: int
+) -> None:
     faults = []
-    for name in site.pages:
+    pages = site.pages[share::SHARES]
+    assert pages
+    for name in pages:
         with visit(browser, site, name, mode=mode, width=width) as one:
             one.page.evaluate(OPEN)
             found = violations(one.page, {"rules": {"color-contrast": {"enabled": False}}})
