@@ -30,9 +30,9 @@
 # %% [markdown]
 # # Model cards
 #
-# Cards in the manner of Mitchell and others {cite}`mitchell2019model`: first the study's four temporal
-# models as they were trained here, then the encoders that are shipped with the library. Scores come from
-# the versioned results, sizes and hashes from the files.
+# Cards in the manner of {cite}`mitchell2019model`: first the study's four temporal models as they were
+# trained here, then the encoders that are shipped with the library. Scores come from the versioned
+# results, sizes and hashes from the files.
 
 # %% tags=["remove-cell"]
 import importlib.util

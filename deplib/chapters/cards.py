@@ -138,13 +138,13 @@ class CardsPage:
         """Return on what the models were trained, chosen and scored."""
         table = self.results.cohort.recordings
         said = []
-        for split, does in (("train", "teach"), ("dev", "choose the epoch of"), ("test", "score")):
+        for split in ("train", "dev", "test"):
             part = table[table["split"] == split]
-            said.append(f"{len(part)} recordings of {part['person'].nunique()} persons {does}")
+            said.append(f"{len(part)} recordings of {part['person'].nunique()} persons")
         return report.say(
-            f"In the simulated cohort, {report.listed(said)} each run; persons return across "
-            f"splits. Each model has {self.results.n_seeds} seeds. No recording of AVEC2014 was "
-            "used."
+            f"All simulated: a run learns from {said[0]} (Train), takes its epoch from {said[1]} "
+            f"(Dev) and is scored on {said[2]} (Test); persons return across splits. Each model "
+            f"has {self.results.n_seeds} seeds. No recording of AVEC2014 was used."
         )
 
     def verdict(self) -> Markdown:

@@ -34,6 +34,12 @@ def pages(site: Site) -> Iterator[tuple[str, BeautifulSoup]]:
         yield name, parsed(site.folder / f"{name}.html")
 
 
+def test_an_address_can_be_copied_as_it_is_shown(site: Site) -> None:
+    shown = parsed(site.folder / "citing.html").select_one("blockquote a")
+    assert shown is not None
+    assert shown.get_text() == shown["href"] == REPOSITORY
+
+
 def addresses(page: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
     """Give all addresses of a page, with the element that has them."""
     for element in page.select("[href], [src], [srcset]"):
