@@ -52,11 +52,15 @@ def bibtex(content: dict[str, Any]) -> str:
 
 
 def plain(content: dict[str, Any]) -> str:
-    """Return the citation as a sentence of Markdown."""
+    """Return the citation as a sentence of Markdown.
+
+    The address is code, for the theme shortens other links, and a reader may copy what is shown.
+    """
+    address = content["repository-code"]
     return (
         f"{', '.join(_names(content))} ({_released(content).year}). *{content['title']}.* "
         f"Version {content['version']}, {_released(content).isoformat()}. "
-        f"<{content['repository-code']}>"
+        f"[`{address}`]({address})"
     )
 
 
