@@ -27,7 +27,7 @@ book: $(READY)   ## compute whatever is missing or stale, execute the chapters, 
 
 test: $(READY)   ## the build with warnings as errors, unit tests, every cell of the published chapters
 	$(BIN)deplib run && $(BUILD) --all
-	DEPLIB_SITE=$(CURDIR)/book/_build/html $(MAKE) --no-print-directory --keep-going unit-tests page-tests
+	DEPLIB_SITE=book/_build/html $(MAKE) --no-print-directory --keep-going unit-tests page-tests
 
 unit-tests: $(READY)
 	$(BIN)pytest --numprocesses $(JOBS) --dist worksteal
