@@ -164,6 +164,19 @@ def test_the_makefile_has_these_verbs_and_its_help_lists_them() -> None:
     assert {line.split()[0] for line in shown.stdout.splitlines()} == VERBS
 
 
+def test_no_line_of_the_makefile_breaks_at_a_space_in_the_path_of_the_clone(tmp_path: Path) -> None:
+    folder = tmp_path / "a clone"
+    (folder / ".venv").mkdir(parents=True)
+    for name in ("requirements.lock", "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv" / "installed").touch()
+    command = ["make", "--dry-run", "book", "test", "bench", "sweep"]
+    shown = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    lines = [line for line in shown.splitlines() if not line.startswith("make[")]  # make's own
+    assert any("jupyter-book" in line for line in lines)
+    assert [line for line in lines if "a clone" in line] == []
+
+
 @pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
 def test_commands_and_files_that_the_texts_name_exist(file: str) -> None:
     text = (ROOT / file).read_text()
