@@ -47,7 +47,7 @@ ROOMS = (
     Room("models", "Models", PREDICTIONS, ("models", "baselines", "rocket", "constant")),
     Room("training", "Training", PREDICTIONS, ("training",)),
     Room("recipes", "Other ways of teaching", PREDICTIONS, ("recipes", "adaptation")),
-    Room("study", "Runs and results", PREDICTIONS, ("study", "results", "sizes")),
+    Room("study", "Runs and results", PREDICTIONS, ("study", "results", "versioned", "sizes")),
     Room("grid", "Which runs there are", PREDICTIONS, ("study.grid", "study.options")),
     Room("deployment", "Deployment", PREDICTIONS, ("deployment",)),
     Room("metrics", "Metrics", METRICS, ("metrics", "evaluation", "calibration", "uncertainty")),

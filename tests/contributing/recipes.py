@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,6 @@ FILES = (
     "requirements.lock",
 )
 EDITOR = """\
-#!{python}
 import re
 import sys
 from pathlib import Path
@@ -58,8 +58,10 @@ def clone(folder: Path) -> Path:
 
 def editor(folder: Path, changes: Mapping[str, tuple[str, str]]) -> Path:
     """Write an editor that knows what to do: in each file, what matches becomes something new."""
-    path = folder / "editor"
-    path.write_text(EDITOR.format(python=sys.executable, changes=dict(changes)))
+    script, path = folder / "editor.py", folder / "editor"
+    script.write_text(EDITOR.format(changes=dict(changes)))
+    # A shell starts it, for no line that begins with #! can hold a path with a space.
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "{script}" "$@"\n')
     path.chmod(0o755)
     return path
 

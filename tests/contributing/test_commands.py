@@ -1,6 +1,7 @@
 """Every command that is printed runs here, or is listed with the reason why it does not."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_what_a_licensee_types(command: str, said: str, folder: Path) -> None:
     """With the shipped encoder given as a file, and the corpus that the block above wrote."""
     encoder = ROOT / "deplib" / "extraction" / "embedded" / "embedded.onnx"
     line = re.sub("CORPUS|AVEC2014", "small", command) + WITH_AN_ENCODER[command]
-    line = re.sub(r"ENCODER.onnx|w600k_r50.onnx", str(encoder), line)
+    line = re.sub(r"ENCODER.onnx|w600k_r50.onnx", shlex.quote(str(encoder)), line)
     answer = follow([f".venv/bin/{line}"], folder)
     assert re.search("sound|predictor +runs|0 problems", answer)
 
