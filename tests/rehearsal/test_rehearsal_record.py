@@ -96,4 +96,4 @@ def test_a_chapter_that_was_measured_anew_replaces_the_old_and_one_that_is_gone_
 def test_the_versioned_record_names_no_folder_and_no_machine() -> None:
     found = load()
     assert set(found.machine) == {"processor", "cores", "system"}
-    assert not re.search(r"/(home|root|tmp|work|usr)", "".join(contents(default_folder()).values()))
+    assert "/" not in "".join(contents(default_folder()).values())
