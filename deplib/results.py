@@ -98,10 +98,9 @@ class Result:
 
     def rounded(self) -> "Result":
         """Return the result as it is stored: columns in order, numbers to six digits."""
+        numbers = {name: float for name in ("y", "y_hat", SPREAD_COLUMN)}
         predictions = self.predictions.reindex(columns=[*PREDICTION_COLUMNS, SPREAD_COLUMN])
-        predictions[["y", "y_hat", SPREAD_COLUMN]] = (
-            predictions[["y", "y_hat", SPREAD_COLUMN]].astype(float).round(6)
-        )
+        predictions = predictions.astype(numbers).round(6)
         history = self.history.astype(float).round(6)
         if len(history):
             history["epoch"] = history["epoch"].astype(int)
@@ -197,13 +196,9 @@ def load(world: str = "default", *, root: Path | None = None, **settings: Any) -
     """
     table = windows(world, root=root, **settings)
     scaling = runs(world, root=root, **settings)[[*SPEC, "label_mean", "label_std"]]
-    by = [*SPEC, "recording"]
-    table = table.groupby(by, sort=False, observed=True, as_index=False).agg(
-        person=("person", "first"),
-        split=("split", "first"),
-        bdi=("y", "first"),
-        bdi_hat=("y_hat", "mean"),
-        bdi_sd=(SPREAD_COLUMN, "first"),
+    by = [*SPEC, "recording", "person", "split"]
+    table = table.groupby(by, sort=False, as_index=False).agg(
+        bdi=("y", "first"), bdi_hat=("y_hat", "mean"), bdi_sd=(SPREAD_COLUMN, "first")
     )
     table = table.merge(scaling, on=SPEC, how="left", validate="many_to_one")
     for column in ("bdi", "bdi_hat", "bdi_sd"):
@@ -232,16 +227,18 @@ def read_all(world: str, *, root: Path | None = None) -> list[Result]:
     """Return every run of a world as a `Result`, each checked against its digest."""
     tables = {name: pq.read_table(_path(world, root, name)).to_pandas() for name in TABLES}
     parts = {
-        name: dict(iter(tables[name].groupby(SPEC, sort=False, observed=True)))
+        name: {
+            spec: part.drop(columns=SPEC).reset_index(drop=True)
+            for spec, part in tables[name].groupby(SPEC, sort=False)
+        }
         for name in ("predictions", "histories")
     }
     found = []
     for row in tables["runs"].to_dict("records"):
         spec = tuple(row[name] for name in SPEC)
-        history = parts["histories"].get(spec, tables["histories"].iloc[:0])
-        history = history.drop(columns=SPEC).dropna(axis="columns", how="all")
+        history = parts["histories"].get(spec, pd.DataFrame())
         try:
-            found.append(_result(row, parts["predictions"][spec].drop(columns=SPEC), history))
+            found.append(_result(row, parts["predictions"][spec], history))
         except (KeyError, ValueError) as error:
             raise ResultError(
                 f"the results of {world} are not whole: {row['model']}, seed {row['seed']}: "
@@ -284,15 +281,8 @@ def _tables(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
     stamp = [_path(world, root, name).stat().st_mtime_ns for name in TABLES]
     at = (world, root, *stamp)
     if at not in _CACHE:
-        checked = read_all(world, root=root)
-        _CACHE[at] = {
-            "runs": pd.DataFrame([_row(one) for one in checked]),
-            "predictions": pd.concat([_marked(one.spec, one.predictions) for one in checked]),
-            "histories": pd.concat(
-                [_marked(one.spec, one.history) for one in checked if len(one.history)]
-                or [pd.DataFrame(columns=SPEC)]
-            ),
-        }
+        read_all(world, root=root)
+        _CACHE[at] = {name: pq.read_table(_path(world, root, name)).to_pandas() for name in TABLES}
     return _CACHE[at]
 
 
@@ -310,7 +300,7 @@ def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 def _result(row: dict[str, Any], predictions: pd.DataFrame, history: pd.DataFrame) -> Result:
     spec = RunSpec(**{name: row[name] for name in SPEC})
     about = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name not in SPEC}
-    result = Result(spec=spec, predictions=predictions, history=history, **about).rounded()
+    result = Result(spec=spec, predictions=predictions, history=history, **about)
     if result.digest != row["digest"]:
         raise ValueError("its numbers are not those that were written")
     return result
@@ -322,7 +312,7 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame([asdict(spec)] * len(table)), table.reset_index(drop=True)], axis=1)
+    return pd.DataFrame(asdict(spec), index=table.index).join(table)
 
 
 def _path(world: str, root: Path | None, name: str) -> Path:
