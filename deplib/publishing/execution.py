@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from deplib import provenance
 from deplib.extraction.storage.atomic import write_atomically
-from deplib.figures.style import KEEP
+from deplib.figures import KEEP
 from deplib.paths import VARIABLE, data_root
 from deplib.publishing import PublishError, figures, opened, pages
 from deplib.publishing.chapters import Chapter

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from deplib import __version__, provenance
 from deplib.errors import ResultError
-from deplib.figures.style import KEPT
+from deplib.figures import KEPT
 from deplib.publishing import PublishError
 
 FOLDER = "figures"

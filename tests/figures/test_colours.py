@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from deplib import figures
-from deplib.figures.style import KINDS, MARKS, OTHER
+from deplib.figures import KINDS, MARKS, OTHER
 
 # Machado, Oliveira and Fernandes (2009), A physiologically-based model for simulation of color
 # vision deficiency, IEEE TVCG 15(6), severity 1.0: matrices on linear RGB.

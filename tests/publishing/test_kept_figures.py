@@ -22,7 +22,7 @@ HEAD = """\
 
 # %% tags=["remove-cell"]
 from deplib import figures
-from deplib.figures.style import begin
+from deplib.figures import begin
 from deplib.results import RunSpec
 
 RUNS = [RunSpec("LDBM", seed=seed) for seed in range(3)]

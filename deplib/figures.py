@@ -1,0 +1,208 @@
+"""The book's figures in one visual language, for seaborn and matplotlib in a chapter's own cells.
+
+`style` sets it once at the top of a chapter, `COLOURS` gives each model its colour, and `keep`
+ends a figure's cell: the figure shows itself, and a published page hands over what readers can
+download. Backgrounds are transparent and text is grey: legible on a light and on a dark page.
+"""
+
+import io
+import os
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+GREY = "#737373"
+"""Of text and axes: its contrast is above 4.5 to a white page and above 3.5 to the dark one."""
+OTHER = "#8A4A55"
+"""Of a model that the table below does not name, such as one that was added a minute ago."""
+
+
+class _Colours(dict[str, str]):
+    def __missing__(self, model: str) -> str:
+        return OTHER
+
+
+COLOURS = _Colours(
+    {
+        "TemporalMeanMLP": "#0072B2",
+        "LDBM": "#D55E00",
+        "VanillaTransformer": "#009E73",
+        "MambaGRU": "#CC79A7",
+        "constant": "#5F5F5F",
+        "oracle": "#000000",
+        "permuted labels": "#8C7E4D",
+        "LDBM-patch4": "#AD290B",
+        "LDBM-patch16": "#795E3B",
+        "Mamba": "#3B2142",
+        "AttentionMIL": "#006078",
+        "MiniRocket": "#0A3303",
+        "RidgeMean": "#7F7EFC",
+        "RidgeMeanSD": "#331EA3",
+    }
+)
+"""One colour a model throughout the book; the study's four are after Okabe and Ito."""
+
+KINDS = ("#2A1F9D", "#A03010", "#8A86F2", "#4A2741")
+"""Of what is no model, such as worlds or encoders, in order; go with the markers of `MARKS`."""
+MARKS = ("o", "s", "^", "D")
+DEV, TEST = KINDS[1], KINDS[0]
+MARGIN = "#56B4E9"
+"""Shades what counts as no difference: `ax.axvspan(-0.5, 0.5, color=MARGIN, alpha=0.25)`."""
+
+WIDEST = 6.4
+"""Inches; a wider figure cannot be read on a telephone."""
+KEEP = "DEPLIB_KEEP_FIGURES"
+"""The environment variable by which `deplib.publish` asks for what can be downloaded."""
+KEPT = "deplib"
+"""Under which that lies in the metadata of the cell's output."""
+
+
+def style() -> None:
+    """Set the book's style for all figures that follow; call it once at the top of a chapter."""
+    import seaborn as sns
+
+    grey = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    clear = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
+    sns.set_theme(
+        style="ticks",
+        rc=dict.fromkeys((*grey, "grid.color"), GREY)
+        | dict.fromkeys(clear, "none")
+        | {
+            "figure.figsize": (5.2, 3.4),
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+            "axes.titlesize": 11,
+            "axes.labelsize": 11,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "legend.fontsize": 10,
+            "font.size": 11,
+            "grid.alpha": 0.25,
+            "legend.frameon": False,
+            "svg.hashsalt": "deplib",
+        },
+    )
+
+
+def forest(
+    table: pd.DataFrame,
+    ax: Axes,
+    *,
+    zero: float | None = 0.0,
+    zero_label: str = "",
+    colour: str = TEST,
+) -> Axes:
+    """Draw a point with its 95 % bar a row, the row's label above it, the first row uppermost.
+
+    Parameters
+    ----------
+    table
+        Columns ``label``, ``value``, ``low``, ``high`` (nan: no bar), and ``model`` or ``colour``
+        where rows have colours of their own.
+    ax
+        Where to draw.
+    zero, zero_label
+        Where the dashed vertical line stands, and what is written at its foot; None: no line.
+    colour
+        Of rows that have none.
+    """
+    if zero is not None:
+        ax.axvline(zero, color=GREY, linestyle="--", linewidth=1)
+        name = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        ax.annotate(zero_label, (zero, 0), (4, 3), color=GREY, fontsize=9, **name)
+    for y, row in enumerate(table.to_dict("records")):
+        shade = row.get("colour") or (COLOURS[row["model"]] if "model" in row else colour)
+        ax.plot([row["low"], row["high"]], [y, y], color=shade, linewidth=2)
+        ax.plot(row["value"], y, "o", color=shade)
+        where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        ax.annotate(row["label"], (0, y), (2, 7), va="bottom", fontsize=10, **where)
+    ax.set(ylim=(len(table) - 0.4, -0.9), yticks=[])
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def courses(
+    histories: pd.DataFrame,
+    ax: Axes,
+    *,
+    y: str = "dev_mae",
+    chosen: pd.DataFrame | None = None,
+) -> Axes:
+    """Draw learning curves: a thin line a seed, a thick one their median, named at its end.
+
+    Parameters
+    ----------
+    histories
+        Columns ``model``, ``seed``, ``epoch`` and ``y``, as `deplib.results.histories` gives them.
+    ax
+        Where to draw.
+    y
+        The column that is shown.
+    chosen
+        Columns ``model``, ``seed``, ``epoch`` as `deplib.results.runs` gives them: a dot a seed.
+    """
+    for model, table in histories.groupby("model", sort=False):
+        wide = table.pivot_table(index="epoch", columns="seed", values=y)
+        ax.plot(wide.index, wide, color=COLOURS[model], linewidth=0.8, alpha=0.5)
+        middle = wide.median(axis=1)[wide.notna().mean(axis=1) >= 0.5]  # half still train
+        ax.plot(middle.index, middle, color=COLOURS[model], linewidth=2.2)
+        place = {"textcoords": "offset points", "va": "center", "color": COLOURS[model]}
+        ax.annotate(model, (middle.index[-1], middle.iloc[-1]), (5, 0), **place)
+        for row in () if chosen is None else chosen[chosen["model"] == model].itertuples():
+            ax.plot(row.epoch, wide.loc[row.epoch, row.seed], "o", ms=4, color=COLOURS[model])
+    ax.set(xlabel="epoch", ylabel=y.replace("_", " "))
+    return ax
+
+
+class Kept:
+    """A finished figure that shows itself in a notebook; see `keep`."""
+
+    def __init__(self, figure: Figure, data: pd.DataFrame, origin: str) -> None:
+        self.figure, self.data, self.origin = figure, data, origin
+        stream = io.StringIO()
+        # No date and fixed names of elements: made twice, a figure has the same bytes.
+        with plt.rc_context({"svg.hashsalt": "deplib"}):
+            kind: dict[str, Any] = {"format": "svg", "metadata": {"Date": None, "Creator": None}}
+            figure.savefig(stream, bbox_inches="tight", pad_inches=0.04, dpi=144, **kind)
+        self.svg = "\n".join(map(str.rstrip, stream.getvalue().splitlines())) + "\n"
+
+    def csv(self) -> str:
+        """Return the data in it, numbers to six digits; an index counts where it has a name."""
+        table = self.data.reset_index() if any(self.data.index.names) else self.data
+        return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        kept = {KEPT: {"csv": self.csv(), "origin": self.origin}}
+        return {"image/svg+xml": self.svg}, kept if os.environ.get(KEEP) else {}
+
+
+def keep(figure: Figure, data: pd.DataFrame, origin: str) -> Kept:
+    """Return a figure that shows itself once, with what a published page lets readers download.
+
+    Parameters
+    ----------
+    figure
+        At most `WIDEST` inches wide.
+    data
+        What is drawn, as a tidy table; becomes the CSV.
+    origin
+        Whose data it shows, such as ``"simulated cohort (default), seeds 0 to 9"``.
+
+    Raises
+    ------
+    ValueError
+        Where the figure is too wide, has no data, or does not say whose data it shows.
+    """
+    width = round(float(figure.get_size_inches()[0]), 2)
+    if width > WIDEST:
+        raise ValueError(f"the figure is {width} inches wide: give it {WIDEST} at most (figsize)")
+    if data.empty or not origin.strip():
+        raise ValueError("a figure is kept with its data (a DataFrame) and the words of its origin")
+    plt.close(figure)  # a cell shows what it returns, and not the same figure once more
+    return Kept(figure, data, origin)
