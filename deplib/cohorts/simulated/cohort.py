@@ -1,6 +1,7 @@
 """The simulated cohort: recordings, labels and truth at once, frames rendered when asked for."""
 
-from functools import cache
+import hashlib
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from deplib.cohorts.simulated.face import (
 from deplib.cohorts.simulated.motion import trajectory
 from deplib.cohorts.simulated.truth import oracle_mean, oracle_median
 from deplib.errors import CohortError
-from deplib.provenance import NO_NUMBERS, digest, source_digest
 
 TASK = "Freeform"
 _PURPOSES = (
@@ -85,8 +85,8 @@ class SimulatedCohort:
         self.world = world_named(world)
         self.seed = seed
         self.frame_step = frame_step
+        self.max_frames = max_frames
         self.name = f"simulated/{world}"
-        self.fingerprint = _fingerprint(world, seed, n_recordings, max_frames, frame_step)
 
         sessions = labels.draw_sessions(n_recordings, rng=self._stream("sessions"))
         person = sessions["person"].to_numpy()
@@ -115,6 +115,28 @@ class SimulatedCohort:
         self._row = {name: row for row, name in enumerate(self.recordings["recording"])}
         self._person = {name: k for k, name in enumerate(np.unique(person))}
         self._last: tuple[str, FaceRenderer, np.ndarray] | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the settings and of what the cohort gives.
+
+        That is all labels, splits, lengths and latents, and of three recordings the motion and
+        three rendered frames: whatever changes frames or labels changes it, and no change of code
+        that leaves them alone does. Another processor may round a pixel otherwise, and so have
+        another fingerprint.
+        """
+        table = self.recordings
+        settings = [self.name, self.seed, len(table), self.max_frames, self.frame_step]
+        digest = hashlib.sha256(repr(settings).encode())
+        digest.update(table.to_csv(index=False).encode())
+        digest.update(self._latents.round(6).tobytes())
+        for row in (0, len(table) // 2, len(table) - 1):
+            recording, n_frames = table["recording"].iloc[row], int(table["n_frames"].iloc[row])
+            motion = self.trajectories(recording)
+            digest.update(motion.tobytes())
+            shown = motion[[0, n_frames // 2, n_frames - 1]]
+            digest.update(self.renderer(recording).crops(shown).tobytes())
+        return digest.hexdigest()
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Render aligned frames ``start`` to ``stop`` of one recording.
@@ -201,14 +223,3 @@ class SimulatedCohort:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the renderer behind: workers build their own."""
         return {**self.__dict__, "_last": None}
-
-
-def _fingerprint(*parameters: object) -> str:
-    """Return a SHA-256 of the parameters and of all code that decides frames and labels."""
-    return digest([*parameters, _source()])
-
-
-@cache
-def _source() -> str:
-    modules = (__name__, "deplib.cohorts.simulated.face")
-    return source_digest(*modules, without=NO_NUMBERS)
