@@ -85,6 +85,31 @@ def constant(table: pd.DataFrame, kind: Literal["median", "mean"] = "median") ->
     return Baseline(_predictions(table, value, f"constant ({kind})"), value, "train")
 
 
+def references(recordings: pd.DataFrame, truth: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return what needs no training beside the runs of ``deplib.results.load``: a seed each.
+
+    Parameters
+    ----------
+    recordings
+        ``recording``, ``person``, ``split``, ``bdi``: ``cohort.recordings``.
+    truth
+        ``recording`` and ``oracle_median``: ``cohort.truth`` of a simulated cohort.
+
+    Returns
+    -------
+    DataFrame
+        ``recording``, ``person``, ``split``, ``bdi``, ``bdi_hat``, ``model`` and ``seed`` (0) of
+        ``"constant"``, the median of the Train labels, which MAE asks for; ``"constant (mean)"``;
+        and, given the truth, ``"oracle"``: the median of BDI-II given the true latents.
+    """
+    median, mean = (constant(recordings, kind).predictions for kind in ("median", "mean"))
+    tables = [median.assign(model="constant"), mean.assign(model="constant (mean)")]
+    if truth is not None:
+        known = truth.set_index("recording")["oracle_median"]
+        tables.append(median.assign(bdi_hat=median["recording"].map(known), model="oracle"))
+    return pd.concat(tables, ignore_index=True).assign(seed=0)
+
+
 def ridge(
     features: np.ndarray,
     table: pd.DataFrame,

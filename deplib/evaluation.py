@@ -12,7 +12,7 @@ import pandas as pd
 from deplib import baselines
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ResultError
-from deplib.metrics import describe, mae
+from deplib.metrics import MAE_TOLERANCE, PREDICTION_TOLERANCE, describe, mae
 from deplib.results import Result
 from deplib.statistics import cluster_bootstrap, paired_difference
 from deplib.training import recording_table
@@ -20,14 +20,6 @@ from deplib.training import recording_table
 SEED = 2014
 """Of every bootstrap in the book: the same tables give the same intervals."""
 RESAMPLES = 10_000
-MAE_TOLERANCE = 0.25
-"""BDI-II points by which the Test MAE of a run may differ between two processors.
-
-Between AVX-512 and plain SSE code the four models differed by 0.004 at most; single predictions by
-up to 1.7 points, where Dev chose another epoch.
-"""
-PREDICTION_TOLERANCE = 10.0
-"""BDI-II points by which the prediction of a single window may differ between two processors."""
 CONSTANT, CONSTANT_MEAN, ORACLE = "constant", "constant (mean)", "oracle"
 """The predictors that no run is needed for: the Train median, and the known truth."""
 
@@ -100,7 +92,7 @@ def with_intervals(table: pd.DataFrame) -> dict[str, float]:
         )
     y, y_hat = table["bdi"].to_numpy(), table["bdi_hat"].to_numpy()
     scores = describe(y, y_hat)
-    row = {name: getattr(scores, name) for name in ("rmse", "ccc", "sigma_ratio", "bias")}
+    row = {name: scores[name] for name in ("rmse", "ccc", "sigma_ratio", "bias")}
     for metric in ("mae", "pcc"):
         interval = cluster_bootstrap(
             y,

@@ -4,7 +4,8 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from deplib.baselines import constant, pool, ridge
+from deplib.baselines import constant, pool, references, ridge
+from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ModelError
 from deplib.metrics import mae, pcc
 from deplib.windows import WindowSet
@@ -99,3 +100,24 @@ def test_bad_input_is_refused():
     ]:
         with pytest.raises(ModelError, match=message):
             call()
+
+
+def test_references_are_the_constants_of_train_and_the_known_truth():
+    cohort = SimulatedCohort("default")
+    table = references(cohort.recordings, cohort.truth).set_index("model")
+    assert [*dict.fromkeys(table.index)] == ["constant", "constant (mean)", "oracle"]
+    train = cohort.recordings.query("split == 'train'")["bdi"]
+    assert table.loc["constant", "bdi_hat"].eq(train.median()).all()
+    assert table.loc["constant (mean)", "bdi_hat"].eq(train.mean()).all()
+    assert table.loc["oracle", "bdi_hat"].tolist() == cohort.truth["oracle_median"].tolist()
+    assert (table["seed"] == 0).all()
+    assert "oracle" not in references(cohort.recordings)["model"].to_list()
+
+
+def test_the_oracle_beats_the_constant_where_there_is_something_to_know():
+    cohort = SimulatedCohort("published", n_recordings=600)
+    table = references(cohort.recordings, cohort.truth).set_index("model")
+    oracle, constant = (
+        mae(*table.loc[m, ["bdi", "bdi_hat"]].to_numpy().T) for m in ("oracle", "constant")
+    )
+    assert oracle < 0.8 * constant

@@ -10,6 +10,7 @@ from made_up import made_up
 from deplib import evaluation
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ResultError
+from deplib.metrics import PREDICTION_TOLERANCE
 from deplib.results import Result, RunSpec
 
 
@@ -118,7 +119,7 @@ def test_two_machines_are_compared_by_score_and_by_window():
     assert 0 < abs(other.mae_difference) <= 1.5 * ours.label_std / n_windows / 50 + 1e-9
     table = evaluation.agreement_table([same, other])
     window = table["prediction of the window that differs most"]
-    assert window[0] == f"within {evaluation.PREDICTION_TOLERANCE:g} points"
+    assert window[0] == f"within {PREDICTION_TOLERANCE:g} points"
     assert window[1].startswith("NOT within")
     with pytest.raises(ResultError, match="different keys"):
         evaluation.compare(ours, replace(ours, key="1" * 64))

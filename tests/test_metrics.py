@@ -2,6 +2,7 @@ import doctest
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import assume, given
@@ -11,7 +12,8 @@ from sklearn import metrics as reference
 from torchmetrics import functional as torch_reference
 
 import deplib.metrics
-from deplib.metrics import METRICS, bias, ccc, describe, mae, pcc, rmse, sigma_ratio
+from deplib.errors import ResultError
+from deplib.metrics import METRICS, bias, ccc, describe, mae, pcc, rmse, score, sigma_ratio
 
 CASES = [
     (np.random.default_rng(s).uniform(0, 63, n), np.random.default_rng(s + 99).normal(15, 8, n))
@@ -91,10 +93,9 @@ def test_a_common_change_of_scale_changes_only_what_has_units(pair, shift, facto
     y, y_hat = pair
     before, after = describe(y, y_hat), describe(factor * y + shift, factor * y_hat + shift)
     for name in ("mae", "rmse", "bias"):
-        assert getattr(after, name) == pytest.approx(factor * getattr(before, name), abs=1e-8)
+        assert after[name] == pytest.approx(factor * before[name], abs=1e-8)
     for name in ("pcc", "ccc", "sigma_ratio"):
-        assert getattr(after, name) == pytest.approx(getattr(before, name), abs=1e-8, nan_ok=True)
-    assert after.undefined == before.undefined
+        assert after[name] == pytest.approx(before[name], abs=1e-8, nan_ok=True)
 
 
 @given(scored, st.floats(-100, 100), st.floats(0.1, 10))
@@ -131,20 +132,20 @@ def test_counting_every_row_several_times_changes_nothing(pair, times):
 def test_the_squared_error_is_bias_spread_and_correlation(pair):
     y, y_hat = pair
     scores = describe(y, y_hat)
-    assume(not scores.undefined)
-    r, s = scores.pcc, scores.sigma_ratio
-    expected = scores.bias**2 + np.var(y) * (1 + s**2 - 2 * r * s)
-    assert scores.rmse**2 == pytest.approx(expected, abs=1e-7)
+    assume(np.isfinite(list(scores.values())).all())
+    r, ratio = scores["pcc"], scores["sigma_ratio"]
+    expected = scores["bias"] ** 2 + np.var(y) * (1 + ratio**2 - 2 * r * ratio)
+    assert scores["rmse"] ** 2 == pytest.approx(expected, abs=1e-7)
 
 
 @given(vectors)
 def test_relations_between_metrics_hold(pair):
     y, y_hat = pair
     scores = describe(y, y_hat)
-    assert scores.mae <= scores.rmse + 1e-9
-    assert abs(scores.bias) <= scores.mae + 1e-9
-    assert np.isnan(scores.pcc) or abs(scores.ccc) <= abs(scores.pcc) + 1e-9
-    assert {name for name in METRICS if np.isnan(getattr(scores, name))} == set(scores.undefined)
+    assert scores["n"] == len(y)
+    assert scores["mae"] <= scores["rmse"] + 1e-9
+    assert abs(scores["bias"]) <= scores["mae"] + 1e-9
+    assert np.isnan(scores["pcc"]) or abs(scores["ccc"]) <= abs(scores["pcc"]) + 1e-9
 
 
 @given(vectors)
@@ -156,22 +157,19 @@ def test_order_of_rows_does_not_matter(pair):
         )
 
 
-def test_undefined_is_nan_with_a_reason_and_without_a_warning():
+def test_undefined_is_nan_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         collapsed = describe([3.0, 9.0, 20.0], np.full(3, 0.1) + 13.3)
-        assert np.isnan(collapsed.pcc)
-        assert (collapsed.sigma_ratio, collapsed.ccc) == (0.0, 0.0)
-        assert collapsed.undefined == {"pcc": "the predictions are constant"}
-
-        flat = describe([9.0, 9.0], [1.0, 2.0])
-        assert flat.undefined == dict.fromkeys(("pcc", "sigma_ratio"), "the labels are constant")
-        both = describe([9.0, 9.0], [9.0, 9.0])
-        assert set(both.undefined) == {"pcc", "ccc", "sigma_ratio"}
-        assert both.undefined["ccc"] == "the labels are and the predictions are constant"
-        single = describe([9.0], [7.0])
-        assert (single.mae, single.bias) == (2.0, -2.0)
-        assert single.undefined["pcc"] == "one row only"
+        assert np.isnan(collapsed["pcc"])
+        assert (collapsed["sigma_ratio"], collapsed["ccc"]) == (0.0, 0.0)
+        for y, y_hat, undefined in (
+            ([9.0, 9.0], [1.0, 2.0], {"pcc", "sigma_ratio"}),
+            ([9.0, 9.0], [9.0, 9.0], {"pcc", "ccc", "sigma_ratio"}),
+            ([9.0], [7.0], {"pcc", "sigma_ratio"}),
+        ):
+            scores = describe(y, y_hat)
+            assert {name for name, value in scores.items() if np.isnan(value)} == undefined
         assert np.isnan(ccc([9.0], [7.0], convention="unbiased"))
 
 
@@ -209,6 +207,33 @@ def test_unknown_conventions_are_refused():
         ccc([1, 2], [1, 2], convention="population")
     with pytest.raises(ValueError, match="unknown kind of sigma_ratio 'sd'"):
         sigma_ratio([1, 2], [1, 2], kind="sd")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    one = pd.DataFrame({"recording": [f"r{k}" for k in range(50)], "bdi": rng.integers(0, 45, 50)})
+    runs = [one.assign(model="a", seed=k, bdi_hat=rng.normal(15, 6, 50)) for k in (1, 0)]
+    return pd.concat([*runs, one.assign(model="b", seed=0, bdi_hat=13.0)])
+
+
+def test_a_table_is_scored_group_by_group_in_its_order(table):
+    scores = score(table, by=["model", "seed"])
+    assert scores[["model", "seed"]].to_numpy().tolist() == [["a", 1], ["a", 0], ["b", 0]]
+    assert list(scores) == ["model", "seed", "n", *METRICS]
+    for row in scores.itertuples():
+        one = table[(table["model"] == row.model) & (table["seed"] == row.seed)]
+        for name, metric in METRICS.items():
+            expected = metric(one["bdi"], one["bdi_hat"])
+            assert getattr(row, name) == pytest.approx(expected, nan_ok=True)
+    assert scores["pcc"].isna().tolist() == [False, False, True]
+
+
+def test_what_is_no_group_is_refused(table):
+    with pytest.raises(ResultError, match=r"'model': 'a', 'recording': 'r0'.* occurs twice"):
+        score(table, by=["model"])
+    with pytest.raises(ResultError, match=r"no \['split'\]"):
+        score(table)
 
 
 def test_examples_in_the_docstrings():

@@ -129,6 +129,4 @@ def _recording_scores(windows: WindowSet, y_hat: np.ndarray) -> dict[str, float]
     table = windows.index.assign(y_hat=y_hat.astype(float))
     means = table.groupby("recording", sort=False)[["bdi", "y_hat"]].mean()
     scores = describe(means["bdi"], means["y_hat"] * windows.label_std + windows.label_mean)
-    return {
-        key: getattr(scores, key) for key in ("mae", "rmse", "bias", "pcc", "ccc", "sigma_ratio")
-    }
+    return {key: scores[key] for key in ("mae", "rmse", "bias", "pcc", "ccc", "sigma_ratio")}
