@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deplib.errors import ResultError
-
-Fill = Literal["mask", "interpolate", "random", "zeros"]
-SplitRule = Literal["official", "disjoint"]
+from deplib.windows import Fill, SplitRule
 
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
 SPREAD_COLUMN = "y_sd"
@@ -54,13 +52,17 @@ class RunSpec:
             for key, usual in ABLATION.items()
             if values[key] != usual or key == "labels"
         ]
-        return "-".join([*(f"{one}".partition("=")[2] for one in other), f"{self.model}-{self.seed}"])
+        return "-".join(
+            [*(f"{one}".partition("=")[2] for one in other), f"{self.model}-{self.seed}"]
+        )
 
 
 SPEC = [field.name for field in fields(RunSpec)]
 """Columns that say which run a row is of."""
 ABLATION: dict[str, Any] = {
-    field.name: field.default for field in fields(RunSpec) if field.name not in ("model", "seed", "world")
+    field.name: field.default
+    for field in fields(RunSpec)
+    if field.name not in ("model", "seed", "world")
 }
 """The settings of the main comparison: ``load(world, **ABLATION)`` leaves all options out."""
 
@@ -98,7 +100,7 @@ class Result:
 
     def rounded(self) -> "Result":
         """Return the result as it is stored: columns in order, numbers to six digits."""
-        numbers = {name: float for name in ("y", "y_hat", SPREAD_COLUMN)}
+        numbers = dict.fromkeys(("y", "y_hat", SPREAD_COLUMN), float)
         predictions = self.predictions.reindex(columns=[*PREDICTION_COLUMNS, SPREAD_COLUMN])
         predictions = predictions.astype(numbers).round(6)
         history = self.history.astype(float).round(6)
@@ -157,7 +159,9 @@ class Result:
         except FileNotFoundError:
             raise ResultError(f"{path} does not exist; make it with `make sweep`") from None
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise ResultError(f"{path} is no whole run ({error}); delete it and run again") from error
+            raise ResultError(
+                f"{path} is no whole run ({error}); delete it and run again"
+            ) from error
         if key is not None and result.key != key:
             raise ResultError(f"{path} is stale: it was made by other code, data or settings")
         return result
@@ -255,7 +259,10 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
     """
     there = {one.spec: one for one in read_all(world, root=root)} if _exists(world, root) else {}
     there |= {one.spec: one.rounded() for one in done}
-    kept = [there[spec] for spec in sorted(there, key=lambda spec: [str(v) for v in asdict(spec).values()])]
+    kept = [
+        there[spec]
+        for spec in sorted(there, key=lambda spec: [str(v) for v in asdict(spec).values()])
+    ]
     rows = {
         "predictions": [_marked(one.spec, one.predictions) for one in kept],
         "histories": [_marked(one.spec, one.history) for one in kept if len(one.history)],

@@ -2,18 +2,29 @@
 
 A recording is cut at ``protocol.sequence_length`` frames and zero-padded to whole windows; a
 window without a single real frame is dropped. ``mask`` is True where a frame is real.
+
+Beside that: splits in which nobody is in two, and what can stand in the place of a lost frame. The
+study put random unit vectors there; this library masks it, and has the other ways to compare.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from deplib.cohorts.base import COLUMNS, SPLITS
 from deplib.errors import CohortError, StoreError
+from deplib.extraction.fallback import fill_invalid
 from deplib.protocol import Protocol
 
+SplitRule = Literal["official", "disjoint"]
+"""The table's own split, or one in which no person is in two splits."""
+Fill = Literal["mask", "interpolate", "random", "zeros"]
+"""What stands in the place of a frame that could not be embedded."""
+DISJOINT_SEED = 2014
+"""Draws the person-disjoint split of the study: the same table always gives the same one."""
 BDI_MIN, BDI_MAX = 0.0, 63.0
 INDEX_COLUMNS = ("recording", "person", "split", "window", "bdi", "y")
 
@@ -151,17 +162,7 @@ def permute_labels(windows: WindowSet, *, rng: np.random.Generator) -> WindowSet
 
 
 def _checked_table(recordings: pd.DataFrame) -> pd.DataFrame:
-    missing = [column for column in COLUMNS if column not in recordings]
-    if missing:
-        raise CohortError(f"the table of recordings lacks {missing}; it needs {list(COLUMNS)}")
-    if recordings.empty:
-        raise CohortError("the table of recordings is empty: there is nothing to cut into windows")
-    twice = recordings["recording"][recordings["recording"].duplicated()]
-    if len(twice):
-        raise CohortError(f"recording {twice.iloc[0]!r} occurs more than once in the table")
-    unknown = sorted(set(recordings["split"].astype(str)) - set(SPLITS))
-    if unknown:
-        raise CohortError(f"unknown split {unknown}; the splits are {list(SPLITS)}")
+    _require_table(recordings, COLUMNS)
     bdi = pd.to_numeric(recordings["bdi"], errors="coerce")
     bad = recordings["recording"][~bdi.between(BDI_MIN, BDI_MAX)]  # NaN is not between
     if len(bad):
@@ -211,3 +212,301 @@ def _checked_features(
     if not np.isfinite(features[valid]).all():
         raise StoreError(f"features of {recording!r} hold NaN or infinity in a valid frame")
     return features, valid
+
+
+def split_as(recordings: pd.DataFrame, rule: SplitRule) -> pd.DataFrame:
+    """Return the recordings split by a rule, in the same order.
+
+    Raises
+    ------
+    CohortError
+        If there is no such rule, or the recordings cannot be split so.
+    """
+    if rule not in get_args(SplitRule):
+        raise CohortError(
+            f"unknown split rule {rule!r}; there are {', '.join(get_args(SplitRule))}"
+        )
+    if rule == "official":
+        return recordings
+    return person_disjoint(recordings, rng=np.random.default_rng(DISJOINT_SEED))
+
+
+def person_disjoint(
+    recordings: pd.DataFrame, *, rng: np.random.Generator, balanced: bool = True
+) -> pd.DataFrame:
+    """Split the same recordings anew, so that nobody is in two splits.
+
+    Persons are drawn at random and placed in the split with the most room left, those with many
+    recordings first. The sizes aimed at are those of the table's own splits; they are met exactly
+    where enough persons have a single recording, and as nearly as whole persons allow otherwise.
+
+    Parameters
+    ----------
+    recordings
+        ``recording``, ``person``, ``split``, ``bdi``; one row a recording.
+    rng
+        Draws who is placed first.
+    balanced
+        Afterwards exchange two persons with as many recordings each, always the pair that lowers
+        ``imbalance`` most, until no pair lowers it: the official splits are balanced in their
+        labels, too. Persons, not recordings, move, and no prediction is looked at.
+
+    Returns
+    -------
+    DataFrame
+        The same rows in the same order with another ``split``.
+
+    Raises
+    ------
+    CohortError
+        If a column is missing, a recording occurs twice, a person or label is missing, or there
+        are too few persons for every split to have one.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"recording": [*"abcdef"], "person": [*"ppqqrr"],
+    ...     "split": ["train", "dev", "test"] * 2, "bdi": [3., 5., 20., 22., 9., 8.]})
+    >>> split = person_disjoint(table, rng=np.random.default_rng(0))
+    >>> split.groupby("person")["split"].nunique().max(), split["split"].value_counts().max()
+    (1, 2)
+    """
+    _require_persons(recordings)
+    code, persons = pd.factorize(recordings["person"])
+    n_recordings = np.bincount(code)
+    room = np.array([(recordings["split"] == split).sum() for split in SPLITS])
+    if len(persons) < (room > 0).sum():
+        raise CohortError(
+            f"too few persons ({len(persons)}) to fill {(room > 0).sum()} splits with nobody in "
+            "two: add recordings of others, or keep the split by recording"
+        )
+    place = np.empty(len(persons), dtype=int)
+    order, empty = rng.permutation(len(persons)), room > 0
+    order = order[np.argsort(-n_recordings[order], kind="stable")]
+    for left, person in zip(range(len(order), 0, -1), order, strict=True):
+        open_to = empty if left <= empty.sum() else room > 0  # the last persons leave none empty
+        most = np.flatnonzero(open_to & (room == room[open_to].max()))
+        place[person] = rng.choice(most)
+        room[place[person]] -= n_recordings[person]
+        empty[place[person]] = False
+    if balanced:
+        _balance(place, n_recordings, _cumulative(recordings["bdi"], code, len(persons)))
+    return recordings.assign(split=np.array(SPLITS, dtype=object)[place[code]])
+
+
+def known(recordings: pd.DataFrame, among: Collection[str] = ("train",)) -> pd.Series:
+    """Tell of each recording outside some splits whether its person has one inside.
+
+    Parameters
+    ----------
+    recordings
+        ``recording``, ``person``, ``split``.
+    among
+        The splits whose persons count as known.
+
+    Returns
+    -------
+    Series of bool
+        Index ``recording``; only recordings of the other splits.
+    """
+    inside = recordings["split"].isin(list(among))
+    outside = recordings[~inside].set_index("recording")
+    return outside["person"].isin(recordings.loc[inside, "person"]).rename("known")
+
+
+def imbalance(recordings: pd.DataFrame) -> float:
+    """Return how far the labels of the splits are from those of the whole table.
+
+    Returns
+    -------
+    float
+        The Wasserstein distance between the labels of a split and of all recordings, in BDI-II
+        points, mean over the splits: 0 if all have the same distribution.
+    """
+    split = pd.factorize(recordings["split"])[0]
+    levels, counts = _cumulative(recordings["bdi"], split, split.max() + 1)
+    return float(_distance(counts, levels).mean())
+
+
+def _cumulative(bdi: pd.Series, code: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels that occur, and of each group how many recordings are at or below each."""
+    levels, at = np.unique(bdi.to_numpy(float), return_inverse=True)
+    counts = np.zeros((n, len(levels)))
+    np.add.at(counts, (code, at), 1)
+    return levels, counts.cumsum(axis=1)
+
+
+def _distance(counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the Wasserstein distance of each split from all of them: (..., k, n) -> (..., k)."""
+    whole = counts.sum(axis=-2, keepdims=True)
+    size, total = counts[..., -1:], whole[..., -1:]
+    gap = np.abs(counts / np.maximum(size, 1) - whole / total)
+    return gap[..., :-1] @ np.diff(levels)
+
+
+def _balance(
+    place: np.ndarray, n_recordings: np.ndarray, cumulative: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Exchange persons between splits, in place, while that lowers the sum of distances."""
+    levels, counts = cumulative
+    first, second = np.triu_indices(len(place), k=1)
+    alike = n_recordings[first] == n_recordings[second]
+    first, second = first[alike], second[alike]
+    while True:
+        totals = np.stack([counts[place == k].sum(axis=0) for k in range(len(SPLITS))])
+        apart = place[first] != place[second]
+        one, two = first[apart], second[apart]
+        if not len(one):
+            return
+        moved = counts[two] - counts[one]
+        tried = np.repeat(totals[None], len(one), axis=0)
+        rows = np.arange(len(one))
+        tried[rows, place[one]] += moved
+        tried[rows, place[two]] -= moved
+        sums = _distance(tried, levels).sum(axis=1)
+        best = int(sums.argmin())
+        if not sums[best] < _distance(totals, levels).sum() - 1e-9:
+            return
+        place[[one[best], two[best]]] = place[[two[best], one[best]]]
+
+
+def _require_table(recordings: pd.DataFrame, columns: Collection[str]) -> None:
+    """Check what splitting and cutting both need: columns, rows, names and splits."""
+    missing = [column for column in columns if column not in recordings]
+    if missing:
+        raise CohortError(f"the table of recordings lacks {missing}; it needs {list(columns)}")
+    if recordings.empty:
+        raise CohortError("the table of recordings is empty: there is nothing to split or cut")
+    twice = recordings["recording"][recordings["recording"].duplicated()]
+    if len(twice):
+        raise CohortError(f"recording {twice.iloc[0]!r} occurs more than once in the table")
+    unknown = sorted(set(recordings["split"].astype(str)) - set(SPLITS))
+    if unknown:
+        raise CohortError(f"unknown split {unknown}; the splits are {list(SPLITS)}")
+
+
+def _require_persons(recordings: pd.DataFrame) -> None:
+    _require_table(recordings, ("recording", "person", "split", "bdi"))
+    labels = pd.to_numeric(recordings["bdi"])
+    unlabelled = recordings["recording"][recordings["person"].isna() | ~np.isfinite(labels)]
+    if len(unlabelled):
+        raise CohortError(
+            f"recording {unlabelled.iloc[0]!r} has no person or no label: leave it out "
+            f"({len(unlabelled)} recordings)"
+        )
+
+
+def interpolate_invalid(features: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return features with each row that is not valid interpolated in time, at unit length.
+
+    Linear between the nearest valid rows; before the first and after the last, the nearest one.
+
+    Raises
+    ------
+    StoreError
+        If no row is valid: there is nothing to interpolate from.
+    """
+    known = np.flatnonzero(valid)
+    if not len(known):
+        raise StoreError("no frame is valid: there is nothing to interpolate from")
+    lost = np.flatnonzero(~valid)
+    after = np.searchsorted(known, lost)
+    left, right = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
+    share = np.where(right > left, (lost - left) / np.maximum(right - left, 1), 0)[:, None]
+    rows = features[left] * (1 - share) + features[right] * share
+    rows[lost < known[0]] = features[known[0]]
+    filled = features.copy()
+    filled[lost] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return filled
+
+
+def fill(
+    features: np.ndarray, valid: np.ndarray, how: Fill, *, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Treat the rows that are not valid in one of the four ways.
+
+    Parameters
+    ----------
+    features
+        Shape ``(n, dim)``.
+    valid
+        bool, shape ``(n,)``.
+    how
+        ``"mask"`` hides the rows from every model. The others fill them and let models see them:
+        ``"zeros"`` as the study's bug left them, ``"random"`` as its fix did, ``"interpolate"``
+        from the neighbours in time.
+    rng
+        Source of the random vectors.
+
+    Returns
+    -------
+    features : ndarray, shape (n, dim)
+    valid : ndarray of bool, shape (n,)
+        What models may see: all True, but for ``"mask"``.
+
+    Raises
+    ------
+    StoreError
+        If there is no such way, or nothing to interpolate from.
+    """
+    if how == "mask":
+        return features, valid
+    seen = np.ones_like(valid)
+    if how == "zeros":
+        return np.where(valid[:, None], features, np.float32(0)), seen
+    if how == "random":
+        return fill_invalid(features, valid, rng=rng), seen
+    if how == "interpolate":
+        return interpolate_invalid(features, valid), seen
+    raise StoreError(f"no way {how!r} to fill frames; there are {', '.join(get_args(Fill))}")
+
+
+def lose_bursts(
+    n: int, rate: float, *, rng: np.random.Generator, mean_burst: float = 30.0
+) -> np.ndarray:
+    """Return which of ``n`` frames a face tracker would lose, in bursts, as ``valid``.
+
+    A two-state Markov chain: losses last ``mean_burst`` frames on average (one second at 30
+    frames a second) and cover the share ``rate`` of the frames in the long run.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True where the frame is kept; at least one frame always is.
+
+    Raises
+    ------
+    StoreError
+        If ``mean_burst`` is below 1, or bursts of that length with at least one frame between
+        them cannot cover so much.
+    """
+    if mean_burst < 1 or not 0 <= rate <= mean_burst / (mean_burst + 1):
+        raise StoreError(
+            f"rate is {rate} and mean_burst {mean_burst}; mean_burst must be at least 1, and rate "
+            "from 0 to mean_burst / (mean_burst + 1)"
+        )
+    valid = np.ones(n, bool)
+    lost = rng.random() < rate
+    start = 0
+    mean_kept = mean_burst * (1 - rate) / rate if rate else np.inf
+    while start < n and rate:
+        length = int(rng.geometric(1 / (mean_burst if lost else mean_kept)))
+        valid[start : start + length] = not lost
+        start, lost = start + length, not lost
+    if n and not valid.any():
+        valid[int(rng.integers(n))] = True
+    return valid
+
+
+def losing(read: Read, rate: float, how: Fill) -> Read:
+    """Return a reader that loses frames in bursts and treats the gaps in one of the ways.
+
+    Which frames are lost depends on the recording's name and the rate only, so every model and
+    every way of filling meets the same gaps.
+    """
+
+    def lossy(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        features, valid = read(recording)
+        rng = np.random.default_rng(list(recording.encode()))
+        return fill(features, valid & lose_bursts(len(valid), rate, rng=rng), how, rng=rng)
+
+    return lossy

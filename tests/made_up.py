@@ -8,9 +8,9 @@ import pandas as pd
 from deplib import study
 from deplib.cohorts.base import Cohort
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
-from deplib.splits import split_as
 from deplib.streams.missing import lacking
 from deplib.streams.names import ENCODED, parse
+from deplib.windows import split_as
 
 EPOCHS = 6
 PLAIN = (RunSpec.features, RunSpec.recipe)
@@ -26,7 +26,7 @@ def guess(spec: RunSpec, windows: pd.DataFrame, rng: np.random.Generator) -> np.
 
 def made_up(spec: RunSpec, cohort: Cohort, predict: Predict = guess) -> Result:
     """Return a result of the right form, two windows a recording."""
-    table = split_as(cohort.recordings, spec.split)
+    table = split_as(cohort.recordings, spec.split_rule)
     if spec.missing and not set(parse(spec.features)) & set(ENCODED):
         hidden = lacking(table, spec.missing, rng=np.random.default_rng(0))
         table = table[~table["recording"].isin(hidden)]

@@ -8,7 +8,7 @@ from scipy.stats import wasserstein_distance
 from deplib import study
 from deplib.cohorts.base import SPLITS
 from deplib.errors import CohortError
-from deplib.splits import imbalance, known, person_disjoint, split_as
+from deplib.windows import imbalance, known, person_disjoint, split_as
 
 
 def table(sessions: list[int], *, seed: int = 0) -> pd.DataFrame:

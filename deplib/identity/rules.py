@@ -7,7 +7,7 @@ import pandas as pd
 
 from deplib.cohorts.base import SPLITS
 from deplib.errors import CohortError
-from deplib.splits import known, person_disjoint
+from deplib.windows import known, person_disjoint
 
 ATTEMPTS = 1000
 """Draws of whole persons that may miss the size of Test before a rule gives up."""

@@ -15,8 +15,8 @@ import numpy as np
 
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.channels import INDEX
-from deplib.extraction.fallback import lose_bursts
 from deplib.provenance import NO_NUMBERS, digest, source_digest
+from deplib.windows import lose_bursts
 
 UNITS = tuple(
     f"AU{number:02d}_r" for number in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)

@@ -8,7 +8,7 @@ from deplib.extraction.fallback import FILLS
 from deplib.models import MODELS, REGISTRY
 from deplib.recipes import recipe_module
 from deplib.results import RunSpec
-from deplib.splits import Split
+from deplib.windows import Split
 from deplib.streams.names import parse
 
 WORLDS = ("default", "null", "published")

@@ -1,53 +1,179 @@
-"""What the runs of one cohort see: its streams, each made ready once, and windows of them."""
+"""From a cohort to what its runs see: extraction, verification, streams, and what a run changes."""
 
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deployment.small_encoder import small_encoder
-from deplib.errors import CohortError
-from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.errors import CohortError, EncoderError
+from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction.pipeline import extract, plan, store_folder, store_header
 from deplib.extraction.storage.store import FeatureStore
 from deplib.extraction.twins import open_encoder
 from deplib.extraction.verification.report import DEFAULT_BOUNDS, Bounds
+from deplib.extraction.verification.verify import verify
 from deplib.protocol import Protocol
-from deplib.recipes.unlabelled import unlabelled_cohort, unlabelled_windows
 from deplib.results import RunSpec
-from deplib.splits import split_as
 from deplib.streams.join import join
 from deplib.streams.missing import hiding, lacking
 from deplib.streams.names import ENCODED, parse, width_of
 from deplib.streams.source import open_stream
-from deplib.study.features import LIMITS, MissLimits, prepare_features, windows_of
-from deplib.windows import Read, WindowSet
+from deplib.windows import Read, WindowSet, build_windows, losing, permute_labels, split_as
 
+SIZES: dict[str, dict[str, int]] = {"full": {}, "small": {"n_recordings": 30, "max_frames": 512}}
+"""The report's cohort, as large as AVEC2014, and one on which a chapter trains in seconds."""
 BOUNDS = {"random": Bounds(coherence=0.0)}
 """What is sound for an encoder may look unsound by the bounds of a trained one.
 
 A network that learnt nothing keeps the jitter of the alignment as well as the face: consecutive
 frames of one clip have a cosine of .4, and some fall below the bound.
 """
+UNLABELLED_SEED = 4102
+"""Not 2014, the seed of the labelled cohort."""
 PRETRAINED = "pretrained"
 """The recipe that also sees video without labels."""
-SMALL_MODEL = "int8"
-"""The precision of a run whose temporal model is in 8 bits."""
 SMALL_ENCODER = "int8-encoder"
 """The precision of a run whose Dev and Test were embedded in 8 bits."""
 
 
-def in_float(spec: RunSpec) -> RunSpec:
-    """Return the run that a run in 8 bits is made from; any other is its own."""
-    return replace(spec, precision=RunSpec.precision)
+class MissLimits(NamedTuple):
+    """How many frames may lack an embedding."""
+
+    overall: float = 0.05  # share of all frames above which nothing may be used
+    recording: float = 0.5  # share of one recording's frames above which it is left out
+
+
+LIMITS = MissLimits()
+
+
+def open_cohort(world: str = "default", size: str = "full") -> SimulatedCohort:
+    """Return the simulated cohort of the report in one of its worlds.
+
+    Parameters
+    ----------
+    world
+        ``"default"``, ``"null"`` or ``"published"``.
+    size
+        ``"full"``, 150 recordings as long as AVEC2014's; or ``"small"``, 30 recordings of 512
+        frames: *another* cohort of other persons, on which no score means anything.
+
+    Raises
+    ------
+    CohortError
+        If the world or the size is unknown.
+    """
+    if size not in SIZES:
+        raise CohortError(f"there is no size {size!r}: choose one of {', '.join(SIZES)}")
+    cohort = SimulatedCohort(world, **SIZES[size])
+    if SIZES[size]:
+        cohort.name = f"{cohort.name}-{size}"
+    return cohort
+
+
+def small_windows(world: str = "default") -> WindowSet:
+    """Return the windows of the small cohort: 30 of 512 frames; the first call takes 15 s."""
+    return Inputs(open_cohort(world, "small"), embedded_encoder()).windows(RunSpec("", world=world))
+
+
+def full_windows(world: str = "default") -> WindowSet:
+    """Return the windows of the full cohort, half a gigabyte; `prepare` extracts them first.
+
+    Where nothing is extracted yet, the first call takes about five minutes on two cores.
+    """
+    return Inputs(open_cohort(world), embedded_encoder()).windows(RunSpec("", world=world))
+
+
+def prepare_features(
+    cohort: Cohort,
+    encoder: OnnxEncoder,
+    *,
+    protocol: Protocol | None = None,
+    limits: MissLimits = LIMITS,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    jobs: int = 2,
+    progress: bool = False,
+) -> tuple[FeatureStore, pd.DataFrame]:
+    """Extract what is missing, verify all of it, and return it.
+
+    Returns
+    -------
+    store : FeatureStore
+    recordings : DataFrame
+        The cohort's table without the recordings that cannot be used; a warning names each.
+
+    Raises
+    ------
+    EncoderError
+        If its embeddings have another width than the protocol's.
+    VerificationError
+        If the features must not be used, for instance because all of them are zero.
+    """
+    protocol = protocol or Protocol()
+    if encoder.dim != protocol.feature_dim:
+        raise EncoderError(
+            f"{encoder!r} gives {encoder.dim} numbers a frame and the protocol compares models on "
+            f"{protocol.feature_dim}: choose an encoder of that width"
+        )
+    limit = protocol.sequence_length
+    header = store_header(cohort, encoder, frame_limit=limit)
+    store = FeatureStore(store_folder(header), header=header)
+    todo = sum(plan(cohort, store, frame_limit=limit).values())
+    with tqdm(total=todo, unit="frame", desc="features", disable=not (progress and todo)) as bar:
+        report = extract(
+            cohort,
+            encoder,
+            store,
+            frame_limit=limit,
+            jobs=jobs,
+            max_miss_rate=limits.overall,
+            max_recording_miss_rate=limits.recording,
+            progress=lambda entry: bar.update(entry.n_frames),
+        )
+    left_out = dict(report.refused)
+    for entry in map(store.entry, store.done()):
+        if entry.n_invalid == entry.n_frames:
+            left_out[entry.recording] = "none of its frames has an embedding"
+    for recording, why in left_out.items():
+        warnings.warn(f"left out {recording}: {why}", stacklevel=2)
+    recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
+    missed = {"invalid_rate": limits.overall, "recording_invalid_rate": limits.recording}
+    verify(store, recordings, bounds=replace(bounds, **missed)).raise_for_faults()
+    return store, recordings
+
+
+class UnlabelledCohort(SimulatedCohort):
+    """Simulated video of other persons than the labelled cohort's, to pretrain on.
+
+    Every recording is of the split "train", since no split means anything here, ``bdi`` is NaN,
+    which no training survives, and the truth is not kept. Parameters are as of
+    ``SimulatedCohort``; by default each recording is one window long.
+    """
+
+    def __init__(
+        self,
+        world: str = "default",
+        seed: int = UNLABELLED_SEED,
+        *,
+        n_recordings: int = 150,
+        max_frames: int | None = 512,
+    ) -> None:
+        super().__init__(world, seed, n_recordings=n_recordings, max_frames=max_frames)
+        self.name = f"{self.name}/unlabelled"
+        self.recordings = self.recordings.assign(split="train", bdi=np.nan)
+        self.truth = self.truth[["recording"]]
 
 
 class Inputs:
-    """The streams of one cohort.
+    """The streams of one cohort, each made ready once.
 
     Parameters
     ----------
@@ -79,7 +205,7 @@ class Inputs:
         self._stores: dict[tuple[str, bool], tuple[FeatureStore, pd.DataFrame]] = {}
 
     def windows(self, spec: RunSpec) -> WindowSet:
-        """Return the windows as a run sees them.
+        """Return the windows as a run sees them: streams, split, labels, lost frames.
 
         Where its encoder is in 8 bits, Train stays as the model saw it when it was trained.
 
@@ -90,28 +216,30 @@ class Inputs:
         VerificationError
             If the features of an encoder must not be used.
         """
-        names = parse(spec.features)
         recordings = self.cohort.recordings
         readers: dict[str, Read] = {}
         small: dict[str, Read] = {}
-        for name in names:
-            if name in ENCODED:
-                readers[name], usable = self._encoded(name)
-                recordings = recordings[recordings["recording"].isin(usable["recording"])]
-                if spec.precision == SMALL_ENCODER:
-                    small[name], usable = self._encoded(name, small=True)
-                    recordings = recordings[recordings["recording"].isin(usable["recording"])]
-            else:
+        for name in parse(spec.features):
+            if name not in ENCODED:
                 readers[name] = open_stream(name, self.cohort, folder=self.stream_folder)
+                continue
+            stores = {False: readers} | ({True: small} if spec.precision == SMALL_ENCODER else {})
+            for in_8_bits, into in stores.items():
+                store, usable = self.store(name, in_8_bits=in_8_bits)
+                into[name] = store.read
+                recordings = recordings[recordings["recording"].isin(usable["recording"])]
         if spec.missing:
             recordings, readers = _without(recordings, readers, spec.missing)
-        recordings = split_as(recordings, spec.split)
+        recordings = split_as(recordings, spec.split_rule)
         train = set(recordings["recording"][recordings["split"] == "train"])
         readers |= {name: _either(train, readers[name], read) for name, read in small.items()}
-        limit = self.protocol.sequence_length
-        read = join(spec.features, readers, recordings, frame_limit=limit)
+        read = join(spec.features, readers, recordings, frame_limit=self.protocol.sequence_length)
+        read = losing(read, spec.lost, spec.fill) if spec.lost else read
         wide = replace(self.protocol, feature_dim=width_of(spec.features))
-        return windows_of(recordings, read, spec, protocol=wide)
+        windows = build_windows(recordings, read, wide)
+        if spec.labels == "permuted":
+            return permute_labels(windows, rng=np.random.default_rng(0))
+        return windows
 
     def unlabelled(self, spec: RunSpec) -> WindowSet | None:
         """Return windows without labels to pretrain on, or None where a run needs none.
@@ -131,23 +259,25 @@ class Inputs:
                 f"there is no unlabelled video with the streams {spec.features!r}: pretrain on "
                 f"one of {list(ENCODED)}"
             )
-        cohort = unlabelled_cohort(self.cohort.world.name)
-        store, recordings = self._prepare(cohort, spec.features, small=False)
+        store, recordings = self._prepare(
+            UnlabelledCohort(self.cohort.world.name), spec.features, in_8_bits=False
+        )
         return unlabelled_windows(store.read, recordings, self.protocol)
 
-    def _encoded(self, name: str, *, small: bool = False) -> tuple[Read, pd.DataFrame]:
-        if (name, small) not in self._stores:
-            self._stores[name, small] = self._prepare(self.cohort, name, small=small)
-        store, recordings = self._stores[name, small]
-        return store.read, recordings
+    def store(self, name: str, *, in_8_bits: bool = False) -> tuple[FeatureStore, pd.DataFrame]:
+        """Return the verified features of an encoder's stream, and the usable recordings."""
+        if (name, in_8_bits) not in self._stores:
+            prepared = self._prepare(self.cohort, name, in_8_bits=in_8_bits)
+            self._stores[name, in_8_bits] = prepared
+        return self._stores[name, in_8_bits]
 
     def _prepare(
-        self, cohort: Cohort, name: str, *, small: bool
+        self, cohort: Cohort, name: str, *, in_8_bits: bool
     ) -> tuple[FeatureStore, pd.DataFrame]:
         encoder = encoder_of(name, self.encoder)
         return prepare_features(
             cohort,
-            small_encoder(encoder) if small else encoder,
+            small_encoder(encoder) if in_8_bits else encoder,
             protocol=self.protocol,
             limits=self.limits,
             bounds=BOUNDS.get(name, DEFAULT_BOUNDS),
@@ -163,7 +293,7 @@ def encoder_of(stream: str, given: OnnxEncoder) -> OnnxEncoder:
 
 @cache
 def _twin(name: str) -> OnnxEncoder:
-    """Open an encoder once, however many keys name it."""
+    """Open an encoder once, however many runs name it."""
     return open_encoder(name)
 
 
@@ -181,3 +311,39 @@ def _without(
 def _either(chosen: Collection[str], read: Read, otherwise: Read) -> Read:
     """Read some recordings by one reader, and all others by another."""
     return lambda recording: (read if recording in chosen else otherwise)(recording)
+
+
+def unlabelled_windows(read: Read, recordings: pd.DataFrame, protocol: Protocol) -> WindowSet:
+    """Cut features into windows without labels.
+
+    Parameters
+    ----------
+    read
+        As of ``deplib.windows.build_windows``, such as ``store.read``.
+    recordings
+        With the columns of ``deplib.cohorts.base.COLUMNS``; ``split`` and ``bdi`` are not read.
+    protocol
+        Gives the sequence length, the window length and the width.
+
+    Returns
+    -------
+    WindowSet
+        In the order of ``recordings``; ``split`` is "train" throughout, ``recording`` and
+        ``person`` begin with "u", and ``bdi``, ``y``, ``label_mean`` and ``label_std``
+        are NaN.
+
+    Raises
+    ------
+    CohortError, StoreError
+        As ``build_windows`` does, or if there is a single recording.
+    """
+    if len(recordings) < 2:
+        raise CohortError(
+            f"{len(recordings)} recordings without labels are too few to learn from: give 2 or more"
+        )
+    # build_windows wants labels that differ; these have nothing to do with anybody.
+    blank = recordings.assign(split="train", bdi=np.arange(len(recordings)) % 2)
+    windows = build_windows(blank, read, protocol)
+    names = {column: "u" + windows.index[column] for column in ("recording", "person")}
+    index = windows.index.assign(**names, bdi=np.nan, y=np.nan)
+    return replace(windows, index=index, label_mean=np.nan, label_std=np.nan)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from deplib.models import MODELS
 from deplib.results import RunSpec
-from deplib.splits import Split
+from deplib.windows import Split
 from deplib.study.grid import SEEDS
 from deplib.study.inputs import SMALL_ENCODER, SMALL_MODEL
 

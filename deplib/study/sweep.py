@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from deplib.results import RunSpec
-from deplib.splits import Split
+from deplib.windows import Split
 from deplib.study.grid import (
     SEEDS,
     WORLDS,

@@ -1,17 +1,19 @@
 """Training: the protocol in, predictions of the epoch that Dev chose out."""
 
 from deplib.training.checkpoint import Checkpoint
-from deplib.training.loop import predict, train
+from deplib.training.loop import Objective, predict, train
 from deplib.training.run import PREDICTION_COLUMNS, Run, recording_table
-from deplib.training.stacked import can_stack, train_together
+
+SAME_MAE = 0.25
+"""BDI-II points by which an MAE after training may differ between two processors."""
 
 __all__ = [
     "PREDICTION_COLUMNS",
+    "SAME_MAE",
     "Checkpoint",
+    "Objective",
     "Run",
-    "can_stack",
     "predict",
     "recording_table",
     "train",
-    "train_together",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from deplib.errors import ModelError
-from deplib.metrics import describe
+from deplib.metrics import bias, ccc, mae, pcc, rmse, sigma_ratio
 from deplib.protocol import Protocol
 from deplib.windows import WindowSet
 
@@ -128,5 +128,5 @@ def _recording_scores(windows: WindowSet, y_hat: np.ndarray) -> dict[str, float]
     """Metrics of the recordings' mean predictions, in BDI-II points."""
     table = windows.index.assign(y_hat=y_hat.astype(float))
     means = table.groupby("recording", sort=False)[["bdi", "y_hat"]].mean()
-    scores = describe(means["bdi"], means["y_hat"] * windows.label_std + windows.label_mean)
-    return {key: scores[key] for key in ("mae", "rmse", "bias", "pcc", "ccc", "sigma_ratio")}
+    y, y_hat = means["bdi"], means["y_hat"] * windows.label_std + windows.label_mean
+    return {f.__name__: f(y, y_hat) for f in (mae, rmse, bias, pcc, ccc, sigma_ratio)}

@@ -8,8 +8,8 @@ from deplib import baselines, identity, study
 from deplib.cohorts.base import SPLITS
 from deplib.errors import CohortError
 from deplib.identity import CONSTANT, NEAREST, OWN, RULES, SHRUNK, Pooled
-from deplib.splits import known
 from deplib.statistics import cluster_bootstrap
+from deplib.windows import known
 
 
 @pytest.fixture(scope="module")

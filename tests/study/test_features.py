@@ -9,7 +9,7 @@ from deplib import study
 from deplib.errors import ResultError
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.results import RunSpec
-from deplib.splits import split_as
+from deplib.windows import split_as
 from deplib.study.signature import SIGNATURE, same_features, signature, write_signature
 
 
