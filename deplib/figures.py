@@ -179,7 +179,8 @@ class Kept:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         kept = {KEPT: {"csv": self.csv(), "origin": self.origin}}
-        return {"image/svg+xml": self.svg}, kept if os.environ.get(KEEP) else {}
+        data = {"image/svg+xml": self.svg, "text/plain": f"Figure: {self.origin}"}
+        return data, kept if os.environ.get(KEEP) else {}
 
 
 def keep(figure: Figure, data: pd.DataFrame, origin: str) -> Kept:

@@ -1,43 +1,46 @@
 """Publish the book: execute the chapters that are stale, and write their pages.
 
-The way leads in one direction only: ``notebooks/NAME.py`` is executed by papermill in a temporary
-folder, and what comes out is normalised and moved to ``book/NAME.ipynb`` in one step, so that a
-failure or a kill leaves the old page. A page states what it was made from; from that alone a clean
-clone can tell whether it is stale. A record beside the data says what was executed on this
-machine: `publish` also executes chapters that only another machine has executed so far.
+A chapter is a pair: ``notebooks/NAME.py`` (py:percent) is the text that people edit, and
+``book/NAME.ipynb`` is that text executed, by papermill in a temporary folder; what comes out is
+normalised and moved into place, so that a failure or a kill leaves the old page. The header of a
+text may say, under ``deplib:`` in ``jupyter:``,
 
-Pages are executed with the parameters that they show; runs with others belong elsewhere.
+- ``needs``: files it reads, relative to the root of the repository, also as patterns,
+- ``uses``: modules of deplib that count as imported, beside those that its cells import.
+
+A page states what it was made from; from that alone a clean clone can tell whether it is stale.
+Where a page is fresh but was executed on another machine, `publish` executes it and compares what
+it says: a page that says the same stays as it is, so that publishing changes no file.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Collection
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from functools import cached_property
+from importlib.util import source_from_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
+import yaml
 from filelock import FileLock, Timeout
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
 
-from deplib import REPOSITORY, provenance
+from deplib import REPOSITORY, __version__, provenance
 from deplib.errors import DeplibError
-from deplib.publishing import PublishError, figures
-from deplib.publishing.chapters import Chapter, StaleChapter, chapters, ingredients, reasons
-from deplib.publishing.execution import KERNEL_ENVIRONMENT, execute, record_path, state
-
-__all__ = [
-    "KERNEL_ENVIRONMENT",
-    "SETUP_CELL",
-    "Chapter",
-    "PublishError",
-    "Report",
-    "StaleChapter",
-    "chapters",
-    "publish",
-    "seconds",
-    "stale",
-]
+from deplib.figures import KEEP, KEPT
+from deplib.paths import VARIABLE, data_root
 
 SETUP_CELL = f"""\
 import importlib.util
@@ -53,27 +56,138 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()"""
 """The first code cell of every chapter, tagged ``remove-cell``: a chapter runs alone anywhere."""
 
+KERNEL_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "TQDM_DISABLE": "1",
+    "DEPLIB_BUFFALO_L": "",
+}
+"""One thread and one hash seed give the same digits again; progress bars never look alike; weights
+that only some machines have would change a page."""
+
+FORMAT = 3
+"""Raised by one when pages are written in another way, so that all of them are made anew."""
+FIGURES = "figures"
+"""Folder below ``book/`` of what can be downloaded; and in a page's metadata, its SHA-256 sums."""
+INGREDIENTS = {
+    "text": "its text changed",
+    "library": "the code of deplib that it uses changed",
+    "files": "a file that it needs changed",
+    "lock": "requirements.lock changed",
+    "format": "pages are written in another way now",
+}
+"""What a page is made from, each with the reason that its change gives."""
+UNSTABLE = {
+    r"\bat 0x[0-9a-f]{6,}": "an address in memory; give the last value a name, as in `_ = ...`",
+    r"ipykernel_\d+": "the kernel's temporary file; mend what the warning says, or silence it",
+    r"\btmp[a-z0-9_]{8}\b": "a temporary folder; print a name, not a path",
+}
+"""What differs from run to run, each with how to mend it."""
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WATCH = """\
+import os, sys
+def _hook(event, args, log=os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)):
+    if event == "open" and isinstance(args[0], str) and not set("wax+") & set(args[1] or ""):
+        os.write(log, os.fsencode(os.path.abspath(args[0])) + b"\\n")
+sys.addaudithook(_hook)
+"""
+"""Put before the first cell of an execution: it writes down which files the kernel reads."""
+
+
+class PublishError(DeplibError):
+    """A chapter fails, a page is stale, or the book's text and order contradict each other."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter of the book; see the module for what its header says."""
+
+    name: str
+    root: Path  # of the repository
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> Path:
+        """The py:percent file that people edit."""
+        return self.root / "notebooks" / f"{self.name}.py"
+
+    @property
+    def page(self) -> Path:
+        """The executed notebook that is published."""
+        return self.root / "book" / f"{self.name}.ipynb"
+
+    @cached_property
+    def source(self) -> NotebookNode:
+        """The text as a notebook without outputs."""
+        return jupytext.read(self.text)
+
+    def modules(self) -> list[str]:
+        """Return the modules of deplib that the cells import or the header names."""
+        code = [cell.source for cell in self.source.cells if cell.cell_type == "code"]
+        names = set(self.uses).union(*map(_imports, code))
+        return sorted(name for name in names if provenance.module_path(name))
+
+    def files(self) -> list[Path]:
+        """Return the files that the chapter needs; a `PublishError` names a pattern without any."""
+        found = []
+        for pattern in self.needs:
+            matches = sorted(path for path in self.root.glob(pattern) if path.is_file())
+            if not matches:
+                raise PublishError(
+                    f"{self.name} needs {pattern}, and no file of {self.root} matches: make it, "
+                    f"or correct `needs` in the header of notebooks/{self.name}.py"
+                )
+            found += matches
+        return found
+
 
 @dataclass(frozen=True)
 class Report:
-    """What `publish` did."""
+    """What `publish` did: chapters written, found to say the same, and not looked at again."""
 
-    executed: dict[str, float]  # chapter -> seconds
-    fresh: tuple[str, ...]  # chapters that were left as they are
+    executed: tuple[str, ...]
+    confirmed: tuple[str, ...]
+    fresh: tuple[str, ...]
 
 
-def stale(root: Path, *, here: bool = False) -> list[StaleChapter]:
-    """Return the chapters whose page is not what their sources give, in the book's order.
+def chapters(root: Path) -> list[Chapter]:
+    """Return the chapters in the order of ``_toc.yml``; pages of plain Markdown are none.
 
-    Parameters
-    ----------
-    root : Path
-        The repository.
-    here : bool
-        Also count chapters that were not executed on this machine since they changed.
+    Raises
+    ------
+    PublishError
+        Where the table of contents names a page that has no source, a chapter is not in it, or
+        a header is not understood.
     """
-    book = chapters(root)
-    return _stale(book, ingredients(book), here=here)
+    found = []
+    for name in _toc(root / "_toc.yml"):
+        if (root / "notebooks" / f"{name}.py").is_file():
+            found.append(_chapter(root, name))
+        elif not (root / "book" / f"{name}.md").is_file():
+            raise PublishError(
+                f"_toc.yml names {name}, but there is neither notebooks/{name}.py nor "
+                f"book/{name}.md: write one, or take it out of _toc.yml"
+            )
+    names = {chapter.name for chapter in found}
+    if forgotten := {path.stem for path in (root / "notebooks").glob("*.py")} - names:
+        raise PublishError(f"not in _toc.yml: {_list(forgotten)} of notebooks/; add, or remove")
+    return found
+
+
+def stale(root: Path, *, here: bool = False) -> dict[str, tuple[str, ...]]:
+    """Return the chapters whose page is not what their sources give, each with the reasons.
+
+    With ``here``, also those that were not executed on this machine since they changed.
+    """
+    found = {}
+    for one in chapters(root):
+        other = ("it was not executed on this machine",) * (here and not _executed_here(one))
+        if reasons := _reasons(one, _ingredients(one)) or other:
+            found[one.name] = reasons
+    return found
 
 
 def publish(
@@ -89,158 +203,402 @@ def publish(
 
     Parameters
     ----------
-    root : Path
+    root
         The repository, with ``_toc.yml``, ``notebooks/``, ``book/`` and ``requirements.lock``.
-    names : collection of str, optional
-        Chapters to look at, with those they come after; all where it is None.
-    jobs : int
+    names
+        Chapters to look at; all where it is None.
+    jobs
         Chapters executed at once, each by one kernel in a process of its own.
-    force : bool
-        Execute chapters that are not stale too.
-    check : bool
-        Execute nothing; complain about pages that are stale. What was executed on this machine
-        plays no part.
-    progress : callable, optional
+    force
+        Execute chapters that are not stale too, and write them whatever they say.
+    check
+        Execute nothing; complain about pages that are stale, whoever executed them.
+    progress
         Called with one line of text whenever a chapter starts or ends.
-
-    Returns
-    -------
-    Report
-        The chapters executed, each with its seconds, and those left as they are.
 
     Raises
     ------
     PublishError
-        Where a chapter fails (the others are published all the same, except those that come
-        after it), where `check` finds a stale page, or where the book's sources are wrong.
+        Where a chapter fails or says something else than its fresh page (the others are
+        published all the same), where `check` finds a stale page, or where the book's sources
+        contradict each other.
     """
-    book = chapters(root)
-    chosen = _chosen(book, names)
+    book = {chapter.name: chapter for chapter in chapters(root)}
+    if unknown := set(names or ()) - set(book):
+        raise PublishError(f"no chapter {_list(unknown)}: the book has {', '.join(book)}")
+    chosen = [name for name in book if names is None or name in names]
     if check:
-        old = [one for one in stale(root) if one.name in chosen]
-        if old:
-            lines = "\n".join(f"  {one.name}: {'; '.join(one.reasons)}" for one in old)
+        if old := [
+            f"  {name}: {'; '.join(why)}" for name, why in stale(root).items() if name in chosen
+        ]:
+            lines = "\n".join(old)
             raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
-        return Report({}, tuple(chosen))
-    folder = state(root)
+        return Report((), (), tuple(chosen))
+    folder = _state(root)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            return _publish(book, names, jobs, force, progress or (lambda line: None))
+            todo = chosen if force else [name for name in stale(root, here=True) if name in chosen]
+            written = _execute_all([book[name] for name in todo], jobs, force, progress)
+            _forget_figures(list(book.values()))
     except Timeout:
         raise PublishError(f"another process publishes {root} now: wait until it ends") from None
-
-
-def seconds(root: Path) -> dict[str, float]:
-    """Return how long each chapter took when it was last executed on this machine."""
-    records = {chapter.name: _record(chapter) for chapter in chapters(root)}
-    return {name: record["seconds"] for name, record in records.items() if record}
-
-
-def _stale(
-    book: list[Chapter], made_from: dict[str, dict[str, str]], *, here: bool
-) -> list[StaleChapter]:
-    found = []
-    for chapter in book:
-        why = reasons(chapter, made_from[chapter.name])
-        if not why and here and not _executed_here(chapter):
-            why = ("it was not executed on this machine",)
-        if why:
-            found.append(StaleChapter(chapter.name, why))
-    return found
-
-
-def _publish(
-    whole: list[Chapter],
-    names: Collection[str] | None,
-    jobs: int,
-    force: bool,
-    progress: Callable[[str], None],
-) -> Report:
-    chosen = _chosen(whole, names)
-    made_from = ingredients(whole)
-    old = {one.name for one in _stale(whole, made_from, here=True)}
-    todo = {name: chapter for name, chapter in chosen.items() if force or name in old}
-    executed, failed = _execute_all(todo, made_from, jobs, progress)
-    _forget(whole)
-    if failed:
-        lines = "\n".join(f"  {name}: {why}" for name, why in failed.items())
-        raise PublishError(f"{len(failed)} of {len(todo)} chapters failed:\n{lines}")
-    return Report(executed, tuple(name for name in chosen if name not in todo))
+    return Report(
+        tuple(written),
+        tuple(name for name in todo if name not in written),
+        tuple(name for name in chosen if name not in todo),
+    )
 
 
 def _execute_all(
-    todo: dict[str, Chapter],
-    made_from: dict[str, dict[str, str]],
-    jobs: int,
-    progress: Callable[[str], None],
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Execute chapters, each after those it comes after; return seconds and failures."""
-    executed: dict[str, float] = {}
-    failed: dict[str, str] = {}
-    running: dict[Future[float], str] = {}
-    graph = TopologicalSorter(
-        {name: [first for first in one.after if first in todo] for name, one in todo.items()}
-    )
-    graph.prepare()
-    ready: list[str] = []
+    todo: list[Chapter], jobs: int, force: bool, progress: Callable[[str], None] | None
+) -> list[str]:
+    """Execute chapters; return those whose pages were written."""
+
+    def execute(chapter: Chapter) -> bool:
+        say = progress or (lambda line: None)
+        say(f"{chapter.name}: running")
+        changed = _execute(chapter, force)
+        say(f"{chapter.name}: {'written' if changed else 'says the same'}")
+        return changed
+
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        while graph.is_active():
-            ready += sorted(graph.get_ready(), key=list(todo).index)
-            while ready and len(running) < jobs:
-                name = ready.pop(0)
-                broken = [first for first in todo[name].after if first in failed]
-                if broken:
-                    failed[name] = f"not executed, since it comes after {broken[0]}"
-                    graph.done(name)
-                else:
-                    progress(f"{name}: running")
-                    running[pool.submit(execute, todo[name], made_from[name])] = name
-            for task in wait(running, return_when=FIRST_COMPLETED).done:
-                name = running.pop(task)
-                try:
-                    executed[name] = task.result()
-                    progress(f"{name}: {executed[name]:.0f} s")
-                except DeplibError as error:
-                    failed[name] = str(error)
-                    progress(f"{name}: failed")
-                graph.done(name)
-    return executed, failed
+        running = {chapter.name: pool.submit(execute, chapter) for chapter in todo}
+    errors = {name: one.exception() for name, one in running.items()}
+    if failed := [f"  {name}: {error}" for name, error in errors.items() if error]:
+        lines = "\n".join(failed)
+        raise PublishError(f"{len(failed)} of {len(todo)} chapters failed:\n{lines}")
+    return [name for name, one in running.items() if one.result()]
 
 
-def _forget(whole: list[Chapter]) -> None:
+def _forget_figures(book: list[Chapter]) -> None:
     """Remove the files of figures that no page shows any more."""
-    there = [nbformat.read(one.page, as_version=4) for one in whole if one.page.is_file()]
-    for path in figures.forgotten(there, whole[0].root / "book"):
-        path.unlink()
+    pages = [nbformat.read(one.page, as_version=4) for one in book if one.page.is_file()]
+    shown = {file for page in pages for file in page.metadata.get(FIGURES, {})}
+    for path in (book[0].root / "book" / FIGURES).glob("*"):
+        if path.name not in shown:
+            path.unlink()
 
 
-def _chosen(book: list[Chapter], names: Collection[str] | None) -> dict[str, Chapter]:
-    """Return the named chapters and those they come after, by name in the book's order."""
-    by_name = {chapter.name: chapter for chapter in book}
-    if names is None:
-        return by_name
-    if unknown := set(names) - set(by_name):
+def _execute(chapter: Chapter, force: bool) -> bool:
+    """Execute one chapter in a process of its own; tell whether its page was written."""
+    chapter.files()  # complains about what is missing
+    made_from = _ingredients(chapter)
+    work = _state(chapter.root) / "work" / chapter.name
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    source, result, log = work / "source.ipynb", work / f"{chapter.name}.ipynb", work / "opened"
+    watched = with_ids(chapter.source)
+    watched.cells.insert(0, new_code_cell(WATCH.format(log=str(log)), id="watch"))
+    nbformat.write(watched, source)
+    command = [sys.executable, "-m", "papermill", str(source), str(result), "--kernel", "python3"]
+    command += ["--cwd", str(chapter.page.parent), "--no-progress-bar", "--no-log-output"]
+    environment = {**os.environ, **KERNEL_ENVIRONMENT, VARIABLE: str(data_root()), KEEP: "1"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    executed = nbformat.read(result, as_version=4) if result.is_file() else None
+    if run.returncode != 0 or executed is None:
+        raise PublishError(_what_failed(executed, run.stderr, result))
+    if unsaid := _undeclared(chapter, log):
         raise PublishError(
-            f"no chapter {', '.join(sorted(unknown))}: the book has {', '.join(by_name)}"
+            "it reads what its header does not say, so that a change there would make no page "
+            f"stale; add under `deplib:` in notebooks/{chapter.name}.py: {'; '.join(unsaid)}"
         )
-    wanted: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in wanted:
-            wanted.add(name)
-            waiting += by_name[name].after
-    return {name: chapter for name, chapter in by_name.items() if name in wanted}
+    page = page_of(chapter.source, executed, made_from)
+    files = _take_figures(page, chapter.name)
+    if why := unstable(page, str(chapter.root.resolve()), str(data_root())):
+        raise PublishError(f"{why} (kept at {result})")
+    changed = force or bool(_reasons(chapter, made_from))
+    if changed:
+        for name, text in files.items():
+            _write(chapter.page.parent / FIGURES / name, text)
+        _write(chapter.page, nbformat.writes(page) + "\n")  # last: it vouches for the others
+    elif why := _difference(nbformat.read(chapter.page, as_version=4), page):
+        raise PublishError(f"{why} (kept at {result}); `--force` writes what this machine says")
+    _write(_record(chapter), json.dumps({"sha256": provenance.file_digest(chapter.page)}))
+    shutil.rmtree(work)
+    return changed
 
 
-def _record(chapter: Chapter) -> dict[str, Any] | None:
+# What pages are made from
+
+
+def _ingredients(chapter: Chapter) -> dict[str, str]:
+    """Return what a chapter is made from: one digest for each of ``INGREDIENTS``."""
+    cells = [[cell.cell_type, cell.source, cell.metadata] for cell in chapter.source.cells]
     try:
-        return json.loads(record_path(chapter).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        files = {
+            path.relative_to(chapter.root).as_posix(): provenance.file_digest(path)
+            for path in chapter.files()
+        }
+    except PublishError:  # no page can hold this digest, so the chapter is stale
+        files = {"missing": ""}
+    return {
+        "text": provenance.digest([cells, header(chapter.source)]),
+        "library": provenance.source_digest(*chapter.modules()),
+        "files": provenance.digest(files),
+        "lock": provenance.file_digest(chapter.root / "requirements.lock"),
+        "format": str(FORMAT),
+    }
+
+
+def _reasons(chapter: Chapter, made_from: dict[str, str]) -> tuple[str, ...]:
+    """Say why a chapter's page is not what its sources give; nothing where it is."""
+    if not chapter.page.is_file():
+        return ("it was never published",)
+    try:
+        page = nbformat.read(chapter.page, as_version=4)
+    except (ValueError, nbformat.ValidationError):
+        return (f"book/{chapter.name}.ipynb is no notebook",)
+    stated = page.metadata.get("published", {})
+    found = [why for part, why in INGREDIENTS.items() if stated.get(part) != made_from[part]]
+    if not found and not same_text(page, chapter.source):
+        found = ["its page was edited: the text is edited in notebooks/"]
+    for name, sha in page.metadata.get(FIGURES, {}).items():
+        path = chapter.page.parent / FIGURES / name
+        if not path.is_file() or provenance.file_digest(path) != sha:
+            found.append(f"of its figures, {name} is missing or was edited")
+    return tuple(found)
+
+
+def _undeclared(chapter: Chapter, log: Path) -> list[str]:
+    """Return what an execution read and the header does not say, such as ``needs: results/x.csv``.
+
+    Installed packages and the data folder, whose contents have keys of their own, play no part.
+    """
+    known = {path.resolve() for path in provenance.imported_modules(*chapter.modules()).values()}
+    named = {path.resolve() for path in chapter.files()} | known | {chapter.text.resolve()}
+    folders, root = {path.parent for path in known}, chapter.root.resolve()
+    found = set()
+    for line in set(log.read_text(encoding="utf-8").splitlines()):
+        path = Path(source_from_cache(line) if line.endswith(".pyc") else line).resolve()
+        shipped = path.suffix in provenance.DATA_SUFFIXES and path.parent in folders
+        other = any(map(path.is_relative_to, (Path(sys.prefix), data_root())))
+        if path in named or shipped or other or not path.is_file():
+            continue
+        if path.is_relative_to(provenance.PACKAGE.resolve()) and path.suffix == ".py":
+            parts = path.relative_to(provenance.PACKAGE.resolve().parent).with_suffix("").parts
+            found.add("uses: " + ".".join(parts).removesuffix(".__init__"))
+        elif path.is_relative_to(root) and not path.relative_to(root).parts[0].startswith("."):
+            found.add(f"needs: {path.relative_to(root).as_posix()}")
+    return sorted(found)
+
+
+# What pages look like
+
+
+def header(source: NotebookNode) -> dict[str, Any]:
+    """Return the metadata of a text, without what jupytext says about the text file itself."""
+    pairing = dict(source.metadata.get("jupytext", {}))
+    pairing.pop("text_representation", None)
+    return {**source.metadata, "jupytext": pairing}
+
+
+def with_ids(source: NotebookNode) -> NotebookNode:
+    """Return a copy whose cells have ids made from their text, so that edits move no other id."""
+    notebook = NotebookNode(
+        cells=[NotebookNode(cell) for cell in source.cells],
+        metadata={"kernelspec": KERNEL, **header(source), "language_info": LANGUAGE},
+        nbformat=4,
+        nbformat_minor=5,
+    )
+    seen: Counter[str] = Counter()
+    for cell in notebook.cells:
+        name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        cell.id = f"{name}-{seen[name]}" if seen[name] else name
+        seen[name] += 1
+    return notebook
+
+
+def page_of(
+    source: NotebookNode, executed: NotebookNode, made_from: dict[str, str]
+) -> NotebookNode:
+    """Return the page of a chapter: its text with the outputs of an execution.
+
+    Two executions of the same sources give the same page: it holds no times and no progress, and
+    of the executed notebook only what belongs to a cell of the text.
+    """
+    outputs = {cell.get("id"): cell.get("outputs", []) for cell in executed.cells}
+    notebook = with_ids(source)
+    notebook.metadata["published"] = made_from
+    count = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            count += bool(cell.source.strip())
+            cell.execution_count = count if cell.source.strip() else None
+            cell.outputs = _outputs(outputs[cell.id], count)
+    return notebook
+
+
+def same_text(first: NotebookNode, second: NotebookNode) -> bool:
+    """Tell whether two notebooks hold the same cells, outputs aside."""
+
+    def text(book: NotebookNode) -> list[Any]:
+        return [(one.cell_type, one.source, one.metadata.get("tags", [])) for one in book.cells]
+
+    return text(first) == text(second)
+
+
+def unstable(page: NotebookNode, *secrets: str) -> str | None:
+    """Say which output would differ on another run or machine, and how to mend it.
+
+    ``secrets`` are folders of this machine, which no page may show.
+    """
+    folders = {
+        re.escape(one): "a folder of this machine; print a name, not a path" for one in secrets
+    }
+    for cell in page.cells:
+        if cell.cell_type == "code" and cell.source.rstrip().endswith(";"):
+            # nbval runs cells without history, and then IPython does not see the semicolon.
+            return f"cell {cell.execution_count} ends with a semicolon: write `_ = ...` instead"
+        for text in _said(cell):
+            for pattern, remedy in (UNSTABLE | folders).items():
+                if match := re.search(pattern, text):
+                    return f"cell {cell.execution_count} shows {match.group()!r}: {remedy}"
+    return None
+
+
+def _difference(before: NotebookNode, after: NotebookNode) -> str | None:
+    """Say which cell says something else than a page of the same text; pictures play no part."""
+    for old, new in zip(before.cells, after.cells, strict=True):
+        if (said := _said(old)) != (says := _said(new)):
+            first = next(
+                (pair for pair in zip(said, says, strict=False) if pair[0] != pair[1]), None
+            )
+            was, now = first or ("\n".join(said), "\n".join(says))
+            return f"cell {old.execution_count} says {now[:300]!r}, and its page {was[:300]!r}"
+    return None
+
+
+def _said(cell: NotebookNode) -> list[str]:
+    """Return the texts that a cell shows."""
+    found = []
+    for output in cell.get("outputs", []):
+        texts = [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+        found += [*map(str, texts), *filter(None, [output.get("text")])]
+    return found
+
+
+def _outputs(raw: list[NotebookNode], count: int) -> list[NotebookNode]:
+    kept: list[NotebookNode] = []
+    for streams, group in groupby(raw, key=lambda output: output.output_type == "stream"):
+        outputs = list(group)
+        for name in ("stdout", "stderr") if streams else ():  # they race each other: one piece each
+            text = "".join(one.text for one in outputs if one.name == name).replace("\r\n", "\n")
+            lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+            # What a progress bar rewrites ends as it happens to.
+            if text := "".join(line for line in lines if "\r" not in line):
+                kept.append(new_output("stream", name=name, text=text))
+        for output in () if streams else outputs:
+            if output.output_type == "execute_result":
+                output = NotebookNode(output, execution_count=count)
+            if WIDGET not in output.get("data", {}):
+                kept.append(output)
+    return kept
+
+
+def _take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
+    """Move what can be downloaded of figures out of a page; return each file's name and text."""
+    files: dict[str, str] = {}
+    for cell in page.cells:
+        for output in cell.get("outputs", []):
+            kept = output.get("metadata", {}).pop(KEPT, None)
+            if kept is None:
+                continue
+            where = f"{chapter}, cell {cell.execution_count}"
+            shown = cell.metadata.get("mystnb", {})
+            figure = shown.get("figure", {})
+            name = re.fullmatch(r"fig-([a-z0-9-]+)", figure.get("name", ""))
+            if not (name and figure.get("caption") and shown.get("image", {}).get("alt")):
+                raise PublishError(
+                    f"{where} shows a figure: give the cell `mystnb` metadata with a figure's name "
+                    "(fig-...), a caption and an image's alt text, as the other chapters do"
+                )
+            if f"{name[1]}.svg" in files:
+                raise PublishError(f"{where}: another figure of the page is called fig-{name[1]}")
+            made = {"figure": name[1], "chapter": chapter, "cell": cell.execution_count}
+            made |= {"deplib": __version__, "code": page.metadata["published"]["library"]}
+            files[f"{name[1]}.svg"] = output.data["image/svg+xml"]
+            files[f"{name[1]}.csv"] = kept["csv"]
+            files[f"{name[1]}.json"] = (
+                json.dumps(made | {"origin": kept["origin"]}, indent=1) + "\n"
+            )
+    if files:
+        sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+        page.metadata[FIGURES] = dict(sorted(sums.items()))
+    return files
+
+
+def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
+    for cell in executed.cells if executed else []:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                first = next(iter(cell.source.strip().splitlines()), "")
+                return (
+                    f"cell {cell.execution_count - 1} ({first!r}) raises {output.ename}: "
+                    f"{output.evalue} (kept at {kept})"
+                )
+    last = log.strip().splitlines()[-1:] or ["papermill said nothing"]
+    return f"papermill failed: {last[0]} (kept at {kept})"
+
+
+# The book and its files
+
+
+def _toc(path: Path) -> list[str]:
+    try:
+        toc = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parts = [chapter for part in toc.get("parts", []) for chapter in part["chapters"]]
+        return [toc["root"], *(entry["file"] for entry in parts + toc.get("chapters", []))]
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise PublishError(
+            f"{path} is no table of contents of a jb-book ({error!r}): it needs root, and parts "
+            "with chapters"
+        ) from error
+
+
+def _chapter(root: Path, name: str) -> Chapter:
+    stated = Chapter(name, root).source.metadata.get("deplib", {})
+    if unknown := set(stated) - {"needs", "uses"}:
+        raise PublishError(
+            f"notebooks/{name}.py: `deplib:` in its header has {_list(unknown)}; it takes lists "
+            "named needs and uses"
+        )
+    return Chapter(name, root, **{key: tuple(value) for key, value in stated.items()})
+
+
+def _state(root: Path) -> Path:
+    """Return the folder of what was executed on this machine, of one repository."""
+    return data_root() / "published" / provenance.digest(str(root.resolve()))[:16]
+
+
+def _record(chapter: Chapter) -> Path:
+    return _state(chapter.root) / f"{chapter.name}.json"
 
 
 def _executed_here(chapter: Chapter) -> bool:
-    record = _record(chapter)
-    return record is not None and record["sha256"] == provenance.file_digest(chapter.page)
+    try:
+        record = json.loads(_record(chapter).read_text(encoding="utf-8"))
+        return record["sha256"] == provenance.file_digest(chapter.page)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _imports(cell: str) -> frozenset[str]:
+    """Return what a cell imports; nothing where it is no Python, which its execution will say."""
+    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.split("\n")]
+    try:
+        return provenance.imports_of("\n".join(lines))
+    except SyntaxError:
+        return frozenset()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(exist_ok=True)
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
