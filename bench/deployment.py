@@ -18,8 +18,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.deployment import record
 from deplib.deployment.bundle import write_bundle
 from deplib.deployment.exporting import longest

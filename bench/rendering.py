@@ -16,8 +16,7 @@ from unittest import mock
 import cv2
 import numpy as np
 
-from deplib.cohorts.simulated import face, warp
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
+from deplib.cohorts.simulated import CHANNELS, INDEX, anatomy, face
 
 FRAMES = 640
 ROUNDS = 7
@@ -37,7 +36,7 @@ def resample() -> None:
     canvas = face.CROP_CANVAS
     texture = np.zeros((canvas.height, canvas.width, 4), np.uint8)
     light = np.ones((canvas.height, canvas.width), np.float32)
-    knots = np.zeros((*warp.FIELD_SHAPE, 2), np.float32)
+    knots = np.zeros((*anatomy.FIELD_SHAPE, 2), np.float32)
     room = np.zeros((480, 640, 3), np.uint8)
     y, x = np.mgrid[: face.CROP, : face.CROP].astype(np.float32)
     position = np.stack([x, y], -1) * np.float32(canvas.density) + 27
@@ -53,7 +52,7 @@ def resample() -> None:
 
 def one_by_one(renderer: face.FaceRenderer, params: np.ndarray) -> None:
     """Render with blocks of one frame."""
-    with mock.patch.object(face, "BLOCK", 1), mock.patch.object(warp, "BLOCK", 1):
+    with mock.patch.object(face, "BLOCK", 1), mock.patch.object(anatomy, "BLOCK", 1):
         renderer.crops(params)
 
 

@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
-
 from deplib.chapters.timings import BUDGET_COLD, BUDGET_UNCHANGED
 from deplib.rehearsal.record import Book, load
 

@@ -42,7 +42,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 # %%
 from deplib import figures
 from deplib.chapters import cohort as chapter
-from deplib.cohorts.simulated.labels import CLIP_LENGTHS
+from deplib.cohorts.simulated import CLIP_LENGTHS
 from deplib.protocol import Protocol
 from deplib.report import badge, say, table
 from deplib.study import open_cohort

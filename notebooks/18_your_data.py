@@ -52,7 +52,7 @@ from tempfile import TemporaryDirectory
 from deplib.chapters import your_data as chapter
 from deplib.cohorts.avec2014 import Avec2014Cohort
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated import write_avec_layout
 from deplib.report import badge, say, table
 from deplib.study import LIMITS
 

@@ -19,8 +19,7 @@ def corpus(
     ] = False,
 ) -> None:
     """Write a small simulated corpus in the layout of AVEC2014, to try the other verbs on."""
-    from deplib.cohorts.simulated import SimulatedCohort
-    from deplib.cohorts.simulated.writer import write_avec_layout
+    from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 
     source = SimulatedCohort(n_recordings=recordings)
     write_avec_layout(source, folder, max_frames=frames, videos=videos)

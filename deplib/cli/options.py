@@ -154,7 +154,7 @@ def open_cohort(
 ) -> "Cohort":
     """Return the corpus in ``root``, or without one the simulated cohort."""
     if root is None:
-        from deplib.cohorts.simulated.cohort import SimulatedCohort
+        from deplib.cohorts.simulated import SimulatedCohort
 
         if detector or tasks:
             raise CohortError("--detector and --task belong to a corpus: give its folder, --root")

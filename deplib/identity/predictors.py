@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from deplib.baselines import ALPHAS
-from deplib.cohorts.simulated.labels import PERSON_SHARE, RELIABILITY
+from deplib.cohorts.simulated import PERSON_SHARE, RELIABILITY
 from deplib.metrics import mae
 
 PERSISTENCE = PERSON_SHARE * RELIABILITY

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import optimize, stats
 from statsmodels.stats.power import TTestPower
 
-from deplib.cohorts.simulated.labels import MAX_SESSIONS
+from deplib.cohorts.simulated import MAX_SESSIONS
 from deplib.power.labels import persons_of
 
 _Z_CRITICAL = float(stats.norm.isf(0.025))

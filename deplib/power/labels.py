@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from deplib.cohorts.base import BANDS
-from deplib.cohorts.simulated.labels import (
+from deplib.cohorts.simulated import (
     MAX_SESSIONS,
     PERSON_SHARE,
     RELIABILITY,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deplib.cohorts.simulated.channels import INDEX
+from deplib.cohorts.simulated import INDEX
 from deplib.errors import EncoderError
 from deplib.extraction.twins.renders import SHOWN, known_renders
 

@@ -7,8 +7,7 @@ surrogate with that cohort is a test and no repetition.
 import numpy as np
 from joblib import Parallel, delayed
 
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.behaviour import LATENT_NAMES
+from deplib.cohorts.simulated import LATENT_NAMES, SimulatedCohort
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.protocol import Protocol
 from deplib.selection.surrogate import Surrogate, fit, weighted_means

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.simulated.behaviour import draw_latents, world_named
-from deplib.cohorts.simulated.labels import draw_labels, draw_lengths, draw_sessions
+from deplib.cohorts.simulated import (
+    draw_labels,
+    draw_latents,
+    draw_lengths,
+    draw_sessions,
+    world_named,
+)
 from deplib.errors import CohortError
 from deplib.protocol import Protocol
 from deplib.selection.surrogate import Surrogate

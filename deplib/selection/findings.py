@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from deplib.cohorts.simulated.labels import draw_sessions
+from deplib.cohorts.simulated import draw_sessions
 from deplib.selection.cohorts import N_RECORDINGS
 from deplib.selection.record import Selection
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from deplib.cohorts.simulated.labels import to_bdi
+from deplib.cohorts.simulated import to_bdi
 
 CENTRE, NOISE_SD = 15.0, 6.0
 """Of the guesses, BDI-II points: an assumption."""

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deplib import baselines, study
-from deplib.cohorts.simulated.behaviour import LATENT_NAMES
+from deplib.cohorts.simulated import LATENT_NAMES
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.metrics import mae, pcc
 from deplib.protocol import Protocol

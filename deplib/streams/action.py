@@ -13,8 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.channels import INDEX
+from deplib.cohorts.simulated import INDEX, SimulatedCohort
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 from deplib.windows import lose_bursts
 

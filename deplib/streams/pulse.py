@@ -11,10 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.behaviour import LATENT_NAMES
-from deplib.cohorts.simulated.channels import INDEX
-from deplib.cohorts.simulated.motion import FPS
+from deplib.cohorts.simulated import FPS, INDEX, LATENT_NAMES, SimulatedCohort
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 from deplib.streams.align import to_frames
 from deplib.streams.heart import camera_trace, heart_rate, heart_tendencies

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deplib.cohorts.base import Cohort
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.motion import FPS
+from deplib.cohorts.simulated import FPS, SimulatedCohort
 from deplib.errors import CohortError
 from deplib.streams.action import SimulatedAction
 from deplib.streams.align import TOLERANCE

@@ -9,8 +9,7 @@ import pytest
 from tiny import write_tiny_onnx
 
 from deplib import cli, study
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.deployment.bundle import open_bundle
 from deplib.protocol import Protocol
 from deplib.results import Result

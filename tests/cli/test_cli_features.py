@@ -10,8 +10,7 @@ from tiny import TinyCohort
 
 from deplib import cli
 from deplib.cli import options
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.extraction.encoders.encoder import embedded_encoder
 from deplib.extraction.storage.store import FeatureStore
 from deplib.extraction.verification.reference import Reference, save_reference

@@ -10,8 +10,7 @@ from stream_files import openface_rows, write_openface
 from tiny import write_tiny_onnx
 
 from deplib import cli, study
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.models import MODELS
 from deplib.protocol import Protocol
 from deplib.results import Result

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated.cohort import write_avec_layout
 
 
 @pytest.fixture(scope="session")

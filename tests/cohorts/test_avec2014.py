@@ -13,7 +13,7 @@ from avec_layout import clip_folder, encoded, frame_files, label_file
 from deplib.cohorts.avec2014 import SIMULATED_MARKER, Avec2014Cohort
 from deplib.cohorts.base import COLUMNS, Cohort
 from deplib.cohorts.faults import TolerantCohort, read_frames
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated.cohort import write_avec_layout
 from deplib.errors import CohortError
 
 N_FRAMES = 12

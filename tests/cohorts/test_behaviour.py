@@ -18,7 +18,7 @@ from deplib.cohorts.simulated.behaviour import (
     trait_loadings,
     world_named,
 )
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
+from deplib.cohorts.simulated.motion import CHANNELS, INDEX
 from deplib.errors import CohortError
 
 N = 40_000

@@ -5,11 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from deplib.cohorts.simulated.anatomy import TEMPLATE, anatomy_of
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
+from deplib.cohorts.simulated.anatomy import TEMPLATE, Anatomy
 from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
-from deplib.cohorts.simulated.shading import ShadingModel
-from deplib.cohorts.simulated.texture import Canvas, paint_head
+from deplib.cohorts.simulated.motion import CHANNELS, INDEX
+from deplib.cohorts.simulated.texture import Canvas, ShadingModel, paint_head
 from deplib.errors import CohortError
 
 NEUTRAL = np.zeros(len(CHANNELS), np.float32)
@@ -81,12 +80,12 @@ def test_a_scene_is_frozen_and_the_seed_decides_it():
 
 def test_every_number_of_the_code_changes_the_head():
     code = sample_identity(rng=np.random.default_rng(1))
-    base = anatomy_of(code)
+    base = Anatomy(code)
     unchanged = []
     for k in range(32):
         both = [code.copy(), code.copy()]
         both[0][k], both[1][k] = -1.5, 1.5
-        low, high = (dataclasses.asdict(anatomy_of(c)) for c in both)
+        low, high = (vars(Anatomy(c)) for c in both)
         traits = [name for name in low if name != "seed"]
         if all(np.array_equal(low[name], high[name]) for name in traits):
             unchanged.append(k)
@@ -301,7 +300,7 @@ def test_highlights_keep_their_hue():
 
 
 def test_side_light_draws_no_contours():
-    anatomy = anatomy_of(sample_identity(rng=np.random.default_rng(4)))
+    anatomy = Anatomy(sample_identity(rng=np.random.default_rng(4)))
     shading = ShadingModel(anatomy, Canvas(-22.0, -22.0, 196, 196, 1.25))
     lit = shading.factors(frame(light_azimuth=1)[None], key_light=0.3)[0]
     assert lit.min() > 0.2
@@ -313,7 +312,7 @@ def test_side_light_draws_no_contours():
 
 
 def test_a_head_is_the_same_on_every_canvas():
-    anatomy = anatomy_of(sample_identity(rng=np.random.default_rng(12)))
+    anatomy = Anatomy(sample_identity(rng=np.random.default_rng(12)))
     coarse = paint_head(anatomy, Canvas(-20.0, -20.0, 152, 152, 1.0)).astype(float)
     wide = paint_head(anatomy, Canvas(-26.0, -23.0, 170, 166, 1.0)).astype(float)
     np.testing.assert_allclose(wide[3:155, 6:158][4:-4, 4:-4], coarse[4:-4, 4:-4], atol=1.01)

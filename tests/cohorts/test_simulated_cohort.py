@@ -11,9 +11,8 @@ from sklearn.model_selection import cross_val_predict
 from deplib.cohorts.base import COLUMNS, SPLITS, Cohort
 from deplib.cohorts.simulated import WORLDS, SimulatedCohort
 from deplib.cohorts.simulated.behaviour import LATENT_NAMES
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
-from deplib.cohorts.simulated.face import FaceRenderer
-from deplib.cohorts.simulated.scene import sample_scene
+from deplib.cohorts.simulated.face import FaceRenderer, sample_scene
+from deplib.cohorts.simulated.motion import CHANNELS, INDEX
 from deplib.errors import CohortError
 
 NEUTRAL = np.zeros((1, len(CHANNELS)), np.float32)

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from deplib.cohorts.simulated import labels
-from deplib.cohorts.simulated.behaviour import LATENTS, WORLDS, draw_latents
-from deplib.cohorts.simulated.truth import oracle_error, oracle_mean, oracle_median, posterior
+from deplib.cohorts.simulated.behaviour import (
+    LATENTS,
+    WORLDS,
+    draw_latents,
+    oracle_error,
+    oracle_mean,
+    oracle_median,
+    posterior,
+)
 
 N = 60_000
 GAINS = {name: world.gain for name, world in WORLDS.items()}

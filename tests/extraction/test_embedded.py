@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
-from deplib.cohorts.simulated.face import sample_identity
+from deplib.cohorts.simulated import CHANNELS, INDEX, sample_identity
 from deplib.errors import EncoderError
 from deplib.extraction.embedded import CARD, PATH, SHA256
 from deplib.extraction.embedded.network import EmbeddedEncoder

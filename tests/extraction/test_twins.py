@@ -11,8 +11,7 @@ import pytest
 import torch
 import typer
 
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
-from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
+from deplib.cohorts.simulated import CHANNELS, INDEX, FaceRenderer, sample_identity, sample_scene
 from deplib.errors import EncoderError
 from deplib.extraction import twins
 from deplib.extraction.embedded import CARD as IDENTITY_CARD

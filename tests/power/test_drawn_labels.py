@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deplib.cohorts.simulated.labels import PERSON_SHARE, RELIABILITY
+from deplib.cohorts.simulated import PERSON_SHARE, RELIABILITY
 from deplib.power.labels import (
     SCORES,
     draw_persons,

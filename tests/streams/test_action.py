@@ -3,8 +3,7 @@ import inspect
 import numpy as np
 import pytest
 
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
+from deplib.cohorts.simulated import CHANNELS, INDEX, SimulatedCohort
 from deplib.errors import CohortError
 from deplib.streams import action
 from deplib.streams.action import COLUMNS, SimulatedAction, measured_action, true_action

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from scipy.signal import periodogram
 
-from deplib.cohorts.simulated import WORLDS, SimulatedCohort
-from deplib.cohorts.simulated.behaviour import LATENT_NAMES
+from deplib.cohorts.simulated import LATENT_NAMES, WORLDS, SimulatedCohort
 from deplib.errors import CohortError
 from deplib.streams import heart, pulse
 from deplib.streams.pulse import COLUMNS, EDGES, SimulatedPulse, estimates

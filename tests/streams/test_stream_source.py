@@ -7,8 +7,7 @@ from stream_files import expected, openface_rows, write_openface, write_pulse
 from tiny import TinyCohort
 
 from deplib.cohorts.avec2014 import Avec2014Cohort
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cohorts.simulated.writer import write_avec_layout
+from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.errors import CohortError
 from deplib.streams.action import SimulatedAction
 from deplib.streams.missing import StreamMissingError

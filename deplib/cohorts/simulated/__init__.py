@@ -4,8 +4,55 @@
 and behaviour. It demonstrates and tests the pipeline and is no evidence about patients.
 """
 
-from deplib.cohorts.simulated.behaviour import LATENTS, WORLDS, World
-from deplib.cohorts.simulated.cohort import SimulatedCohort
-from deplib.cohorts.simulated.truth import OracleError, oracle_error
+from deplib.cohorts.simulated.behaviour import (
+    LATENT_NAMES,
+    LATENTS,
+    WORLDS,
+    OracleError,
+    World,
+    draw_latents,
+    oracle_error,
+    world_named,
+)
+from deplib.cohorts.simulated.cohort import SimulatedCohort, write_avec_layout
+from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
+from deplib.cohorts.simulated.labels import (
+    CLIP_LENGTHS,
+    MAX_SESSIONS,
+    PERSON_SHARE,
+    RELIABILITY,
+    THRESHOLDS,
+    draw_labels,
+    draw_lengths,
+    draw_sessions,
+    to_bdi,
+)
+from deplib.cohorts.simulated.motion import CHANNELS, FPS, INDEX
 
-__all__ = ["LATENTS", "WORLDS", "OracleError", "SimulatedCohort", "World", "oracle_error"]
+__all__ = [
+    "CHANNELS",
+    "CLIP_LENGTHS",
+    "FPS",
+    "INDEX",
+    "LATENTS",
+    "LATENT_NAMES",
+    "MAX_SESSIONS",
+    "PERSON_SHARE",
+    "RELIABILITY",
+    "THRESHOLDS",
+    "WORLDS",
+    "FaceRenderer",
+    "OracleError",
+    "SimulatedCohort",
+    "World",
+    "draw_labels",
+    "draw_latents",
+    "draw_lengths",
+    "draw_sessions",
+    "oracle_error",
+    "sample_identity",
+    "sample_scene",
+    "to_bdi",
+    "world_named",
+    "write_avec_layout",
+]

@@ -16,8 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from deplib.cohorts.simulated.labels import severity_correlation
+from deplib.cohorts.simulated.labels import (
+    RELIABILITY,
+    THRESHOLDS,
+    severity_correlation,
+    to_bdi,
+)
 from deplib.errors import CohortError
 
 
@@ -50,6 +56,8 @@ LATENT_NAMES = tuple(latent.name for latent in LATENTS)
 RESIDUAL_PERSON_SHARE = 0.6
 """Share of a residual's variance that belongs to the person and not to the session."""
 
+_NODES = stats.norm.ppf((np.arange(400) + 0.5) / 400)
+
 
 @dataclass(frozen=True)
 class World:
@@ -68,7 +76,7 @@ WORLDS = {
         World("published", 2.1, "what the best published errors would need, joint R2 about .65"),
     )
 }
-"""``truth.oracle_error`` computes what each allows; over an endless population the oracle reaches
+"""``oracle_error`` computes what each allows; over an endless population the oracle reaches
 
 ========= === === ====
 world     R2  PCC MAE
@@ -152,3 +160,65 @@ def draw_latents(
 def assumptions() -> pd.DataFrame:
     """Return ``LATENTS`` as a table, one row a latent, for the book to print."""
     return pd.DataFrame([vars(latent) for latent in LATENTS])
+
+
+@dataclass(frozen=True)
+class OracleError:
+    """What the oracle reaches over an endless population, beside the best constant."""
+
+    r2: float  # share of BDI-II's variance that the latents explain: 1 - MSE / variance
+    pcc: float  # of the posterior mean
+    rmse: float  # of the posterior mean
+    mae: float  # of the posterior median
+    constant_mae: float  # of the population's median
+
+
+def posterior(latents: np.ndarray, gain: float) -> tuple[np.ndarray, float]:
+    """Return mean, shape ``(n,)``, and variance of standard normal severity given the latents.
+
+    With ``latents = a * severity + noise`` and ``noise ~ N(0, t t' + D)``, this is the usual
+    formula of a Gaussian linear model, solved as ``cov(latents)^-1 a``.
+    """
+    a, t = severity_loadings(gain), trait_loadings()
+    covariance = np.outer(a, a) + np.outer(t, t) + np.diag(1 - a**2 - t**2)
+    weights = np.linalg.solve(covariance, a)
+    return latents @ weights, float(1 - a @ weights)
+
+
+def oracle_mean(latents: np.ndarray, gain: float) -> np.ndarray:
+    """Return ``E[BDI-II | latents]``, shape ``(n,)``: the least squared error.
+
+    The mean of a whole number from 0 is the sum of its chances to reach 1, 2, 3 and so on.
+    """
+    mean, variance = posterior(latents, gain)
+    above = np.sqrt(RELIABILITY) * mean[:, None] - THRESHOLDS
+    return stats.norm.cdf(above / _score_sd(variance)).sum(axis=1)
+
+
+def oracle_median(latents: np.ndarray, gain: float) -> np.ndarray:
+    """Return the median of BDI-II given the latents, shape ``(n,)``: the least absolute error."""
+    mean, _ = posterior(latents, gain)
+    return to_bdi(np.sqrt(RELIABILITY) * mean)
+
+
+def oracle_error(world: World) -> OracleError:
+    """Compute the oracle's error in a world by integrating over posterior means and scores."""
+    a, t = severity_loadings(world.gain), trait_loadings()
+    covariance = np.outer(a, a) + np.outer(t, t) + np.diag(1 - a**2 - t**2)
+    explained = float(a @ np.linalg.solve(covariance, a))
+    centre = np.sqrt(RELIABILITY * explained) * _NODES[:, None]
+    bdi = to_bdi(centre + _score_sd(1 - explained) * _NODES)  # (posterior mean, score)
+    mean, median = bdi.mean(axis=1, keepdims=True), to_bdi(centre)
+    mse = float(np.mean((bdi - mean) ** 2))
+    return OracleError(
+        r2=1 - mse / float(bdi.var()),
+        pcc=float(mean.std() / bdi.std()),  # the correlation of a conditional mean
+        rmse=mse**0.5,
+        mae=float(np.abs(bdi - median).mean()),
+        constant_mae=float(np.abs(bdi - np.median(bdi)).mean()),
+    )
+
+
+def _score_sd(severity_variance: float) -> float:
+    """Return the SD of a BDI-II's normal score when severity is known up to a variance."""
+    return float(np.sqrt(RELIABILITY * severity_variance + 1 - RELIABILITY))

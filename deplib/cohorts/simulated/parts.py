@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deplib.cohorts.simulated.anatomy import CENTRE_X, Anatomy
+from deplib.cohorts.simulated.anatomy import CENTRE_X, Anatomy, column
 from deplib.cohorts.simulated.texture import Canvas
-from deplib.cohorts.simulated.warp import column
 
 EYE_REACH = (11.5, 8.5, 11.5, 5.5)
 MOUTH_REACH = (23.5, 11.0, 23.5, 22.5)

@@ -7,8 +7,7 @@ of a cohort is ever among them.
 
 import numpy as np
 
-from deplib.cohorts.simulated.channels import CHANNELS, INDEX
-from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
+from deplib.cohorts.simulated import CHANNELS, INDEX, FaceRenderer, sample_identity, sample_scene
 
 STREAM = 0xFACE
 """First word of the seeds of every identity here; cohorts use other words, see ``stream``."""

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from deplib.cohorts.simulated.channels import CHANNELS
-from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
+from deplib.cohorts.simulated import CHANNELS, FaceRenderer, sample_identity, sample_scene
 from deplib.extraction.embedded.renders import broad_parameters
 
 SHOWN = CHANNELS[: CHANNELS.index("roll")]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from tqdm import trange
 
-from deplib.cohorts.simulated.channels import INDEX
+from deplib.cohorts.simulated import INDEX
 from deplib.extraction.embedded.network import EMBEDDING_DIM, EmbeddedEncoder
 from deplib.extraction.embedded.renders import person_renders, stream
 from deplib.extraction.embedded.train import embed, export, parity, to_input
