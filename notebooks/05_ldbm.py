@@ -36,6 +36,8 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()
 
 # %%
+from dataclasses import asdict
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -44,10 +46,11 @@ import torch
 from torch import nn
 
 from deplib import figures, models, results, study
-from deplib.metrics import score
+from deplib.metrics import MAE_TOLERANCE, score
 from deplib.models.blocks import EncoderLayer, masked_mean, pad_time
 from deplib.protocol import Protocol
 from deplib.report import badge, say, table
+from deplib.statistics import score_runs
 from deplib.training import train
 
 figures.style()
@@ -163,17 +166,17 @@ def dependence(model: LDBM, n_frames: int, gap: slice) -> pd.DataFrame:
     return pd.DataFrame(rows).rename_axis("frame")
 
 
-seen = dependence(models.build("LDBM", seed=0), n_frames=256, gap=slice(60, 76))
+seen = dependence(here, n_frames=384, gap=slice(60, 76))
 
-# %% mystnb={"figure": {"caption": "How much one token (at frame 128 of 256) depends on each frame, after the patches and after each layer, as a share of the largest (logarithmic). White: no dependence; frames 60 to 75 are masked. Initial weights, one made-up window.", "name": "fig-ldbm-receptive"}, "image": {"alt": "Five rows, one above the other. In the lowest a narrow dark block, the patch; in each row above the block is twice as wide, on a pale background that covers all frames but the masked ones."}}
+# %% mystnb={"figure": {"caption": "How much one token (in the middle of 384 frames) depends on each frame, after the patches and after each layer, as a share of the largest (logarithmic). White: no dependence; frames 60 to 75 are masked. Initial weights, one made-up window.", "name": "fig-ldbm-receptive"}, "image": {"alt": "Five rows, one above the other. In the lowest a narrow dark block, the patch; in each row above the block is twice as wide, on a pale background that covers all frames but the masked ones."}}
 fig, ax = plt.subplots(figsize=(5.2, 2.9))
 shown = np.log10(seen.T.where(seen.T > 1e-4))
 sns.heatmap(shown[::-1], vmin=-3, vmax=0, cmap="Oranges", xticklabels=64, ax=ax,
             cbar_kws={"ticks": [-3, -2, -1, 0], "format": "$10^{{{x:.0f}}}$"})  # fmt: skip
 ax.set_title("Each layer doubles what a token stands for")
 ax.set(xlabel="frame", ylabel="")
-ax.tick_params(axis="x", rotation=0)
-figures.keep(fig, seen, "LDBM with initial weights, one made-up window of 256 frames")
+ax.tick_params(axis="both", rotation=0)
+figures.keep(fig, seen, "LDBM with initial weights, one made-up window")
 
 # %%
 wide = (seen > 0.3).sum()  # frames that matter at least a third as much as the one that matters most
@@ -226,8 +229,8 @@ ax.plot(best["epoch"], best["MAE"], "o", color=colours["Dev"])
 ends = courses[courses["epoch"] == 12].groupby("split")["MAE"].mean()
 for split, height in ends.items():
     ax.annotate(split, (12, height), (5, 0), textcoords="offset points", color=colours[split])
-ax.set_title("After two passes LDBM learns its Train recordings by heart")
-ax.set(xlim=(1, 13), ylabel="MAE, BDI-II points")
+ax.set_title("After two passes LDBM learns Train by heart")
+ax.set(xlim=(0.8, 13), ylabel="MAE, BDI-II points")
 figures.keep(fig, courses, "simulated cohort (default), seeds 0 to 9")
 
 # %%
@@ -249,46 +252,26 @@ say(
 # compared with. Nothing but the patch differs between the rows.
 
 # %%
-test = results.load("default", **results.ABLATION).query("split == 'test'")
-test["error"] = (test["bdi_hat"] - test["bdi"]).abs()
-errors = {
-    name: runs.pivot(index="seed", columns="recording", values="error")
-    for name, runs in test.groupby("model")
-}
-persons = test.drop_duplicates("recording").set_index("recording")["person"]
-
-
-def difference(first: str, second: str, n: int = 10_000) -> pd.Series:
-    """Mean Test MAE over runs, first minus second; 95 % interval over persons and seeds."""
-    rng = np.random.default_rng(2014)
-    code, names = pd.factorize(persons[errors[first].columns])
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)
-    weight = drawn[:, code] / drawn[:, code].sum(axis=1, keepdims=True)  # the same for both
-    mae = []
-    for model in (first, second):
-        by_seed = weight @ errors[model].to_numpy().T  # (n, seeds): MAE of each run
-        picked = rng.integers(by_seed.shape[1], size=by_seed.shape)
-        mae.append(np.take_along_axis(by_seed, picked, axis=1).mean(axis=1))
-    low, high = np.quantile(mae[0] - mae[1], [0.025, 0.975])
-    value = errors[first].to_numpy().mean() - errors[second].to_numpy().mean()
-    return pd.Series({"value": value, "low": low, "high": high})
-
-
-# %% mystnb={"figure": {"caption": "Test MAE of LDBM at three patch sizes minus that of TemporalMeanMLP, which averages all frames. Mean over ten seeds; bars are 95 % intervals over persons and seeds, both drawn.", "name": "fig-ldbm-patches"}, "image": {"alt": "Three points, all a little to the right of zero, with wide bars that overlap almost wholly and all contain zero."}}
 sizes = {"LDBM-patch4": 4, "LDBM": 8, "LDBM-patch16": 16}
-rows = pd.DataFrame([difference(name, "TemporalMeanMLP") for name in sizes])
+runs = results.load("default", **results.ABLATION, model=["TemporalMeanMLP", *sizes])
+scores = score_runs(runs[runs["split"] == "test"])
+
+beside_average = [scores.difference(name, "TemporalMeanMLP", draw_seeds=True) for name in sizes]
+rows = pd.DataFrame(map(asdict, beside_average)).rename(columns={"estimate": "value"})
 rows["label"] = [f"patches of {size} frames" for size in sizes.values()]
 
+# %% mystnb={"figure": {"caption": "Test MAE of LDBM at three patch sizes minus that of TemporalMeanMLP, which averages all frames. Mean over ten seeds; bars are 95 % intervals over persons and seeds, both drawn.", "name": "fig-ldbm-patches"}, "image": {"alt": "Three points, all a little to the right of zero, with wide bars that overlap almost wholly and all contain zero."}}
 fig, ax = plt.subplots(figsize=(5.2, 2.6))
 figures.forest(rows, ax, zero_label="as the plain average", colour=figures.COLOURS["LDBM"])
 ax.set_title("No patch size beats the plain average")
-ax.set_xlabel("difference in Test MAE, BDI-II points")
+ax.set(xlim=(-0.8, 1.3), xlabel="difference in Test MAE, BDI-II points")
 figures.keep(fig, rows, "simulated cohort (default), seeds 0 to 9")
 
 # %%
-finer, coarser = difference("LDBM-patch4", "LDBM"), difference("LDBM-patch16", "LDBM")
 assert (rows["value"] > 0).all() and (rows["low"] < 0).all(), "rewrite the finding"
-assert finer["low"] < 0 < finer["high"] and coarser["low"] < 0 < coarser["high"]
+for name in ("LDBM-patch4", "LDBM-patch16"):
+    between = scores.difference(name, "LDBM", draw_seeds=True)
+    assert between.low < 0 < between.high, "the patch size matters: rewrite the finding"
 assert rows["value"].max() - rows["value"].min() < 0.2, "the sizes do differ: rewrite"
 
 # %% [markdown]
@@ -320,8 +303,7 @@ table(pd.DataFrame([counts(4, 4), counts(8, 8), counts(16, 16), counts(8, 4)]))
 # is what single runs on the simulated cohort would have said.
 
 # %%
-ldbm = results.load("default", **results.ABLATION, model="LDBM")
-by_seed = score(ldbm, by=["split", "seed"]).pivot(index="seed", columns="split", values="mae")
+by_seed = score(runs[runs["model"] == "LDBM"], by=["split", "seed"]).pivot(index="seed", columns="split", values="mae")
 rise = by_seed["test"] - by_seed["dev"]
 assert (rise > 0).all()
 say(
