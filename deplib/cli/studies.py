@@ -77,7 +77,7 @@ def train(
     """
     from deplib import evaluation, study
     from deplib.chapters.over_seeds import score_table
-    from deplib.seeds import score
+    from deplib.statistics import score_runs as score
 
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)

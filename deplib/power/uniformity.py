@@ -8,7 +8,7 @@ from scipy import optimize, stats
 
 from deplib.power.coverage import share
 from deplib.power.error_model import ErrorModel, Samples
-from deplib.statistics import correlation_p_value, permutation_test, sign_flip_test
+from deplib.statistics import correlation_p_value, sign_flip_test
 
 OneSample = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], float]
 """(y (n,), y_hat (n_models, n), person (n,), rng) -> p-value."""

@@ -11,7 +11,7 @@ from deplib.readability.drawn import Embed, draw, embed_all
 from deplib.readability.recognition import recognise, whitened
 from deplib.readability.regression import read_out
 from deplib.statistics import interval_of
-from deplib.statistics.moments import moments_of, person_sums, resample
+from deplib.statistics.resampling import moments_of, person_sums, resample
 
 KINDS = {
     **dict.fromkeys(SHOWN[:-4], "expression"),

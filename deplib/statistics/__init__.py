@@ -1,8 +1,7 @@
-"""Intervals and tests over persons, and what a correlation of n recordings can show.
+"""Intervals, tests and equivalence over persons and seeds; correlations; power by simulation.
 
-Recordings of one person are not independent, so persons are resampled, flipped or permuted, never
-recordings. All functions take vectors, in which a recording that comes twice does not show:
-``deplib.seeds.score`` takes tables and refuses it.
+Recordings of one person are not independent, so persons are resampled or flipped, never
+recordings. ``score_runs`` takes a table of runs, all else vectors.
 """
 
 from deplib.statistics.correlation import (
@@ -11,29 +10,43 @@ from deplib.statistics.correlation import (
     critical_r,
     fisher_interval,
 )
-from deplib.statistics.equivalence import (
-    MCID_SHARE,
-    Equivalence,
-    equivalence_of,
-    equivalence_test,
-)
 from deplib.statistics.intervals import (
+    RESAMPLES,
+    SEED,
     Interval,
     Method,
     cluster_bootstrap,
     interval_of,
+    mean_over_persons,
     paired_difference,
 )
-from deplib.statistics.moments import bootstrap_distribution, jackknife
-from deplib.statistics.permutation import permutation_test
-from deplib.statistics.runs import interquartile_mean, probability_of_improvement
-from deplib.statistics.significance import TestResult, holm, sign_flip_test
+from deplib.statistics.resampling import bootstrap_distribution, jackknife
+from deplib.statistics.runs import (
+    Components,
+    interquartile_mean,
+    probability_of_improvement,
+)
+from deplib.statistics.scores import Scores, Summary, score_runs
+from deplib.statistics.significance import (
+    MCID_SHARE,
+    Equivalence,
+    TestResult,
+    equivalence_of,
+    equivalence_test,
+    holm,
+    sign_flip_test,
+)
 
 __all__ = [
     "MCID_SHARE",
+    "RESAMPLES",
+    "SEED",
+    "Components",
     "Equivalence",
     "Interval",
     "Method",
+    "Scores",
+    "Summary",
     "TestResult",
     "bootstrap_distribution",
     "cluster_bootstrap",
@@ -47,8 +60,9 @@ __all__ = [
     "interquartile_mean",
     "interval_of",
     "jackknife",
+    "mean_over_persons",
     "paired_difference",
-    "permutation_test",
     "probability_of_improvement",
+    "score_runs",
     "sign_flip_test",
 ]

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, stdtrit  # as in scipy.stats, without its checks
 
 from deplib.metrics import METRICS
-from deplib.statistics.moments import (
+from deplib.statistics.resampling import (
     FROM_MOMENTS,
     check_metric,
     moments_of,
@@ -19,25 +19,31 @@ from deplib.statistics.moments import (
 Method = Literal["expanded", "bca", "percentile"]
 METHODS: tuple[Method, ...] = ("expanded", "bca", "percentile")
 """The first is the default: of the three it comes nearest to its name with 40 persons."""
+SEED = 2014
+"""Of every bootstrap in the book: the same tables give the same intervals."""
+RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with a bootstrap interval over persons."""
+    """An estimate with its interval; in an f-string, ``f"{gap:+.2f}"``, the three of them.
 
-    metric: str
+    >>> f"{Interval(0.44, -0.21, 1.08):+.2f}"
+    '+0.44 (-0.21 to +1.08)'
+    """
+
     estimate: float  # of the sample itself
     low: float
     high: float
-    confidence: float
-    method: Method
-    n_persons: int
-    n_recordings: int
-    n_resamples: int
-    n_undefined: int  # resamples in which the metric is nan; left out of the quantiles
+    confidence: float = 0.95
+    n_persons: int = 0
+    n_undefined: int = 0  # resamples in which the metric is nan; left out of the quantiles
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.estimate:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
 
 
 def cluster_bootstrap(
@@ -46,7 +52,7 @@ def cluster_bootstrap(
     persons: ArrayLike,
     *,
     metric: str = "mae",
-    n_resamples: int = 10_000,
+    n_resamples: int = RESAMPLES,
     confidence: float = 0.95,
     method: Method = "expanded",
     rng: np.random.Generator,
@@ -96,7 +102,7 @@ def paired_difference(
     persons: ArrayLike,
     *,
     metric: str = "mae",
-    n_resamples: int = 10_000,
+    n_resamples: int = RESAMPLES,
     confidence: float = 0.95,
     method: Method = "expanded",
     rng: np.random.Generator,
@@ -104,10 +110,19 @@ def paired_difference(
     """Interval of metric(a) - metric(b), both models scored on the same resampled persons.
 
     Parameters and errors are those of ``cluster_bootstrap``; rows of ``y_hat_a`` and ``y_hat_b``
-    belong to the same recordings. An interval without 0 tells the models apart.
+    belong to the same recordings. It is about these two trained networks: what other seeds would
+    give is in ``Scores.difference(..., draw_seeds=True)``.
     """
     predictions = [y_hat_a, y_hat_b]
     return _interval(y, predictions, persons, metric, n_resamples, confidence, method, rng)
+
+
+def mean_over_persons(
+    values: ArrayLike, persons: ArrayLike, *, n_resamples: int = RESAMPLES, rng: np.random.Generator
+) -> Interval:
+    """Return the mean of one value a recording, (n_recordings,), with its interval over persons."""
+    zero = np.zeros(np.shape(values))
+    return _interval(zero, [values], persons, "bias", n_resamples, 0.95, "expanded", rng)
 
 
 def interval_of(
@@ -117,7 +132,7 @@ def interval_of(
     confidence: float = 0.95,
     method: Method = "expanded",
 ) -> tuple[float, float]:
-    """Return the interval that resampled values give.
+    """Return the interval that resampled values give; both nan where there is none.
 
     Parameters
     ----------
@@ -128,15 +143,8 @@ def interval_of(
     left_out
         (n_persons,), the statistic without one person at a time: for the acceleration of BCa, and
         for how many persons there are.
-    confidence
-        Such as 0.95.
-    method
+    confidence, method
         As of ``cluster_bootstrap``.
-
-    Returns
-    -------
-    tuple of float
-        Both nan where there is no interval.
     """
     if not len(values) or not np.isfinite(estimate):
         return float("nan"), float("nan")
@@ -180,37 +188,6 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
 
 
-def _interval(
-    y: ArrayLike,
-    predictions: list[ArrayLike],
-    persons: ArrayLike,
-    metric: str,
-    n_resamples: int,
-    confidence: float,
-    method: Method,
-    rng: np.random.Generator,
-) -> Interval:
-    check_metric(metric)
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
-    check_confidence(confidence)
-    estimate, values, left_out = resampled(y, predictions, persons, metric, n_resamples, rng)
-    defined = values[np.isfinite(values)]
-    low, high = interval_of(defined, estimate, left_out, confidence, method)
-    return Interval(
-        metric=metric,
-        estimate=estimate,
-        low=low,
-        high=high,
-        confidence=confidence,
-        method=method,
-        n_persons=len(left_out),
-        n_recordings=np.size(y),
-        n_resamples=n_resamples,
-        n_undefined=n_resamples - len(defined),
-    )
-
-
 def resampled(
     y: ArrayLike,
     predictions: list[ArrayLike],
@@ -227,6 +204,7 @@ def resampled(
         As it is; in each resample of persons, (n_resamples,); and without one person at a time,
         (n_persons,).
     """
+    check_metric(metric)
     sums = person_sums(y, predictions, persons)
 
     def score(counts: np.ndarray) -> np.ndarray:  # (k, n_persons) -> (k,)
@@ -237,3 +215,23 @@ def resampled(
     estimate = exact[0] if len(exact) == 1 else exact[0] - exact[1]
     values = score(resample(len(sums), n_resamples, rng))
     return estimate, values, score(1.0 - np.eye(len(sums)))
+
+
+def _interval(
+    y: ArrayLike,
+    predictions: list[ArrayLike],
+    persons: ArrayLike,
+    metric: str,
+    n_resamples: int,
+    confidence: float,
+    method: Method,
+    rng: np.random.Generator,
+) -> Interval:
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
+    check_confidence(confidence)
+    estimate, values, left_out = resampled(y, predictions, persons, metric, n_resamples, rng)
+    defined = values[np.isfinite(values)]
+    low, high = interval_of(defined, estimate, left_out, confidence, method)
+    undefined = n_resamples - len(defined)
+    return Interval(estimate, low, high, confidence, len(left_out), undefined)

@@ -10,7 +10,7 @@ from deplib.evaluation import RESAMPLES, SEED, Difference
 from deplib.identity import difference_of_means
 from deplib.metrics import is_constant
 from deplib.statistics import interval_of
-from deplib.statistics.moments import person_codes, resample
+from deplib.statistics.resampling import person_codes, resample
 from deplib.uncertainty.tables import NO_SPREAD, part_of
 
 NAN = float("nan")

@@ -1,4 +1,4 @@
-"""Tables of predictions with several runs, as ``deplib.seeds.score`` takes them."""
+"""Tables of predictions with several runs, as ``score_runs`` takes them."""
 
 import numpy as np
 import pandas as pd

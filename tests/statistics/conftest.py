@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from score_tables import N, runs_of
 
-from deplib import seeds
+from deplib.statistics import Scores, score_runs
 
 
 @pytest.fixture(scope="module")
@@ -18,5 +18,5 @@ def table() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scores(table) -> seeds.Scores:
-    return seeds.score(table)
+def scores(table) -> Scores:
+    return score_runs(table)

@@ -1,0 +1,276 @@
+"""Models that were trained at several seeds: two sources of spread, told apart.
+
+*Seeds*: the same model, trained again, scores the same persons differently. *Persons*: other
+persons would have given every run another score. An interval of a mean over seeds resamples
+persons and keeps the runs: it is about these trained networks. With ``draw_seeds=True`` each
+resample of persons also draws as many runs as there are, two crossed factors each by itself (Owen
+2007, the pigeonhole bootstrap, which is rather too wide): that is about the architectures. What is
+trained on stays the same throughout: nothing here says what other Train and Dev recordings would
+have given.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deplib.errors import ResultError
+from deplib.metrics import METRICS
+from deplib.statistics.intervals import RESAMPLES, SEED, Interval, interval_of
+from deplib.statistics.resampling import bootstrap_distribution, check_metric, jackknife
+from deplib.statistics.runs import (
+    Components,
+    components_of,
+    draw_runs,
+    interquartile_mean,
+    probability_of_improvement,
+    superiority,
+    trimmed,
+)
+from deplib.statistics.significance import (
+    Equivalence,
+    TestResult,
+    equivalence_of,
+    sign_flip_test,
+)
+
+HIGHER_IS_BETTER = {"mae": False, "rmse": False, "pcc": True, "ccc": True}
+"""The metrics that say which of two runs is the better one."""
+LABEL_TOLERANCE = 1e-3  # BDI-II points: results keep six digits of the z-scored labels
+COLUMNS = ["recording", "person", "bdi", "model", "seed"]  # and bdi_hat
+
+
+@dataclass(frozen=True)
+class Summary(Interval):
+    """A metric of one model: its mean over seeds, with an interval, and both kinds of spread."""
+
+    seed_sd: float = float("nan")  # between runs on these persons (1/(n-1)); nan for one run
+    person_sd: float = float("nan")  # of the mean over seeds, between resamples of persons
+    n_runs: int = 0
+    n_defined: int = 0  # runs in which the metric is defined: the mean is over these
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Every metric of every run on one split, as it is and in the same resamples of persons.
+
+    Attributes
+    ----------
+    runs
+        One row a run: ``model``, ``seed`` and the metrics of ``deplib.metrics.METRICS``.
+    resampled
+        Metric -> (n_resamples, n_runs), the columns in the order of ``runs``.
+    left_out
+        Metric -> (n_persons, n_runs), without one person at a time.
+    y, predictions, persons
+        What was scored: (n_recordings,), (n_runs, n_recordings), (n_recordings,).
+    seed
+        State of what the methods draw themselves; the resamples of persons are drawn already.
+    """
+
+    runs: pd.DataFrame
+    resampled: dict[str, np.ndarray]
+    left_out: dict[str, np.ndarray]
+    y: np.ndarray
+    predictions: np.ndarray
+    persons: np.ndarray
+    seed: int = SEED
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the predictors, in the order of the table."""
+        return list(self.runs["model"].unique())
+
+    def values(self, model: str, metric: str = "mae") -> np.ndarray:
+        """Return one metric of one predictor, (n_runs of it,), in the order of its seeds."""
+        check_metric(metric)
+        return self.runs.loc[self._rows(model), metric].to_numpy()
+
+    def draws(
+        self, model: str, metric: str = "mae", *, draw_seeds: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean over seeds in each resample, (n_resamples,), and without each person."""
+        rows = self._rows(model)
+        runs, left_out = self.resampled[metric][:, rows], self.left_out[metric][:, rows]
+        if draw_seeds:
+            # A generator a model, so that no two share their draws of seeds.
+            runs = draw_runs(runs, np.random.default_rng([self.seed, int(rows[0])]))
+        with warnings.catch_warnings():  # of resamples in which no run has a value: nan says so
+            warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+            return np.nanmean(runs, axis=1), np.nanmean(left_out, axis=1)
+
+    def summary(self, model: str, metric: str = "mae", *, draw_seeds: bool = False) -> Summary:
+        """Return the mean of a metric over seeds, its 95 % interval, and both spreads."""
+        values = self.values(model, metric)
+        defined = values[np.isfinite(values)]
+        value = float(defined.mean()) if len(defined) else float("nan")
+        resampled, left_out = self.draws(model, metric, draw_seeds=draw_seeds)
+        finite = resampled[np.isfinite(resampled)]
+        return Summary(
+            value,
+            *interval_of(finite, value, left_out),
+            n_persons=len(left_out),
+            n_undefined=len(resampled) - len(finite),
+            seed_sd=float(defined.std(ddof=1)) if len(defined) > 1 else float("nan"),
+            person_sd=float(np.nanstd(resampled)) if len(defined) else float("nan"),
+            n_runs=len(values),
+            n_defined=len(defined),
+        )
+
+    def difference(
+        self, first: str, second: str, metric: str = "mae", *, draw_seeds: bool = False
+    ) -> Interval:
+        """Return mean over seeds of the first minus that of the second, same persons."""
+        resampled, value, left_out = self._difference(first, second, metric, draw_seeds)
+        finite = resampled[np.isfinite(resampled)]
+        return Interval(value, *interval_of(finite, value, left_out), n_persons=len(left_out))
+
+    def equivalence(
+        self, first: str, second: str, margin: float, *, draw_seeds: bool = False
+    ) -> Equivalence:
+        """Test whether two predictors' mean MAE over seeds differ by less than a margin.
+
+        Two one-sided tests at 5 % by the 90 % interval of ``difference``; ``margin`` in BDI-II
+        points.
+        """
+        return equivalence_of(*self._difference(first, second, "mae", draw_seeds), margin)
+
+    def test(self, first: str, second: str) -> TestResult:
+        """Test the difference in MAE of two predictors by sign flips over persons.
+
+        Of the absolute errors, each the mean over the seeds of its model: about these runs, on
+        other persons.
+        """
+        apart = np.abs(self.predictions - self.y)
+        errors = [apart[self._rows(model)].mean(axis=0) for model in (first, second)]
+        rng = np.random.default_rng(self.seed)
+        return sign_flip_test(errors[0] - errors[1], self.persons, n_resamples=RESAMPLES, rng=rng)
+
+    def interquartile_mean(self, model: str, metric: str = "mae") -> Interval:
+        """Return the interquartile mean over seeds, its 95 % interval over persons and seeds.
+
+        nan where a run leaves the metric undefined.
+        """
+        values, rows = self.values(model, metric), self._rows(model)
+        if not np.isfinite(values).all():
+            return Interval(float("nan"), float("nan"), float("nan"))
+        value, rng = interquartile_mean(values), np.random.default_rng(self.seed)
+        drawn = trimmed(draw_runs(self.resampled[metric][:, rows], rng))
+        left_out = trimmed(self.left_out[metric][:, rows])
+        return Interval(value, *interval_of(drawn[np.isfinite(drawn)], value, left_out))
+
+    def improvement(self, first: str, second: str, metric: str = "mae") -> Interval:
+        """Return the probability that a run of the first beats one of the second.
+
+        Over all pairs of runs, ties at one half (Agarwal et al. 2021), with a 95 % interval over
+        persons and seeds, by percentiles: a share is often 0 or 1. nan where a run of either
+        leaves the metric undefined.
+
+        Raises
+        ------
+        ValueError
+            If the metric does not say which of two runs is better, as bias and sigma_ratio.
+        """
+        if metric not in HIGHER_IS_BETTER:
+            raise ValueError(
+                f"{metric!r} does not say which run is better; choose from {list(HIGHER_IS_BETTER)}"
+            )
+        pair = (first, second) if HIGHER_IS_BETTER[metric] else (second, first)
+        values = [self.values(model, metric) for model in pair]
+        if not all(np.isfinite(runs).all() for runs in values):
+            return Interval(float("nan"), float("nan"), float("nan"))
+        value, rng = probability_of_improvement(*values), np.random.default_rng(self.seed)
+        drawn = [draw_runs(self.resampled[metric][:, self._rows(m)], rng) for m in pair]
+        shares = superiority(*drawn)
+        shares = shares[np.isfinite(shares)]
+        return Interval(value, *interval_of(shares, value, np.empty(0), 0.95, "percentile"))
+
+    def components(self, model: str, metric: str = "mae") -> Components:
+        """Return the parts of the variance of a metric that seeds and persons have.
+
+        By a two-way analysis of variance of the jackknife's pseudo-values, see ``components_of``;
+        all nan for a single run, and where the metric is undefined for a run.
+        """
+        values = self.values(model, metric)
+        return components_of(values, self.left_out[metric][:, self._rows(model)])
+
+    def _rows(self, model: str) -> np.ndarray:
+        rows = np.flatnonzero(self.runs["model"] == model)
+        if not len(rows):
+            raise ResultError(f"no run of {model!r} was scored; there are {self.models}")
+        return rows
+
+    def _difference(
+        self, first: str, second: str, metric: str, draw_seeds: bool
+    ) -> tuple[np.ndarray, float, np.ndarray]:
+        """Return the difference of two means over seeds: resampled, itself, without each person."""
+        a, b = (self.summary(model, metric).estimate for model in (first, second))
+        of_a, of_b = (self.draws(m, metric, draw_seeds=draw_seeds) for m in (first, second))
+        return of_a[0] - of_b[0], a - b, of_a[1] - of_b[1]
+
+
+def score_runs(table: pd.DataFrame, *, n_resamples: int = RESAMPLES, seed: int = SEED) -> Scores:
+    """Score every run of a table on the same recordings and the same resamples of persons.
+
+    Parameters
+    ----------
+    table
+        ``recording``, ``person``, ``bdi``, ``bdi_hat``, ``model``, ``seed``; one row a recording
+        and run, as ``deplib.results.load`` returns them, of one split and one setting.
+    n_resamples, seed
+        Resamples of persons, and the state that draws them.
+
+    Raises
+    ------
+    ResultError
+        If the table is empty or lacks a label, a person or a name, a recording occurs twice in a
+        run, a run lacks one that another has, or two runs give it different labels or persons.
+    ValueError
+        If a value is infinite, or there is one person only.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> one = pd.DataFrame({"recording": [*"abcd"], "person": [*"ppqr"], "bdi": [3., 9., 20., 31.]})
+    >>> runs = [one.assign(bdi_hat=rng.normal(15, 5, 4), model="m", seed=k) for k in range(3)]
+    >>> score_runs(pd.concat(runs)).summary("m").n_runs
+    3
+    """
+    if table.empty:
+        raise ResultError("there is no run to score: the table is empty")
+    missing = table[COLUMNS].isna().any()
+    if missing.any():
+        raise ResultError(
+            f"some rows have no {missing.idxmax()}: every prediction needs all of {COLUMNS}"
+        )
+    if table.duplicated(["recording", "model", "seed"]).any():
+        raise ResultError("a recording occurs twice in one run: score one split, each run once")
+    runs = {
+        key: run.set_index("recording")["bdi_hat"]
+        for key, run in table.groupby(["model", "seed"], sort=False)
+    }
+    wide = pd.DataFrame(runs).sort_index()
+    if wide.isna().any(axis=None):
+        model, k = list(runs)[int(wide.isna().any().argmax())]
+        raise ResultError(
+            f"{model} at seed {k} does not have the recordings of the other runs, or predicts nan "
+            "for one; models are compared on the same recordings only"
+        )
+    by_recording = table.groupby("recording")
+    if (np.ptp(by_recording["bdi"].agg(["min", "max"]), axis=1) > LABEL_TOLERANCE).any():
+        raise ResultError("two runs give different labels to the same recording")
+    if table[["recording", "person"]].drop_duplicates()["recording"].duplicated().any():
+        raise ResultError("two runs name different persons for the same recording")
+    y, persons = (by_recording[name].first().to_numpy() for name in ("bdi", "person"))
+    predictions, rng = wide.to_numpy().T, np.random.default_rng(seed)
+    exact = {name: [metric(y, y_hat) for y_hat in predictions] for name, metric in METRICS.items()}
+    return Scores(
+        runs=pd.DataFrame(list(runs), columns=["model", "seed"]).assign(**exact),
+        resampled=bootstrap_distribution(y, predictions, persons, n_resamples=n_resamples, rng=rng),
+        left_out=jackknife(y, predictions, persons),
+        y=y,
+        predictions=predictions,
+        persons=persons,
+        seed=seed,
+    )
