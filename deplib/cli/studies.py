@@ -197,10 +197,10 @@ def sweep(
     )
     typer.echo(f"{len(results)} results are up to date: {study.results_dir()}")
     if not (world or model or seed or split or part):  # about the whole study, not some runs
-        from deplib.selection import completion
+        from deplib import selection
 
-        chosen = completion.complete(jobs=options.n_jobs(jobs), progress=True)
-        n_cohorts = sum(one.n_cohorts for one in chosen.values())
+        chosen = selection.complete(jobs=options.n_jobs(jobs), progress=True)
+        n_cohorts = len(chosen[["scenario", "cohort"]].drop_duplicates())
         typer.echo(f"choosing on Dev in {n_cohorts} cohorts is up to date")
 
 

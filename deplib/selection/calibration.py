@@ -31,17 +31,10 @@ def calibrate(*, jobs: int = 2, n_recordings: int = N_RECORDINGS) -> Surrogate:
     )
     features, recording, n_frames = map(np.concatenate, zip(*parts, strict=True))
     order = np.argsort(recording, kind="stable")
-    return fit_population(features[order], recording[order], n_frames[order], n_recordings)
-
-
-def fit_population(
-    features: np.ndarray, recording: np.ndarray, n_frames: np.ndarray, n_recordings: int
-) -> Surrogate:
-    """Fit the surrogate to the windows of the population, and return it as it is stored."""
     cohort = population(n_recordings)
     latents = cohort.truth[list(LATENT_NAMES)].to_numpy()
     person = cohort.recordings["person"].to_numpy(str)
-    return fit(features, recording, n_frames * FRAME_STEP, person, latents).as_stored()
+    return fit(features[order], recording[order], n_frames[order] * FRAME_STEP, person, latents)
 
 
 def population(n_recordings: int) -> SimulatedCohort:

@@ -9,13 +9,15 @@ whose persons and latents are known. A cohort of 150 recordings then takes milli
 minutes; what the embedding does beyond second moments is lost.
 """
 
-import base64
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
 from deplib.errors import ResultError
+from deplib.extraction.storage.atomic import write_atomically
 
 RANKS = {"person": 80, "session": 56, "window": 40}
 """Directions kept of each part's covariance; what is left becomes noise of equal size in all."""
@@ -101,42 +103,37 @@ class Surrogate:
         noise -= weighted_means(noise, recording, n_in_window)[recording]
         return (recordings[recording] + noise).astype(np.float32), recording
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the parameters in plain types, arrays in half precision."""
-        parts = {
-            name: {"loadings": _packed(part.loadings), "floor": round(part.floor, 8)}
-            for name, part in self._parts().items()
-        }
-        return {"mean": _packed(self.mean), "latents": _packed(self.latents), **parts}
+    def save(self, path: Path) -> "Surrogate":
+        """Write the parameters, arrays in half precision, and return them as they are read back.
+
+        So a first run draws what later ones draw.
+        """
+        arrays = {"mean": self.mean.astype("f2"), "latents": self.latents.astype("f2")}
+        for name in RANKS:
+            part: Part = getattr(self, name)
+            arrays[name] = np.ascontiguousarray(part.loadings, dtype="f2")
+            arrays[f"{name}_floor"] = np.array([round(part.floor, 8)])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, save(arrays))
+        return Surrogate.load(path)
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Surrogate":
-        """Return the model that ``to_json`` wrote.
+    def load(cls, path: Path) -> "Surrogate":
+        """Read the parameters that `save` wrote.
 
         Raises
         ------
         ResultError
-            If a part is missing or damaged.
+            If the file is missing or damaged.
         """
         try:
-            parts = {
-                name: Part(_unpacked(content[name]["loadings"]), float(content[name]["floor"]))
-                for name in RANKS
-            }
-            return cls(_unpacked(content["mean"]), _unpacked(content["latents"]), **parts)
-        except (KeyError, TypeError, ValueError) as error:
+            a = {name: array.astype(float) for name, array in load_file(path).items()}
+            parts = {name: Part(a[name], float(a[f"{name}_floor"][0])) for name in RANKS}
+            return cls(a["mean"], a["latents"], **parts)
+        except (OSError, KeyError, IndexError, SafetensorError) as error:
             raise ResultError(
-                f"the parameters of the surrogate are damaged ({error}); delete the file and run "
-                "`make sweep`"
+                f"{path} is missing or damaged ({error}); delete it and run `make sweep`"
             ) from error
-
-    def as_stored(self) -> "Surrogate":
-        """Return it as it will be read back, so that a first run draws what later ones draw."""
-        return Surrogate.from_json(self.to_json())
-
-    def _parts(self) -> dict[str, Part]:
-        kept = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: part for name, part in kept.items() if isinstance(part, Part)}
 
 
 def fit(
@@ -240,13 +237,3 @@ def _part(covariance: np.ndarray, rank: int) -> Part:
     rest = values[rank:].mean() if len(values) > rank else 0.0
     kept = np.sqrt(np.clip(values[:rank] - rest, 0.0, None))
     return Part(kept[:, None] * vectors[:, ::-1][:, :rank].T, float(np.sqrt(rest)))
-
-
-def _packed(array: np.ndarray) -> dict[str, Any]:
-    half = array.astype("<f2")
-    return {"shape": list(half.shape), "float16": base64.b64encode(half.tobytes()).decode()}
-
-
-def _unpacked(content: dict[str, Any]) -> np.ndarray:
-    raw = base64.b64decode(content["float16"], validate=True)
-    return np.frombuffer(raw, "<f2").reshape(content["shape"]).astype(float)

@@ -4,17 +4,17 @@ import re
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 from stream_files import openface_rows, write_openface
 from tiny import write_tiny_onnx
 
-from deplib import cli, study
+from deplib import cli, selection, study
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.models import MODELS
 from deplib.protocol import Protocol
 from deplib.results import Result
-from deplib.selection import completion as selection_completion
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ def test_the_whole_sweep_has_the_cohorts_of_choosing_on_dev(
 
     def choosing(**options):
         asked.append(options["jobs"])
-        return {}
+        return pd.DataFrame({"scenario": [], "cohort": []})
 
     monkeypatch.setattr(study, "complete", lambda specs, folder, **options: list(specs))
-    monkeypatch.setattr(selection_completion, "complete", choosing)
+    monkeypatch.setattr(selection, "complete", choosing)
     result = run("sweep", "--jobs", 1, *narrowed)
     assert result.exit_code == 0, result.output
     assert asked == [1] * n_calls

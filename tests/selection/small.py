@@ -6,7 +6,7 @@ import numpy as np
 
 from deplib.cohorts.simulated import LATENTS
 from deplib.protocol import Protocol
-from deplib.selection.cohorts import draw
+from deplib.selection.drawing import draw
 from deplib.selection.surrogate import Part, Surrogate
 
 WIDTH = 512

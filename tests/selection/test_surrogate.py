@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from small import SURROGATE
@@ -79,33 +77,27 @@ def test_cut():
     assert list(frames) == [512, 512, 1, 1]
 
 
-def test_stored_and_read_back_it_draws_the_same():
-    once = SURROGATE.as_stored()
-    twice = Surrogate.from_json(json.loads(json.dumps(once.to_json())))
+def test_stored_and_read_back_it_draws_the_same(tmp_path):
+    once = SURROGATE.save(tmp_path / "s.safetensors")
+    twice = once.save(tmp_path / "t.safetensors")
     draw = {"person": np.arange(4), "n_frames": np.full(4, 600), "window_length": 512}
     latents = np.zeros((4, 10))
-    first, second = (
-        s.draw(latents, **draw, rng=np.random.default_rng(0))[0] for s in (once, twice)
+    first, second, other = (
+        s.draw(latents, **draw, rng=np.random.default_rng(seed))[0]
+        for s, seed in ((once, 0), (twice, 0), (twice, 1))
     )
     np.testing.assert_array_equal(first, second)
+    assert not np.allclose(first, other)
     np.testing.assert_allclose(once.latents, SURROGATE.latents, rtol=2e-3, atol=1e-6)
 
 
-def test_same_seed_same_features_other_seed_others():
-    draw = {"person": np.arange(3), "n_frames": np.full(3, 600), "window_length": 512}
-    one, same, other = (
-        SURROGATE.draw(np.zeros((3, 10)), **draw, rng=np.random.default_rng(s))[0]
-        for s in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(one, same)
-    assert not np.allclose(one, other)
-
-
-def test_a_damaged_or_impossible_surrogate_is_refused(population):
-    content = SURROGATE.to_json()
-    del content["session"]
-    with pytest.raises(ResultError, match="damaged"):
-        Surrogate.from_json(content)
+def test_a_damaged_or_impossible_surrogate_is_refused(population, tmp_path):
+    path = tmp_path / "s.safetensors"
+    SURROGATE.save(path)
+    path.write_bytes(path.read_bytes()[:99])
+    for broken in (path, tmp_path / "none"):
+        with pytest.raises(ResultError, match="missing or damaged"):
+            Surrogate.load(broken)
     features, recording, n_in_window, person, latents = population
     with pytest.raises(ResultError, match="two recordings"):
         fit(features, recording, n_in_window, np.arange(len(person)), latents)

@@ -6,9 +6,9 @@ import pytest
 from small import PROTOCOL, SURROGATE
 
 from deplib import metrics
-from deplib.selection import courses as module
-from deplib.selection.cohorts import draw
-from deplib.selection.courses import SETTINGS, Candidate, Setting, courses, predictions, score
+from deplib.selection import candidates as module
+from deplib.selection.candidates import SETTINGS, Setting, courses, predictions, score
+from deplib.selection.drawing import draw
 from deplib.training import recording_table, train
 from deplib.windows import WindowSet
 
@@ -50,7 +50,7 @@ def test_stacked_training_is_that_of_the_report(cohort, rate):
                 cohort,
                 cohort.rows("train"),
                 held_out,
-                [Candidate(Setting(rate, 64, False), 5), Candidate(Setting(rate, 64, False), 9)],
+                [(Setting(rate, 64, False), 5), (Setting(rate, 64, False), 9)],
                 protocol=protocol,
             )
         )
@@ -73,7 +73,7 @@ def test_stacked_training_is_that_of_the_report(cohort, rate):
 
 def test_the_company_of_other_candidates_changes_nothing(cohort):
     """Rates, seeds and features of one stack do not mix, whatever the order."""
-    stack = [Candidate(setting, seed) for seed in (1, 2) for setting in SETTINGS[1:]]
+    stack = [(setting, seed) for seed in (1, 2) for setting in SETTINGS[1:]]
     rows = cohort.rows("train"), cohort.rows("dev")
     together = list(predictions(cohort, *rows, stack, protocol=PROTOCOL))[-1]
     for k, candidate in enumerate(stack):
@@ -104,8 +104,8 @@ def test_every_candidate_has_a_course_and_folds_keep_persons_together(cohort, mo
     monkeypatch.setattr(module, "predictions", watched)
     out = courses(cohort, seed=7, protocol=PROTOCOL)
     shape = (module.N_SEEDS * len(SETTINGS), PROTOCOL.epochs)
-    assert {array.shape for array in out.scores.values()} == {shape}
-    assert out.inner_mae.shape == (len(SETTINGS), PROTOCOL.epochs)
+    assert {out[f"{p}_{s}"].shape for p in module.PARTS for s in module.SCORES} == {shape}
+    assert out["inner_mae"].shape == (len(SETTINGS), PROTOCOL.epochs)
     person = cohort.recordings["person"].to_numpy()
     n_widths = len({setting.hidden for setting in SETTINGS})
     inner = seen[n_widths:]
@@ -114,20 +114,21 @@ def test_every_candidate_has_a_course_and_folds_keep_persons_together(cohort, mo
         assert not set(person[train_rows]) & set(person[held_out])
     together = np.sort(np.concatenate([rows for _, rows in inner[: module.N_FOLDS]]))
     np.testing.assert_array_equal(together, cohort.rows("train"))
-    assert np.isfinite(out.inner_mae).all()
+    assert np.isfinite(out["inner_mae"]).all()
 
 
 def test_the_constant_is_the_train_median(cohort):
     out = courses(cohort, seed=7, protocol=replace(PROTOCOL, epochs=1), settings=SETTINGS[:1])
     bdi = cohort.recordings.set_index("split")["bdi"]
-    assert out.constant["test"] == pytest.approx((bdi["test"] - bdi["train"].median()).abs().mean())
-    halves = out.constant["dev_a"], out.constant["dev_b"]
-    assert min(halves) <= out.constant["dev"] <= max(halves)
+    constant = dict(zip(module.PARTS, out["constant"], strict=True))
+    assert constant["test"] == pytest.approx((bdi["test"] - bdi["train"].median()).abs().mean())
+    halves = constant["dev_a"], constant["dev_b"]
+    assert min(halves) <= constant["dev"] <= max(halves)
 
 
 def test_same_seed_same_course_other_seed_another(cohort):
     one, two, other = (
         courses(cohort, seed=s, protocol=PROTOCOL, settings=SETTINGS[:1]) for s in (1, 1, 8)
     )
-    np.testing.assert_array_equal(one.scores["test_mae"], two.scores["test_mae"])
-    assert not np.allclose(one.scores["test_mae"], other.scores["test_mae"])
+    np.testing.assert_array_equal(one["test_mae"], two["test_mae"])
+    assert not np.allclose(one["test_mae"], other["test_mae"])

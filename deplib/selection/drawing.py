@@ -71,19 +71,6 @@ class FeatureCohort:
         return np.flatnonzero(self.recordings["split"] == split)
 
 
-def scenario_named(name: str) -> Scenario:
-    """Return a scenario by name.
-
-    Raises
-    ------
-    CohortError
-        If there is none of that name.
-    """
-    if name not in SCENARIOS:
-        raise CohortError(f"no scenario is named {name!r}: choose one of {', '.join(SCENARIOS)}")
-    return SCENARIOS[name]
-
-
 def draw(
     scenario: str,
     index: int,
@@ -106,9 +93,15 @@ def draw(
         Frames that are used, and the length of a window.
     n_recordings
         As in ``SimulatedCohort``.
+
+    Raises
+    ------
+    CohortError
+        If no scenario has that name.
     """
-    protocol = protocol or Protocol()
-    which = scenario_named(scenario)
+    if scenario not in SCENARIOS:
+        raise CohortError(f"no scenario is named {scenario!r}: choose one of {[*SCENARIOS]}")
+    which, protocol = SCENARIOS[scenario], protocol or Protocol()
     streams = np.random.SeedSequence(SEED, spawn_key=(index,)).spawn(5)
     sessions, labels, lengths, behaviour, noise = map(np.random.default_rng, streams)
     table = draw_sessions(n_recordings, rng=sessions)

@@ -7,8 +7,8 @@ pretend to.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, product
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from deplib.models import build
 from deplib.protocol import Protocol
-from deplib.selection.cohorts import FeatureCohort
+from deplib.selection.drawing import FeatureCohort
 
 MODEL = "TemporalMeanMLP"
 SCORES = ("mae", "pcc", "sigma_ratio")
@@ -26,19 +26,12 @@ N_FOLDS = 3
 """Inner folds of Train, persons kept together."""
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """What a study may try beside its protocol."""
 
     learning_rate: float
     hidden: int
     scaled: bool  # z-score each feature by the Train windows
-
-    @property
-    def label(self) -> str:
-        """The setting in words."""
-        features = "z-scored" if self.scaled else "as they are"
-        return f"rate {self.learning_rate:g}, hidden {self.hidden}, features {features}"
 
 
 SETTINGS = (
@@ -48,35 +41,10 @@ SETTINGS = (
 """The protocol's setting, then four that are a third of its cost."""
 N_SEEDS = 2
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A setting at one seed."""
-
-    setting: Setting
-    seed: int
-
-
-@dataclass(frozen=True, eq=False)
-class Courses:
-    """All candidates of one cohort.
-
-    Attributes
-    ----------
-    scores
-        By ``"dev_mae"`` and the like (a name of ``PARTS`` and one of ``SCORES``):
-        (n_candidates, n_epochs), recording level, BDI-II points. Candidates are ordered by seed,
-        then setting: the first ``len(SETTINGS)`` are those of the first seed.
-    inner_mae
-        (n_settings, n_epochs), MAE over all Train recordings, each predicted by the fold that was
-        trained without its person.
-    constant
-        MAE of the Train median on each of ``PARTS``.
-    """
-
-    scores: dict[str, np.ndarray]
-    inner_mae: np.ndarray
-    constant: dict[str, float]
+Candidate = tuple[Setting, int]
+"""A setting at one seed."""
+Courses = dict[str, np.ndarray]
+"""What `courses` returns."""
 
 
 def courses(
@@ -92,13 +60,21 @@ def courses(
     Parameters
     ----------
     cohort
-        What ``deplib.selection.cohorts.draw`` returns.
+        What `deplib.selection.draw` returns.
     seed
         First of the seeds of weights and batches, and what halves Dev and cuts the inner folds.
     protocol
         Epochs, batch size and weight decay; its learning rate is that of the settings.
     settings, n_seeds
         The candidates.
+
+    Returns
+    -------
+    dict
+        ``dev_mae`` and the like (of `PARTS` and `SCORES`): (n_candidates, n_epochs), recording
+        level, BDI-II points; candidates are ordered by seed, then setting. ``inner_mae``:
+        (n_settings, n_epochs), over Train, each recording predicted by the fold that was trained
+        without its person. ``constant``: MAE of the Train median on each of `PARTS`.
     """
     protocol = protocol or Protocol()
     rng = np.random.default_rng(seed)
@@ -106,10 +82,10 @@ def courses(
     persons, bdi = cohort.recordings["person"].to_numpy(str), cohort.recordings["bdi"].to_numpy()
     half = _groups(persons[dev], 2, rng=rng)
     parts = dict(zip(PARTS, (dev, test, dev[half == 0], dev[half == 1]), strict=True))
-    names = [f"{part}_{score}" for part in PARTS for score in SCORES]
-    scores = {name: np.empty((n_seeds * len(settings), protocol.epochs)) for name in names}
+    every = [(setting, seed + s) for s in range(n_seeds) for setting in settings]
+    shape = (len(every), protocol.epochs)
+    out = {f"{part}_{score}": np.empty(shape) for part in PARTS for score in SCORES}
     held_out = np.sort(np.concatenate([dev, test]))
-    every = [Candidate(setting, seed + s) for s in range(n_seeds) for setting in settings]
     for which in _by_width(every):
         stack = [every[c] for c in which]
         epochs = predictions(cohort, train, held_out, stack, protocol=protocol)
@@ -117,7 +93,7 @@ def courses(
             for part, rows in parts.items():
                 columns = y_hat[:, np.searchsorted(held_out, rows)]
                 for name, value in score(bdi[rows], columns).items():
-                    scores[f"{part}_{name}"][which, epoch] = value
+                    out[f"{part}_{name}"][which, epoch] = value
 
     fold = _groups(persons[train], N_FOLDS, rng=rng)
     errors = np.empty((len(settings), protocol.epochs, len(train)))
@@ -130,11 +106,8 @@ def courses(
             for epoch, y_hat in enumerate(epochs):
                 errors[which[:, None], epoch, place] = np.abs(y_hat - bdi[outside])
     median = np.median(bdi[train])
-    return Courses(
-        scores=scores,
-        inner_mae=errors.mean(axis=2),
-        constant={part: float(np.abs(bdi[r] - median).mean()) for part, r in parts.items()},
-    )
+    constant = np.array([np.abs(bdi[rows] - median).mean() for rows in parts.values()])
+    return out | {"inner_mae": errors.mean(axis=2), "constant": constant}
 
 
 def predictions(
@@ -170,7 +143,7 @@ def predictions(
     centre, scale = fitted.mean(axis=0), fitted.std(axis=0)
     order = sorted(range(len(candidates)), key=lambda c: _rate(candidates[c]))
     stacked = [candidates[c] for c in order]
-    scaled = np.array([candidate.setting.scaled for candidate in stacked], int)
+    scaled = np.array([setting.scaled for setting, _ in stacked], int)
     x, everything = (
         torch.from_numpy(np.stack([part, (part - centre) / scale])) for part in (fitted, shown)
     )  # (2, n_windows, D): as they are, and z-scored
@@ -180,7 +153,7 @@ def predictions(
     averaging[recording, np.arange(len(recording))] = 1 / np.bincount(recording)[recording]
     network = _Stack(stacked)
     optimizer = network.optimizer(protocol)
-    rngs = [np.random.default_rng(candidate.seed) for candidate in stacked]
+    rngs = [np.random.default_rng(seed) for _, seed in stacked]
     for _ in range(protocol.epochs):
         shuffled = np.stack([rng.permutation(len(y)) for rng in rngs])
         for start in range(0, len(y), protocol.batch_size_train):
@@ -231,7 +204,8 @@ class _Stack:
         self.groups: dict[float, list[Tensor]] = {}  # parameters by learning rate
         for rate, group in groupby(candidates, key=_rate):
             heads = [
-                list(build(MODEL, seed=c.seed, hidden=c.setting.hidden).parameters()) for c in group
+                list(build(MODEL, seed=seed, hidden=setting.hidden).parameters())
+                for setting, seed in group
             ]
             w1, b1, w2, b2 = (torch.stack([head[k].detach() for head in heads]) for k in range(4))
             self.groups[rate] = [
@@ -258,12 +232,12 @@ class _Stack:
 
 
 def _rate(candidate: Candidate) -> float:
-    return candidate.setting.learning_rate
+    return candidate[0].learning_rate
 
 
 def _by_width(candidates: Sequence[Candidate]) -> list[np.ndarray]:
     """Return the places of the candidates of each width: only these fit in one stack."""
-    width = np.array([candidate.setting.hidden for candidate in candidates])
+    width = np.array([setting.hidden for setting, _ in candidates])
     return [np.flatnonzero(width == hidden) for hidden in np.unique(width)]
 
 

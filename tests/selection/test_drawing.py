@@ -4,7 +4,7 @@ from small import COHORT, PROTOCOL, SURROGATE
 
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import CohortError
-from deplib.selection.cohorts import SCENARIOS, draw
+from deplib.selection.drawing import SCENARIOS, draw
 
 
 def small(scenario, index=0):
