@@ -1,16 +1,10 @@
 // What is wider than its place can be scrolled with the keys: it is a stop for Tab, but only then.
-document.addEventListener("DOMContentLoaded", () => {
-  const places = document.querySelectorAll(".scrolls");
-  const look = (place) => {
-    if (place.scrollWidth > place.clientWidth) place.tabIndex = 0;
+const look = () => {
+  for (const place of document.querySelectorAll("article :is(table, div.math, pre, .output)")) {
+    const wide = place.scrollWidth > place.clientWidth;
+    if (wide) place.tabIndex = 0;
     else place.removeAttribute("tabindex");
-  };
-  const observer = new ResizeObserver((entries) => {
-    for (const { target } of entries) look(target.closest(".scrolls"));
-  });
-  for (const place of places) {
-    observer.observe(place);
-    for (const inside of place.children) observer.observe(inside);
   }
-  document.fonts.ready.then(() => places.forEach(look)); // a formula's box keeps its size
-});
+};
+window.addEventListener("load", () => document.fonts.ready.then(look));
+window.addEventListener("resize", look);
