@@ -14,7 +14,7 @@
 #     - deplib.models.transformer
 #     - deplib.models.mamba_gru
 #     - deplib.models.attention_mil
-#     - deplib.deployment.applying
+#     - deplib.deploy.predict
 #     - deplib.recipes.bags
 #     - deplib.recipes.dropout
 #     - deplib.recipes.pretrained

@@ -9,7 +9,7 @@
 #     - results/timings/machine.json
 #     - results/timings/chapters/20_did_not_work.json
 #     uses:
-#     - deplib.deployment.applying
+#     - deplib.deploy.predict
 #     - deplib.models.mean_mlp
 #     - deplib.models.ldbm
 #     - deplib.models.transformer

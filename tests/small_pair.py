@@ -9,8 +9,8 @@ from PIL import Image
 from tiny import TINY_DIM
 from torch import nn
 
-from deplib.deployment.bundle import write_bundle
-from deplib.deployment.card import FORMAT, OPSET, Card
+from deplib.deploy import Card, write_bundle
+from deplib.deploy.bundle import FORMAT, OPSET
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.models import build
 

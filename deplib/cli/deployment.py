@@ -14,8 +14,8 @@ from deplib.cli.app import app
 from deplib.errors import DeplibError, EncoderError
 
 if TYPE_CHECKING:
-    from deplib.deployment.prediction import Prediction
-    from deplib.study.exported import Exported
+    from deplib.deploy import Prediction
+    from deplib.deploy.runs import Exported
 
 PICTURES = (".svg", ".png")
 """What a plot's file name may end in."""
@@ -50,8 +50,7 @@ def predict(
     """
     from tqdm import tqdm
 
-    from deplib.deployment.bundle import open_bundle
-    from deplib.deployment.prediction import predict_folder
+    from deplib.deploy import open_bundle, predict_folder
 
     if plot is not None:
         _require_picture(plot)
@@ -124,7 +123,7 @@ def export(
     from PyTorch.
     """
     from deplib.study import Inputs, MissLimits, RunSpec
-    from deplib.study.exported import export_run, first_kept
+    from deplib.deploy.runs import export_run, first_kept
 
     if features != RunSpec.features and (encoder or flip):
         raise EncoderError(

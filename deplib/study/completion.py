@@ -160,7 +160,7 @@ def _renewed(windows: WindowSet, stream: str, folder: Path, against: Path | None
 
 def _in_8_bits(specs: Sequence[RunSpec], *given: Any, jobs: int) -> Iterator[Result]:
     """Make results in 8 bits, by a module named so that only their readers depend on it."""
-    return import_module(".quantised", __package__).results(specs, *given, jobs=jobs)
+    return import_module("deplib.deploy.runs").results_in_8_bits(specs, *given, jobs=jobs)
 
 
 def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.deployment.small_encoder import small_encoder
+from deplib.deploy.quantise import small_encoder
 from deplib.errors import CohortError, EncoderError
 from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
 from deplib.extraction.pipeline import extract, plan, store_folder, store_header

@@ -29,9 +29,7 @@ A key names the model that it is about, so a new one changes no other.
 """
 
 # What follows is no whole name, so that only chapters that say so depend on it.
-IN_8_BITS = tuple(
-    f"deplib.deployment.{name}" for name in ("applying", "exporting", "quantising", "small_encoder")
-)
+IN_8_BITS = tuple(f"deplib.deploy.{name}" for name in ("predict", "export", "quantise"))
 """Modules between a trained model and what it says in 8 bits."""
 ROCKET = ".".join(["deplib", "rocket"])
 """The module of MiniRocket."""

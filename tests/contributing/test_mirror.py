@@ -33,7 +33,6 @@ REGISTERED = {module_of(name) for name in REGISTRY}
 """Built by name: the contract runs over all of them."""
 REACHED_FROM = {
     "deplib.cost.summary": "chapters/test_cost_chapter.py",
-    "deplib.deployment.small_encoder": "study/test_quantised.py",
     "deplib.literature.bias": "chapters/test_around_pages.py",
     "deplib.publishing.execution": "test_publish.py",
     "deplib.publishing.watching.sitecustomize": "publishing/test_opened.py",

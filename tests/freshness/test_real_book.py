@@ -83,7 +83,7 @@ EDITS = {
     "HybridPooling": in_code("deplib/models/hybrid.py"),
     "MiniRocket": in_code("deplib/rocket.py"),
     "a recipe": in_code("deplib/recipes/bags.py"),
-    "export": in_code("deplib/deployment/tracing.py"),
+    "export": in_code("deplib/deploy/export.py"),
     "windows": in_code("deplib/windows.py"),
     "the encoder": Edit("deplib/extraction/embedded/embedded.json", '"sha256"', ' "sha256"'),
     "a comment": in_a_comment("deplib/windows.py"),

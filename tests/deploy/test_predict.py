@@ -13,17 +13,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from small_pair import SEQUENCE, WINDOW, small_model, write_frames, write_pair
+from small_pair import SEQUENCE, WINDOW, card_for, small_model, write_frames, write_pair
 from tiny import TINY_DIM, TinyCohort
 
-from deplib.deployment.bundle import Bundle, open_bundle
-from deplib.deployment.clip import embed_clip
-from deplib.deployment.prediction import FPS, FROM_FRAMES, cut, predict_folder
+from deplib.deploy import Bundle, open_bundle, predict_folder, predict_windows
+from deplib.deploy.export import export_model
+from deplib.deploy.predict import FPS, cut
+from deplib.deploy.quantise import quantise_dynamic
 from deplib.errors import CohortError, ModelError, VerificationError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.recording import embed_recording
 from deplib.protocol import Protocol
-from deplib.streams.names import ENCODED
+from deplib.training import predict
 from deplib.windows import build_windows
 
 CLIP = "202_1"  # 60 frames of TinyCohort, of which SEQUENCE are used
@@ -80,7 +81,9 @@ def test_the_score_is_that_of_the_librarys_own_path(
     z = scored_by_the_library(TinyCohort(blank={CLIP: (30,)}), tiny_encoder, {4, 19, 30})
     assert len(z) == 3
     assert np.ptp(z) > 0.01  # or any order of the windows would pass
-    answer = predict_folder(bundle, frames)
+    read: list[int] = []
+    answer = predict_folder(bundle, frames, progress=read.append)
+    assert sum(read) == SEQUENCE
     np.testing.assert_allclose(answer.windows["prediction"], 20 + 10 * z, atol=1e-3)
     assert answer.score == pytest.approx(20 + 10 * z.mean(), abs=1e-3)
     assert (answer.n_frames, answer.n_missing) == (SEQUENCE, 3)
@@ -109,7 +112,7 @@ def test_a_clip_is_cut_as_build_windows_cuts_it(valid: list[bool], window_length
     x, mask, numbers = cut(features, seen, window_length)
     np.testing.assert_array_equal(x, expected.features[mine])
     np.testing.assert_array_equal(mask, expected.mask[mine])
-    assert numbers == expected.index.loc[mine, "window"].tolist()
+    assert numbers.tolist() == expected.index.loc[mine, "window"].tolist()
 
 
 def test_the_mean_label_and_the_contributions_add_up_to_the_score(
@@ -119,7 +122,7 @@ def test_the_mean_label_and_the_contributions_add_up_to_the_score(
     total = answer.label_mean + answer.windows["contribution"].sum()
     assert total == pytest.approx(answer.unclipped, abs=1e-9)
     assert answer.score == pytest.approx(answer.windows["prediction"].mean(), abs=1e-9)
-    assert not answer.clipped
+    assert not answer.as_dict()["clipped"]
     assert (answer.low, answer.high, answer.level) == (answer.score - 15, answer.score + 15, 0.9)
 
 
@@ -130,17 +133,8 @@ def test_scores_and_intervals_stay_on_the_scale(
     moved = replace(bundle, card=replace(bundle.card, label_mean=label_mean))
     answer = predict_folder(moved, frames)
     assert (answer.score, answer.low, answer.high) == expected
-    assert answer.clipped
+    assert answer.as_dict()["clipped"]
     assert answer.unclipped == pytest.approx(label_mean + answer.windows["contribution"].sum())
-
-
-def test_a_window_without_a_real_frame_is_left_out(bundle: Bundle, frames: Path) -> None:
-    damage(frames, *range(17, 33))
-    answer = predict_folder(bundle, frames)
-    assert answer.windows["window"].tolist() == [0, 2]
-    assert answer.n_missing == 16
-    total = answer.label_mean + answer.windows["contribution"].sum()
-    assert total == pytest.approx(answer.score)
 
 
 def test_frame_numbers_that_are_not_there_are_told_and_time_closes_over_them(
@@ -160,25 +154,16 @@ def test_too_few_frames_are_no_ground_for_a_score(bundle: Bundle, frames: Path) 
     with pytest.raises(VerificationError, match=r"21 of the 40 frames.*50%.*\n.*unreadable"):
         predict_folder(bundle, frames)
     assert predict_folder(bundle, frames, max_miss_rate=0.6).n_missing == 21
+    assert predict_folder(bundle, frames, max_miss_rate=0.6).windows["window"].tolist() == [1, 2]
     damage(frames, *range(22, 41))
     with pytest.raises(VerificationError, match="40 of the 40"):
         predict_folder(bundle, frames, max_miss_rate=1.0)
-
-
-def test_black_frames_are_no_ground_for_a_score(bundle: Bundle, tmp_path: Path) -> None:
-    black = write_frames(tmp_path / "black", np.zeros((8, 112, 112, 3), np.uint8))
+    black = write_frames(frames.with_name("black"), np.zeros((8, 112, 112, 3), np.uint8))
     with pytest.raises(VerificationError, match="8 blank"):
         predict_folder(bundle, black)
-
-
-def test_frames_of_another_size_are_refused_early(
-    tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
-    large = write_frames(tmp_path / "large", np.ones((400, 64, 80, 3), np.uint8))
-    read: list[int] = []
+    large = write_frames(frames.with_name("large"), np.ones((40, 64, 80, 3), np.uint8))
     with pytest.raises(VerificationError, match=r"80x64.*not 8-bit RGB of 112x112"):
-        embed_clip(large, tiny_encoder, frame_limit=2000, progress=read.append)
-    assert sum(read) <= 200  # half of them are allowed; the others are not read
+        predict_folder(bundle, large)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +189,7 @@ def test_what_is_no_folder_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="no folder at"):
         predict_folder(bundle, tmp_path / "nowhere")
     (film := tmp_path / "film.mp4").write_bytes(b"film")
-    with pytest.raises(CohortError, match=r"is a file.*align the video"):
+    with pytest.raises(CohortError, match=r"is a file: align the video"):
         predict_folder(bundle, film)
 
 
@@ -213,16 +198,6 @@ def test_frames_alone_are_not_enough_for_some_pairs(bundle: Bundle, features: st
     other = replace(bundle, card=replace(bundle.card, features=features))
     with pytest.raises(ModelError, match=r"identity, affect, random only"):
         predict_folder(other, "nowhere")  # told before anything is read
-
-
-def test_the_streams_of_one_encoder_are_those_of_the_library() -> None:
-    assert FROM_FRAMES == ENCODED
-
-
-def test_progress_counts_the_frames_that_are_used(bundle: Bundle, frames: Path) -> None:
-    read: list[int] = []
-    predict_folder(bundle, frames, progress=read.append)
-    assert sum(read) == SEQUENCE
 
 
 def test_the_answer_is_json_and_never_without_its_caveats(bundle: Bundle, frames: Path) -> None:
@@ -242,8 +217,7 @@ def test_the_answer_is_json_and_never_without_its_caveats(bundle: Bundle, frames
 def test_no_torch_is_needed(pair: Path, frames: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from deplib.deployment.bundle import open_bundle\n"
-        "from deplib.deployment.prediction import predict_folder\n"
+        "from deplib.deploy import open_bundle, predict_folder\n"
         "print(predict_folder(open_bundle(Path(sys.argv[1])), sys.argv[2]).score)\n"
         "print([name for name in ('torch', 'matplotlib', 'sklearn') if name in sys.modules])"
     )
@@ -253,3 +227,33 @@ def test_no_torch_is_needed(pair: Path, frames: Path) -> None:
     ).stdout.splitlines()
     assert float(score) == predict_folder(open_bundle(pair), frames).score
     assert loaded == "[]"
+
+
+def test_many_recordings_are_predicted_each_as_if_it_were_alone(
+    tiny_onnx: Path, tiny_encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    cohort, whole, small = TinyCohort(), tmp_path / "float32.onnx", tmp_path / "int8.onnx"
+    export_model(small_model(), whole, card_for(tiny_onnx))
+    quantise_dynamic(whole, small)
+    windows = build_windows(
+        cohort.recordings, lambda r: tiny_encoder.embed(cohort.frames(r)), SMALL
+    )
+    y = predict_windows(whole, windows)
+    np.testing.assert_allclose(y, predict(small_model(), windows), atol=1e-5)
+    together = predict_windows(small, windows)
+    assert 0 < np.abs(together - y).max() < 0.05
+    for name in windows.index["recording"].unique():
+        rows = (windows.index["recording"] == name).to_numpy()
+        alone = replace(
+            windows,
+            features=windows.features[rows],
+            mask=windows.mask[rows],
+            index=windows.index[rows].reset_index(drop=True),
+        )
+        np.testing.assert_allclose(predict_windows(small, alone), together[rows], atol=1e-6)
+    wide = replace(windows, features=np.repeat(windows.features, 2, axis=2))
+    with pytest.raises(ModelError, match=r"takes 8 values a frame.*these windows have 16"):
+        predict_windows(whole, wide)
+    spoilt = replace(windows, features=np.full_like(windows.features, np.nan))
+    with pytest.raises(ModelError, match="gives NaN or infinity"):
+        predict_windows(whole, spoilt)
