@@ -8,7 +8,7 @@ them is selected by ``results.load("default", model="LDBM", features="affect")``
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
 SPREAD_COLUMN = "y_sd"
 """SD of the recording's prediction in z-units; nan but for runs that state their uncertainty."""
 TABLES = ("runs", "predictions", "histories")
+_ABOUT = ("epoch", "chosen_by", "label_mean", "label_std", "n_parameters")
 
 
 @dataclass(frozen=True)
@@ -115,19 +116,8 @@ class Result:
     @property
     def digest(self) -> str:
         """SHA-256 of all that is stored of the run but its key: an edited number shows."""
-        about = [asdict(self.spec), self.epoch, self.chosen_by, self.label_mean, self.label_std]
-        found = hashlib.sha256(json.dumps([*about, self.n_parameters]).encode())
-        for table in (self.predictions, self.history):
-            for name, column in table.items():
-                if column.isna().all() or name in SPEC:
-                    continue
-                text = not pd.api.types.is_numeric_dtype(column)
-                found.update(
-                    f"{name}:{chr(0).join(column)}".encode()
-                    if text
-                    else f"{name}:".encode() + column.to_numpy(np.float64).tobytes()
-                )
-        return found.hexdigest()
+        about = {name: getattr(self, name) for name in _ABOUT}
+        return _digest(asdict(self.spec) | about, _coded(self.predictions), _coded(self.history))
 
     def save(self, path: Path) -> None:
         """Write the run as one part, whole or not at all; `merge` puts parts into the tables.
@@ -156,6 +146,8 @@ class Result:
             row = json.loads(table.schema.metadata[b"run"])
             history = pd.DataFrame(**json.loads(row.pop("history")))
             result = _result(row, table.to_pandas(), history)
+            if result.digest != row["digest"]:
+                raise ValueError("its numbers are not those that were written")
         except FileNotFoundError:
             raise ResultError(f"{path} does not exist; make it with `make sweep`") from None
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -172,6 +164,42 @@ def folder() -> Path:
     package = Path(__file__).resolve().parent
     inside = package / "_results"
     return inside if inside.is_dir() else package.parent / "results"
+
+
+def signature_path(world: str, stream: str = RunSpec.features) -> Path:
+    """Return where the signature lies of the features that a world's results were made from."""
+    name = "features" if stream == RunSpec.features else f"features-{stream}"
+    return folder() / world / f"{name}.json"
+
+
+def signature_digest(world: str, stream: str = RunSpec.features) -> str | None:
+    """Return the SHA-256 of a signature, or None where there is none."""
+    path = signature_path(world, stream)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of results, whole or not at all.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be written, for instance because the disk is full.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ResultError(
+            f"cannot write {path}: {error.strerror or error}; make room and run again: finished "
+            "runs are kept"
+        ) from error
 
 
 def load(world: str = "default", *, root: Path | None = None, **settings: Any) -> pd.DataFrame:
@@ -199,17 +227,23 @@ def load(world: str = "default", *, root: Path | None = None, **settings: Any) -
         If a table is missing, damaged, edited, or stale: made by other code or data.
     """
     table = windows(world, root=root, **settings)
-    scaling = runs(world, root=root, **settings)[[*SPEC, "label_mean", "label_std"]]
-    by = [*SPEC, "recording", "person", "split"]
-    table = table.groupby(by, sort=False, as_index=False).agg(
-        bdi=("y", "first"), bdi_hat=("y_hat", "mean"), bdi_sd=(SPREAD_COLUMN, "first")
+    scaling = runs(world, root=root, **settings).set_index(SPEC)[["label_mean", "label_std"]]
+    blocks = _blocks(table)
+    scaling = scaling.loc[list(blocks)]
+    sizes = [rows.stop - rows.start for rows in blocks.values()]
+    mean, sd = (scaling[name].to_numpy().repeat(sizes) for name in scaling)
+    by = [np.arange(len(blocks)).repeat(sizes), table["recording"]]
+    table = table.assign(
+        bdi=table["y"] * sd + mean,
+        bdi_hat=table["y_hat"].groupby(by, sort=False).transform("mean") * sd + mean,
+        bdi_sd=table[SPREAD_COLUMN] * sd,
     )
-    table = table.merge(scaling, on=SPEC, how="left", validate="many_to_one")
-    for column in ("bdi", "bdi_hat", "bdi_sd"):
-        table[column] *= table["label_std"]
-    for column in ("bdi", "bdi_hat"):
-        table[column] += table["label_mean"]
-    return table.drop(columns=["label_mean", "label_std"])
+    first = ~pd.DataFrame({"run": by[0], "recording": by[1]}).duplicated()
+    return (
+        table.loc[first]
+        .drop(columns=["window", "y", "y_hat", SPREAD_COLUMN], errors="ignore")
+        .reset_index(drop=True)
+    )
 
 
 def runs(world: str = "default", *, root: Path | None = None, **settings: Any) -> pd.DataFrame:
@@ -229,26 +263,23 @@ def windows(world: str = "default", *, root: Path | None = None, **settings: Any
 
 def read_all(world: str, *, root: Path | None = None) -> list[Result]:
     """Return every run of a world as a `Result`, each checked against its digest."""
-    tables = {name: pq.read_table(_path(world, root, name)).to_pandas() for name in TABLES}
-    parts = {
-        name: {
-            spec: part.drop(columns=SPEC).reset_index(drop=True)
-            for spec, part in tables[name].groupby(SPEC, sort=False)
-        }
-        for name in ("predictions", "histories")
-    }
-    found = []
-    for row in tables["runs"].to_dict("records"):
-        spec = tuple(row[name] for name in SPEC)
-        history = parts["histories"].get(spec, pd.DataFrame())
-        try:
-            found.append(_result(row, parts["predictions"][spec], history))
-        except (KeyError, ValueError) as error:
-            raise ResultError(
-                f"the results of {world} are not whole: {row['model']}, seed {row['seed']}: "
-                f"{error}; run `make sweep`, which mends them from finished runs"
-            ) from error
-    return found
+    tables = _read(world, root)
+    faulty = _faulty(tables)
+    if faulty:
+        raise ResultError(_not_whole(world, faulty[0]))
+    return _results(tables)
+
+
+def holding(
+    world: str, keys: Mapping[RunSpec, str], *, root: Path | None = None
+) -> dict[RunSpec, Result]:
+    """Return those of some runs that the tables of a world have whole and under these keys."""
+    if not keys or not _exists(world, root):
+        return {}
+    tables = _read(world, root)
+    faulty = _faulty(tables)
+    here = [one for one in _results(tables) if keys.get(one.spec) == one.key]
+    return {one.spec: one for one in here if one.spec not in faulty}
 
 
 def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> None:
@@ -288,9 +319,99 @@ def _tables(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
     stamp = [_path(world, root, name).stat().st_mtime_ns for name in TABLES]
     at = (world, root, *stamp)
     if at not in _CACHE:
-        read_all(world, root=root)
-        _CACHE[at] = {name: pq.read_table(_path(world, root, name)).to_pandas() for name in TABLES}
+        tables = _read(world, root)
+        faulty = _faulty(tables)
+        if faulty:
+            raise ResultError(_not_whole(world, faulty[0]))
+        _CACHE[at] = tables
     return _CACHE[at]
+
+
+def _read(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
+    try:
+        return {name: pq.read_table(_path(world, root, name)).to_pandas() for name in TABLES}
+    except (OSError, pa.ArrowException) as error:
+        raise ResultError(
+            f"the results of {world} cannot be read ({error}): take them from the repository "
+            "again, or delete the folder and run `make sweep`"
+        ) from error
+
+
+def _not_whole(world: str, spec: RunSpec) -> str:
+    return (
+        f"the results of {world} are not whole: the numbers of {spec.model}, seed {spec.seed} "
+        f"({spec.name}) are not those that were written; run `make sweep`, which computes them"
+    )
+
+
+def _blocks(table: pd.DataFrame) -> dict[tuple[Any, ...], slice]:
+    """Return the rows of each run, which stand together, by the values of `SPEC`."""
+    new = np.zeros(len(table), dtype=bool)
+    new[:1] = True
+    for name in SPEC:
+        codes = pd.factorize(table[name])[0]
+        new[1:] |= codes[1:] != codes[:-1]
+    starts = np.flatnonzero(new)
+    specs = table.iloc[starts][SPEC].itertuples(index=False, name=None)
+    stops = [*starts[1:], len(table)]
+    return {s: slice(int(a), int(b)) for s, a, b in zip(specs, starts, stops, strict=True)}
+
+
+def _faulty(tables: Mapping[str, pd.DataFrame]) -> list[RunSpec]:
+    """Return the runs whose numbers are not those that were written."""
+    parts = [(_blocks(tables[name]), _coded(tables[name])) for name in TABLES[1:]]
+    found = []
+    for row in tables["runs"].to_dict("records"):
+        spec = tuple(row[name] for name in SPEC)
+        at = [blocks.get(spec, slice(0, 0)) for blocks, _ in parts]
+        columns = [
+            {name: column[rows] for name, column in coded.items()}
+            for rows, (_, coded) in zip(at, parts, strict=True)
+        ]
+        if _digest({name: row[name] for name in (*SPEC, *_ABOUT)}, *columns) != row["digest"]:
+            found.append(RunSpec(*spec))
+    return found
+
+
+def _results(tables: Mapping[str, pd.DataFrame]) -> list[Result]:
+    blocks = {name: _blocks(tables[name]) for name in TABLES[1:]}
+    found = []
+    for row in tables["runs"].to_dict("records"):
+        spec = tuple(row[name] for name in SPEC)
+        predictions, history = (
+            tables[name].iloc[blocks[name].get(spec, slice(0, 0))].drop(columns=SPEC)
+            for name in TABLES[1:]
+        )
+        found.append(
+            _result(row, predictions.reset_index(drop=True), history.reset_index(drop=True))
+        )
+    return found
+
+
+def _coded(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return every column that is none of `SPEC` as 64-bit numbers: a text as a hash of it."""
+    coded = {}
+    for name, column in table.items():
+        if name in SPEC:
+            continue
+        if pd.api.types.is_numeric_dtype(column):
+            coded[str(name)] = column.to_numpy(np.float64)
+            continue
+        codes, texts = pd.factorize(column)
+        hashes = [hashlib.sha256(str(text).encode()).digest()[:8] for text in texts]
+        coded[str(name)] = np.frombuffer(b"".join(hashes), "<u8")[codes]
+    return coded
+
+
+def _digest(about: Mapping[str, Any], *tables: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 of a run; a column that is NaN throughout is none."""
+    found = hashlib.sha256(json.dumps(dict(about), sort_keys=True).encode())
+    for table in tables:
+        for name in sorted(table):
+            column = table[name]
+            if not np.isnan(column).all():
+                found.update(name.encode() + column.tobytes())
+    return found.hexdigest()
 
 
 def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
@@ -306,16 +427,14 @@ def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
 def _result(row: dict[str, Any], predictions: pd.DataFrame, history: pd.DataFrame) -> Result:
     spec = RunSpec(**{name: row[name] for name in SPEC})
-    about = {f.name: row[f.name] for f in fields(Result) if f.name in row and f.name not in SPEC}
-    result = Result(spec=spec, predictions=predictions, history=history, **about)
-    if result.digest != row["digest"]:
-        raise ValueError("its numbers are not those that were written")
-    return result
+    about = {name: row[name] for name in ("key", *_ABOUT)}
+    return Result(spec=spec, predictions=predictions, history=history, **about)
 
 
 def _row(result: Result) -> dict[str, Any]:
-    names = ("key", "epoch", "chosen_by", "label_mean", "label_std", "n_parameters", "digest")
-    return asdict(result.spec) | {name: getattr(result, name) for name in names}
+    return asdict(result.spec) | {
+        name: getattr(result, name) for name in ("key", *_ABOUT, "digest")
+    }
 
 
 def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:
@@ -331,16 +450,6 @@ def _exists(world: str, root: Path | None) -> bool:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, partial, compression="zstd", compression_level=9)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ResultError(
-            f"cannot write {path}: {error.strerror or error}; make room and run again: finished "
-            "runs are kept"
-        ) from error
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", compression_level=9)
+    write_whole(path, buffer.getvalue().to_pybytes())

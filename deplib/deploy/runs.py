@@ -34,11 +34,16 @@ from deplib.models import REGISTRY
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams.names import width_of
-from deplib.study.inputs import SMALL_ENCODER, SMALL_MODEL, Inputs, encoder_of, in_float
-from deplib.study.keys import run_key
-from deplib.study.parallel import in_processes
-from deplib.study.runs import trained
-from deplib.study.weights import kept
+from deplib.study import (
+    SMALL_ENCODER,
+    SMALL_MODEL,
+    Inputs,
+    encoder_of,
+    in_float,
+    in_processes,
+    kept,
+    trained,
+)
 from deplib.training import predict, recording_table
 from deplib.windows import WindowSet
 
@@ -287,8 +292,7 @@ def _key(spec: RunSpec, inputs: Inputs) -> str:
     if spec.model not in REGISTRY:
         raise ModelError(f"{spec.model} cannot be exported; the models are {', '.join(REGISTRY)}")
     require_one_encoder(spec.features)
-    given = (inputs.cohort, inputs.encoder, inputs.protocol, inputs.limits)
-    return run_key(spec, *given, stream_folder=inputs.stream_folder)
+    return inputs.key(spec)
 
 
 def _held_out(windows: WindowSet, y_hat: np.ndarray) -> pd.DataFrame:

@@ -7,13 +7,13 @@ and neither padding nor what stands in a masked frame changes an output.
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from deplib.errors import ModelError
 from deplib.models.registry import BEYOND, MODELS, REGISTRY, VARIANTS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = [
     "BEYOND",
@@ -39,7 +39,7 @@ def module_of(name: str) -> str:
     return f"{__name__}.{(MODELS | BEYOND)[base]}"
 
 
-def build(name: str, *, seed: int, **config: Any) -> nn.Module:
+def build(name: str, *, seed: int, **config: Any) -> "nn.Module":
     """Build a model with seeded weights; torch's global generator is left as it was.
 
     Parameters
@@ -56,6 +56,8 @@ def build(name: str, *, seed: int, **config: Any) -> nn.Module:
     ModelError
         If the name or a keyword is unknown, or the values don't fit together.
     """
+    import torch  # late: tables of results need the names of models, and no torch
+
     base, settings = resolve(name)
     model = getattr(import_module(module_of(name)), base)
     with torch.random.fork_rng(devices=[]):
@@ -66,7 +68,7 @@ def build(name: str, *, seed: int, **config: Any) -> nn.Module:
             raise ModelError(f"{name} cannot be built with {config}: {error}") from error
 
 
-def n_parameters(model: nn.Module) -> int:
+def n_parameters(model: "nn.Module") -> int:
     """Count the trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 

@@ -6,23 +6,62 @@ fits is refused, never shown.
 """
 
 from deplib.results import RunSpec
+from deplib.study.completion import complete, in_processes, prepare
+from deplib.study.grid import (
+    BASELINES,
+    GRID,
+    LOST,
+    RIDGE,
+    SEEDS,
+    VARIED,
+    WORLDS,
+    sweep_specs,
+    training_specs,
+)
 from deplib.study.inputs import (
     LIMITS,
+    SMALL_ENCODER,
+    SMALL_MODEL,
     Inputs,
     MissLimits,
+    encoder_of,
     full_windows,
+    in_float,
     open_cohort,
     prepare_features,
     small_windows,
 )
+from deplib.study.runs import kept, run, trained
+from deplib.study.signature import pooled_features, same_features
 
 __all__ = [
+    "BASELINES",
+    "GRID",
     "LIMITS",
+    "LOST",
+    "RIDGE",
+    "SEEDS",
+    "SMALL_ENCODER",
+    "SMALL_MODEL",
+    "VARIED",
+    "WORLDS",
     "Inputs",
     "MissLimits",
     "RunSpec",
+    "complete",
+    "encoder_of",
     "full_windows",
+    "in_float",
+    "in_processes",
+    "kept",
     "open_cohort",
+    "pooled_features",
+    "prepare",
     "prepare_features",
+    "run",
+    "same_features",
     "small_windows",
+    "sweep_specs",
+    "trained",
+    "training_specs",
 ]

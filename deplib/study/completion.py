@@ -1,38 +1,44 @@
-"""All results of a list of runs: loaded where they still hold, computed where not."""
+"""All results of a list of runs: those that still hold are kept, the others computed and merged.
 
-import contextlib
+Each finished run is a part of its own in the data folder, so that a kill at any moment costs no
+more than the runs in hand; when all of a world are there, they go into its tables at once.
+"""
+
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from deplib import versioned
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from deplib import results
 from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
 from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+from deplib.keys import run_key, source_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
-from deplib.streams.names import ENCODED, parse
-from deplib.study.features import LIMITS, MissLimits, open_cohort
-from deplib.study.inputs import PRETRAINED, Inputs, in_float
-from deplib.study.keys import run_key
-from deplib.study.parallel import in_parallel
-from deplib.study.pooled import has_pooled, pooled_key, write_pooled
-from deplib.study.signature import same_features, signature_of, write_signature
+from deplib.streams.names import parse
+from deplib.study.inputs import LIMITS, PRETRAINED, Inputs, MissLimits, in_float, open_cohort
+from deplib.study.runs import run
+from deplib.study.signature import same_features, write_signature
 from deplib.windows import WindowSet
+
+SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
+"""Of one seed, so that no core waits long for the last run."""
 
 
 def complete(
     specs: Sequence[RunSpec],
-    folder: Path,
     *,
+    root: Path | None = None,
     cohorts: Mapping[str, Cohort] | None = None,
     encoder: OnnxEncoder | None = None,
     limits: MissLimits = LIMITS,
     protocol: Protocol | None = None,
-    against: Path | None = None,
-    pooled: bool = False,
     stream_folder: Path | None = None,
     jobs: int = 2,
     scheduler: str | None = None,
@@ -40,16 +46,16 @@ def complete(
 ) -> list[Result]:
     """Return the results of all runs, computing those that are missing or stale.
 
-    Finished runs are kept one by one, so an interrupted call resumes where it stopped. The runs of
-    one world share their features; the slowest models of a seed start first. A run in 8 bits is
-    made from its run in float32, which is completed, too.
+    An interrupted call goes on where it stopped. A run in 8 bits is made from its run in float32,
+    which is completed, too.
 
     Parameters
     ----------
     specs
         The runs; their results are returned in this order.
-    folder
-        Where the results lie, or will.
+    root
+        Folder of the tables, one folder a world; the versioned results by default, beside which
+        the signatures of the features are kept.
     cohorts
         Cohorts by the name that ``RunSpec.world`` has for them; worlds that are not in it are
         those of the simulation.
@@ -59,10 +65,6 @@ def complete(
         How many frames may lack an embedding.
     protocol
         Other controlled variables than those of the report.
-    against
-        Another folder of results, whose features must be these.
-    pooled
-        Keep the pooled features beside the results of each world, too.
     stream_folder
         Files of streams that no encoder makes; the simulated cohort needs none.
     jobs
@@ -75,146 +77,216 @@ def complete(
     Raises
     ------
     ResultError
-        If a result cannot be written, the features are not those of ``against``, or a worker has
-        another version of deplib.
+        If a result cannot be written, or a worker has another version of deplib.
     """
-    encoder, protocol = encoder or embedded_encoder(), protocol or Protocol()
-    needed = dict.fromkeys(one for spec in specs for one in (in_float(spec), spec))
+    needed = list(dict.fromkeys(one for spec in specs for one in (in_float(spec), spec)))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
-        cohort = (cohorts or {}).get(world) or open_cohort(world)
+        inputs = Inputs(
+            (cohorts or {}).get(world) or open_cohort(world),
+            encoder or embedded_encoder(),
+            protocol=protocol,
+            limits=limits,
+            jobs=jobs,
+            progress=progress,
+            stream_folder=stream_folder,
+        )
         here = [spec for spec in needed if spec.world == world]
-        keys = {
-            spec: run_key(spec, cohort, encoder, protocol, limits, stream_folder) for spec in here
-        }
-        found = _stored(keys, folder)
-        pooled_of_world = pooled_key(cohort, encoder, protocol)
-        missing_pooled = pooled and not has_pooled(folder / world, pooled_of_world)
-        if len(found) < len(keys) or missing_pooled:
-            inputs = Inputs(
-                cohort,
-                encoder,
-                protocol=protocol,
-                limits=limits,
-                jobs=jobs,
-                progress=progress,
-                stream_folder=stream_folder,
-            )
-            streams = dict.fromkeys(
-                name for spec in keys if spec not in found for name in parse(spec.features)
-            )
-            for stream in [name for name in streams if name in ENCODED] or [RunSpec.features]:
-                whole = inputs.windows(RunSpec("", world=world, features=stream))
-                if _renewed(whole, stream, folder / world, against and against / world):
-                    found = {s: r for s, r in found.items() if stream not in parse(s.features)}
-                    missing_pooled |= pooled and stream == RunSpec.features
-                if missing_pooled and stream == RunSpec.features:
-                    write_pooled(whole, folder / world, pooled_of_world)
-                del whole  # half a gigabyte
-            for group in _alike([spec for spec in keys if spec not in found]):
-                finished = (
-                    _in_8_bits(group, inputs, keys, done | found, jobs=jobs)
-                    if group[0].precision != RunSpec.precision
-                    else in_parallel(
-                        group,
-                        inputs.windows(group[0]),
-                        keys,
-                        protocol,
-                        unlabelled=inputs.unlabelled(group[0]),
-                        jobs=jobs,
-                        scheduler=scheduler,
-                        progress=progress,
-                    )
-                )
-                for result in finished:
-                    result.save(folder / result.spec.path)
-                    done[result.spec] = result
-        done |= found
+        done |= _complete(world, here, inputs, root, jobs, scheduler, progress)
     return [done[spec] for spec in specs]
 
 
-def _renewed(windows: WindowSet, stream: str, folder: Path, against: Path | None) -> bool:
-    """Compare features with those that the results of a world were computed from.
+def prepare(*, jobs: int = 2, progress: bool = False) -> None:
+    """Extract what chapters train on, the small and the full default cohort, and verify it.
 
-    Returns
-    -------
-    bool
-        Whether they are others: then the results that saw them are gone, whatever their keys say.
+    Raises
+    ------
+    ResultError
+        If the features are not those that the versioned results were computed from.
+    VerificationError
+        If they must not be used.
     """
-    name = signature_of(stream)
-    if against and same_features(windows, against, name) is False:
+    for size in ("small", "full"):
+        inputs = Inputs(open_cohort(size=size), embedded_encoder(), jobs=jobs, progress=progress)
+        inputs.store(RunSpec.features)
+    if same_features(inputs.windows(RunSpec("")), RunSpec.world) is False:
         raise ResultError(
-            f"the features of the {folder.name} cohort are not those that the results in "
-            f"{against} were computed from: the code that makes or carries them has changed. Find "
-            "out what did; if the change is meant, run `make sweep`"
+            f"the features of the {RunSpec.world} cohort are not those that its results were "
+            "computed from: the code that makes or carries them has changed. Find out what did; "
+            "if the change is meant, run `make sweep`"
         )
-    if same_features(windows, folder, name):
-        return False
-    for path in folder.rglob("*-seed*.json"):
-        with contextlib.suppress(ResultError):
-            if stream in parse(Result.load(path).spec.features):
-                path.unlink()
-    write_signature(windows, folder, name)
-    return True
 
 
-def _in_8_bits(specs: Sequence[RunSpec], *given: Any, jobs: int) -> Iterator[Result]:
-    """Make results in 8 bits, by a module named so that only their readers depend on it."""
-    return import_module("deplib.deploy.runs").results_in_8_bits(specs, *given, jobs=jobs)
+def _complete(
+    world: str,
+    specs: Sequence[RunSpec],
+    inputs: Inputs,
+    root: Path | None,
+    jobs: int,
+    scheduler: str | None,
+    progress: bool,
+) -> dict[RunSpec, Result]:
+    """Complete the runs of one world, and put them into its tables."""
+    versioned = root is None
+    keys = _keys(specs, inputs, versioned)
+    done = {} if keys is None else _stored(keys, world, root)
+    missing = [spec for spec in specs if spec not in done]
+    if not missing:
+        return done
+    if (versioned and _renew(missing, inputs, world)) or keys is None:
+        keys = _keys(specs, inputs, versioned)
+        assert keys is not None
+        done = _stored(keys, world, root)
+        missing = [spec for spec in specs if spec not in done]
+    for group in _alike(missing):
+        finished = (
+            import_module("deplib.deploy.runs").results_in_8_bits(
+                group, inputs, keys, done, jobs=jobs
+            )
+            if group[0].precision != RunSpec.precision
+            else in_parallel(
+                group,
+                inputs.windows(group[0]),
+                keys,
+                inputs.protocol,
+                unlabelled=inputs.unlabelled(group[0]),
+                jobs=jobs,
+                scheduler=scheduler,
+                progress=progress,
+            )
+        )
+        for result in finished:
+            result.save(_part(result.spec))
+            done[result.spec] = result.rounded()
+    results.merge(world, done.values(), root=root)
+    for spec in specs:
+        _part(spec).unlink(missing_ok=True)
+    return done
+
+
+def _keys(specs: Sequence[RunSpec], inputs: Inputs, versioned: bool) -> dict[RunSpec, str] | None:
+    """Return the key of each run, or None where the versioned signature of a stream is missing."""
+    if not versioned:
+        return {spec: inputs.key(spec) for spec in specs}
+    digests = {
+        stream: results.signature_digest(spec.world, stream)
+        for spec in specs
+        for stream in parse(spec.features)
+    }
+    if None in digests.values():
+        return None
+    return {
+        spec: run_key(spec, {s: str(digests[s]) for s in parse(spec.features)}, inputs.protocol)
+        for spec in specs
+    }
+
+
+def _renew(specs: Sequence[RunSpec], inputs: Inputs, world: str) -> bool:
+    """Write the signatures of features that are not those of the results, and tell if one was."""
+    renewed = False
+    for stream in dict.fromkeys(name for spec in specs for name in parse(spec.features)):
+        windows = inputs.windows(RunSpec("", world=world, features=stream))
+        if not same_features(windows, world, stream):
+            write_signature(windows, world, stream)
+            renewed = True
+    return renewed
+
+
+def _stored(keys: Mapping[RunSpec, str], world: str, root: Path | None) -> dict[RunSpec, Result]:
+    """Return the results that still hold, from finished parts or from the tables."""
+    found = {}
+    for spec, key in keys.items():
+        try:
+            found[spec] = Result.read(_part(spec), key=key)
+        except ResultError:
+            continue
+    left = {spec: key for spec, key in keys.items() if spec not in found}
+    return found | results.holding(world, left, root=root)
+
+
+def _part(spec: RunSpec) -> Path:
+    return data_root() / "runs" / spec.world / f"{spec.name}.parquet"
 
 
 def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
-    """Group the runs that see the same windows."""
+    """Group the runs that see the same windows; those in float32 come first."""
     groups: dict[tuple, list[RunSpec]] = {}
-    for spec in specs:
-        pretrained = spec.recipe == PRETRAINED
-        seen = (spec.features, spec.missing, spec.labels, spec.lost, spec.fill, spec.split)
-        groups.setdefault((*seen, pretrained, spec.precision), []).append(spec)
+    for spec in sorted(specs, key=lambda spec: spec.precision != RunSpec.precision):
+        seen = (spec.features, spec.missing, spec.labels, spec.lost, spec.fill, spec.split_rule)
+        groups.setdefault((*seen, spec.recipe == PRETRAINED, spec.precision), []).append(spec)
     return list(groups.values())
 
 
-def published(specs: Sequence[RunSpec]) -> list[Result]:
-    """Return versioned results, after checking that the present code still stands behind them.
+def in_parallel(
+    specs: Sequence[RunSpec],
+    windows: WindowSet,
+    keys: Mapping[RunSpec, str],
+    protocol: Protocol,
+    *,
+    unlabelled: WindowSet | None = None,
+    jobs: int,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> Iterator[Result]:
+    """Do runs that see the same windows, seed by seed, and yield each result when it is there.
 
     Raises
     ------
     ResultError
-        If one is missing or stale.
+        If a worker has another version of deplib, or dask is asked for and not installed.
     """
-    return [Result.load(results_dir() / spec.path, key=key) for spec, key in _keys(specs).items()]
+    rank = {name: place for place, name in enumerate(SLOWEST_FIRST)}
+    order = sorted(specs, key=lambda spec: (spec.seed, rank.get(spec.model, len(rank))))
+    work = [(spec, keys[spec], source_of(spec), protocol) for spec in order]
+    seen = (windows, unlabelled)
+    finished = (
+        _on_dask(scheduler, work, seen)
+        if scheduler
+        else in_processes(jobs, [delayed(_one)(seen, *each) for each in work])
+    )
+    with tqdm(total=len(specs), desc="runs", unit="run", disable=not progress) as bar:
+        for result in finished:
+            bar.set_postfix_str(result.spec.name)
+            bar.update()
+            yield result
 
 
-def available(specs: Sequence[RunSpec]) -> list[Result]:
-    """Return those of the versioned results that are there.
-
-    Raises
-    ------
-    ResultError
-        If one that is there is stale or damaged.
-    """
-    folder = results_dir()
-    return published([spec for spec in specs if (folder / spec.path).exists()])
+def in_processes(jobs: int, calls: Sequence[tuple]) -> Iterator[Any]:
+    """Do what ``joblib.delayed`` put off, and yield what each call returns when it is there."""
+    # One process a core with one thread each beats threads within one process.
+    workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator_unordered")
+    with warnings.catch_warnings():
+        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        yield from workers(calls)
 
 
-def results_dir() -> Path:
-    """Return the folder of the versioned results, in a checkout or in an installed package."""
-    return versioned.folder()
+def _one(
+    seen: tuple[WindowSet, WindowSet | None],
+    spec: RunSpec,
+    key: str,
+    source: str,
+    protocol: Protocol,
+) -> Result:
+    """Do one run in a worker, which may run on another machine."""
+    if source_of(spec) != source:
+        raise ResultError(
+            f"a worker has another version of deplib than the one that asked for {spec.name}: "
+            "install the same one on every machine"
+        )
+    return run(spec, seen[0], key, protocol=protocol, unlabelled=seen[1])
 
 
-def live_dir() -> Path:
-    """Return the folder of the results computed on this machine."""
-    return data_root() / "runs"
-
-
-def _keys(specs: Sequence[RunSpec]) -> dict[RunSpec, str]:
-    encoder = embedded_encoder()
-    cohorts = {world: open_cohort(world) for world in {spec.world for spec in specs}}
-    return {spec: run_key(spec, cohorts[spec.world], encoder) for spec in specs}
-
-
-def _stored(keys: Mapping[RunSpec, str], folder: Path) -> dict[RunSpec, Result]:
-    found = {}
-    for spec, key in keys.items():
-        with contextlib.suppress(ResultError):  # missing or stale: it will be computed
-            found[spec] = Result.load(folder / spec.path, key=key)
-    return found
+def _on_dask(address: str, work: Sequence[tuple], seen: tuple) -> Iterator[Result]:
+    """Do runs on the workers of a dask scheduler, which all get the windows once."""
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise ResultError(
+            "training on a dask scheduler needs the package distributed: install deplib[sweep]"
+        ) from None
+    with Client(address) as client:
+        shared = client.scatter([seen], broadcast=True)[0]
+        futures = [client.submit(_one, shared, *each, pure=False) for each in work]
+        for _, result in as_completed(futures, with_results=True):
+            yield result

@@ -1,20 +1,25 @@
-"""Which runs there are: the live ones, and those of the sweep whose results are versioned."""
+"""Which runs there are: a table of blocks, each a product of worlds, models and seeds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from deplib import baselines
 from deplib.errors import ModelError
-from deplib.extraction.fallback import FILLS
 from deplib.models import MODELS, REGISTRY
-from deplib.recipes import recipe_module
+from deplib.recipes import require_recipe
 from deplib.results import RunSpec
-from deplib.windows import Split
 from deplib.streams.names import parse
+from deplib.windows import Fill, SplitRule
 
+Part = Literal["ablation", "options"]
+"""The study's comparison with its controls, and the advice that the study only gives."""
 WORLDS = ("default", "null", "published")
 """The simulated worlds, the one that the book shows first."""
 SEEDS = tuple(range(10))
 """Seeds of every model that has a random part."""
+FEW = SEEDS[:5]
+"""Seeds of the person-disjoint split and of the options."""
 VARIED = (
     "TemporalMeanMLP",
     "LDBM-patch4",
@@ -29,23 +34,104 @@ RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean
 """Ridge baselines by what they pool; nothing in them is random."""
 BASELINES = ("AttentionMIL", "MiniRocket", *RIDGE)
 """What the architectures are compared with, besides the constant."""
-DISJOINT_SEEDS = SEEDS[:5]
-"""Seeds at which the four are trained again on a person-disjoint split."""
 LOST = 0.5
-"""Share of the frames that the comparison of fallbacks loses."""
+"""Share of the frames that the comparison of fills loses."""
+MEAN, HYBRID, UNCERTAIN = "TemporalMeanMLP", "HybridPooling", "HybridPooling-dropout"
+"""No architecture, the model that the study recommends, and the same with dropout."""
+STREAMS = ("action", "pulse", "identity+action+pulse")
+ON_BOTH = ("identity", "affect")
+"""Features on which the ways of teaching are compared: the study's kind, and the better ones."""
 
 
-def live_specs(world: str = "default") -> list[RunSpec]:
-    """Return the runs that every build of the book repeats: the four models at one seed."""
-    return [RunSpec(model, world=world) for model in MODELS]
+@dataclass(frozen=True)
+class Block:
+    """Runs of some models at some seeds in some worlds, with settings in common."""
+
+    part: Part
+    worlds: tuple[str, ...]
+    models: tuple[str, ...]
+    seeds: tuple[int, ...] = SEEDS
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def specs(self) -> list[RunSpec]:
+        """Return its runs, seed by seed: whoever stops early has whole seeds."""
+        return [
+            RunSpec(model, seed, world, **self.settings)
+            for world in self.worlds
+            for seed in self.seeds
+            for model in self.models
+            if model not in RIDGE or seed == SEEDS[0]
+        ]
+
+
+def _option(
+    models: Sequence[str], *worlds: str, seeds: tuple[int, ...] = FEW, **settings: Any
+) -> Block:
+    # Two worlds: a moderate link from severity to behaviour, and a strong one.
+    return Block("options", worlds or ("default", "published"), tuple(models), seeds, settings)
+
+
+FOUR = tuple(MODELS)
+GRID = (
+    Block("ablation", WORLDS, (*VARIED, *BASELINES)),
+    Block("ablation", ("default",), (*FOUR, *RIDGE), SEEDS[:1], {"labels": "permuted"}),
+    *(
+        Block("ablation", ("default",), FOUR, SEEDS[:1], {"lost": LOST, "fill": fill})
+        for fill in get_args(Fill)
+    ),
+    Block("ablation", ("default",), (*FOUR, *RIDGE), FEW, {"split_rule": "disjoint"}),
+    *(_option((MEAN, HYBRID), features=features) for features in (*ON_BOTH, "random")),
+    _option([HYBRID], features="identity+affect"),
+    *(
+        _option([HYBRID], features=features, recipe=recipe)
+        for recipe in ("smoothed", "bags")
+        for features in ON_BOTH
+    ),
+    *(
+        _option([HYBRID], features=features, missing=missing)
+        for missing in (0.0, 0.5)
+        for features in STREAMS
+    ),
+    *(_option([UNCERTAIN], features=features, recipe="dropout") for features in ON_BOTH),
+    *(_option([HYBRID], features=features, split_rule="disjoint") for features in ON_BOTH),
+    # What is costly to train is tested where the link is strong: there it would help first.
+    _option(["MambaGRU"], "published", features="affect", recipe="pretrained"),
+    # Without the Transformer, whose five seeds would take a third of all options' time.
+    _option((MEAN, "LDBM", "MambaGRU"), "published", features="affect"),
+    *(
+        _option((*FOUR, HYBRID, "Mamba"), "default", seeds=SEEDS[:1], precision=precision)
+        for precision in ("int8", "int8-encoder")
+    ),
+)
+"""Every run whose result is versioned. Nothing is tuned: settings are the recipes' defaults."""
+
+
+def sweep_specs(
+    worlds: Sequence[str] | None = None,
+    *,
+    models: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    split_rules: Sequence[str] | None = None,
+    parts: Sequence[str] | None = None,
+) -> list[RunSpec]:
+    """Return all runs whose results are versioned, or only those of some worlds, models, ..."""
+    kept = [spec for block in GRID if not parts or block.part in parts for spec in block.specs()]
+    return [
+        spec
+        for spec in dict.fromkeys(kept)
+        if (not worlds or spec.world in worlds)
+        and (not models or spec.model in models)
+        and (not seeds or spec.seed in seeds)
+        and (not split_rules or spec.split_rule in split_rules)
+    ]
 
 
 def training_specs(
     world: str,
     *,
     models: Sequence[str] | None = None,
-    seeds: Sequence[int] = (0,),
-    split: Split = "official",
+    seeds: Sequence[int] = SEEDS[:1],
+    split_rule: SplitRule = "official",
     features: str = RunSpec.features,
     recipe: str = RunSpec.recipe,
 ) -> list[RunSpec]:
@@ -60,44 +146,15 @@ def training_specs(
         is to be taught by one.
     """
     parse(features)
-    if recipe != RunSpec.recipe:
-        recipe_module(recipe)  # raises if there is none
-    known = (*REGISTRY, *(name for name in BASELINES if name not in REGISTRY))
+    require_recipe(recipe)
+    known = dict.fromkeys((*REGISTRY, *BASELINES))
     for model in models or ():
         if model not in known:
             raise ModelError(f"unknown model {model!r}; there are {', '.join(known)}")
         if recipe != RunSpec.recipe and model not in REGISTRY:
             raise ModelError(f"{model} is fitted, not trained: no recipe fits it")
     return [
-        RunSpec(model, seed, world, split=split, features=features, recipe=recipe)
+        RunSpec(model, seed, world, split_rule=split_rule, features=features, recipe=recipe)
         for model in dict.fromkeys(models or MODELS)
         for seed in (seeds[:1] if model in RIDGE else seeds)
     ]
-
-
-def grid_specs(world: str = "default", seeds: Sequence[int] = SEEDS) -> list[RunSpec]:
-    """Return the grid of one world: every variant and baseline at every seed, seed by seed.
-
-    Whoever stops early has whole seeds, not one model at all of them.
-    """
-    return [
-        RunSpec(name, seed=seed, world=world)
-        for seed in seeds
-        for name in (*VARIED, *BASELINES)
-        if name not in RIDGE or seed == SEEDS[0]
-    ]
-
-
-def permuted_specs(world: str = "default") -> list[RunSpec]:
-    """Return the control: the study's four and ridge at one seed, with permuted labels."""
-    return [RunSpec(name, world=world, labels="permuted") for name in (*MODELS, *RIDGE)]
-
-
-def fallback_specs(world: str = "default") -> list[RunSpec]:
-    """Return the runs that compare what can stand in the place of lost frames."""
-    return [RunSpec(model, world=world, lost=LOST, fill=fill) for fill in FILLS for model in MODELS]
-
-
-def disjoint_specs(world: str = "default", seeds: Sequence[int] = DISJOINT_SEEDS) -> list[RunSpec]:
-    """Return the study's four and ridge on a split in which nobody is in two splits."""
-    return training_specs(world, models=(*MODELS, *RIDGE), seeds=seeds, split="disjoint")

@@ -21,6 +21,7 @@ from deplib.extraction.storage.store import FeatureStore
 from deplib.extraction.twins import open_encoder
 from deplib.extraction.verification.report import DEFAULT_BOUNDS, Bounds
 from deplib.extraction.verification.verify import verify
+from deplib.keys import run_key
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.streams.join import join
@@ -41,6 +42,8 @@ UNLABELLED_SEED = 4102
 """Not 2014, the seed of the labelled cohort."""
 PRETRAINED = "pretrained"
 """The recipe that also sees video without labels."""
+SMALL_MODEL = "int8"
+"""The precision of a run whose temporal model is in 8 bits."""
 SMALL_ENCODER = "int8-encoder"
 """The precision of a run whose Dev and Test were embedded in 8 bits."""
 
@@ -241,6 +244,17 @@ class Inputs:
             return permute_labels(windows, rng=np.random.default_rng(0))
         return windows
 
+    def key(self, spec: RunSpec) -> str:
+        """Return the key of a run on these streams, from what the stores and files hold."""
+        digests = {} if self.limits == LIMITS else {"limits": str(self.limits)}
+        for name in parse(spec.features):
+            digests[name] = (
+                self.store(name)[0].digest()
+                if name in ENCODED
+                else open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
+            )
+        return run_key(spec, digests, self.protocol)
+
     def unlabelled(self, spec: RunSpec) -> WindowSet | None:
         """Return windows without labels to pretrain on, or None where a run needs none.
 
@@ -284,6 +298,11 @@ class Inputs:
             jobs=self.jobs,
             progress=self.progress,
         )
+
+
+def in_float(spec: RunSpec) -> RunSpec:
+    """Return the run that a run in 8 bits is made from; any other is its own."""
+    return replace(spec, precision=RunSpec.precision)
 
 
 def encoder_of(stream: str, given: OnnxEncoder) -> OnnxEncoder:

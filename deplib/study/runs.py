@@ -1,12 +1,22 @@
-"""One run: a model trained once, or a baseline fitted, and its result."""
+"""One run: a model trained once, or a baseline fitted, and its result; the weights are kept.
 
-from collections.abc import Sequence
-from importlib import import_module
+Weights are one safetensors file a run in the data folder: they can be made again, and nothing but
+the key says that they belong to the present code. Nothing is ever unpickled.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
 
 from deplib import baselines
 from deplib.errors import ModelError
@@ -14,15 +24,16 @@ from deplib.models import REGISTRY, build
 from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.recipes import train_by
-from deplib.results import PREDICTION_COLUMNS, Result, RunSpec, known_columns
+from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
 from deplib.streams.names import WIDTHS, parse, width_of
-from deplib.study.grid import RIDGE
-from deplib.study.weights import KEPT_SEED, keep, kept
-from deplib.training import Checkpoint, Run, train, train_together
+from deplib.study.grid import RIDGE, SEEDS
+from deplib.training import Checkpoint, Run, train
 from deplib.windows import WindowSet
 
 POOLS_STREAMS = "HybridPooling"
 """The model, and its variants, that pools each of several streams by itself."""
+KEPT_SEED = SEEDS[0]
+"""Of a study, only the weights of its first seed are kept: the one that is exported."""
 
 
 def run(
@@ -33,16 +44,36 @@ def run(
     protocol: Protocol | None = None,
     unlabelled: WindowSet | None = None,
 ) -> Result:
-    """Train one model once, in one thread, and return its result.
+    """Train one model once, in one thread, or fit a baseline, and return its result.
 
-    The weights of the first seed are kept; see ``deplib.study.weights``.
+    Parameters
+    ----------
+    spec, windows
+        The run, and what it sees.
+    key
+        The hash of all that determines it; under it checkpoint and weights are kept.
+    protocol
+        The report's by default.
+    unlabelled
+        What the recipe "pretrained" may look at.
     """
-    _require_float(spec)
     protocol = protocol or Protocol()
     if spec.model not in REGISTRY:
         return _baseline(spec, windows, key)
-    fitted = fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled)
-    return _kept_result(spec, key, fitted, protocol)
+    fitted = _fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled)
+    if spec.seed == KEPT_SEED:
+        keep(spec, key, fitted.state_dict)
+    return Result(
+        spec=spec,
+        key=key,
+        predictions=fitted.predictions,
+        history=fitted.history,
+        epoch=fitted.epoch,
+        chosen_by=protocol.chosen_by,
+        label_mean=fitted.label_mean,
+        label_std=fitted.label_std,
+        n_parameters=fitted.n_parameters,
+    )
 
 
 def trained(
@@ -65,50 +96,17 @@ def trained(
     weights = kept(spec, key)
     if weights is None:
         protocol = protocol or Protocol()
-        weights = fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled).state_dict
+        weights = _fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled).state_dict
         keep(spec, key, weights)
     model = build(spec.model, seed=spec.seed, **config_of(spec))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(
-            f"the weights of {spec.path} are more than those of {spec.model}: by the recipe "
+            f"the weights of {spec.name} are more than those of {spec.model}: by the recipe "
             f"{spec.recipe!r} its answer is not the model's alone"
         ) from error
     return model.eval()
-
-
-def fit(
-    spec: RunSpec,
-    windows: WindowSet,
-    key: str,
-    *,
-    protocol: Protocol,
-    unlabelled: WindowSet | None = None,
-) -> Run:
-    """Train the model of a run, in one thread; its weights are in what is returned.
-
-    Where the protocol alone says how, a run that was interrupted resumes from its checkpoint
-    under ``deplib.paths.data_root``.
-    """
-    _require_float(spec)
-    torch.set_num_threads(1)
-    config = config_of(spec)
-    if spec.recipe != RunSpec.recipe:
-        return train_by(
-            spec.recipe,
-            spec.model,
-            windows,
-            protocol,
-            seed=spec.seed,
-            config=config,
-            unlabelled=unlabelled,
-        )
-    path = data_root() / "checkpoints" / spec.path.with_suffix(".safetensors")
-    checkpoint = Checkpoint(path, key)
-    return train(
-        spec.model, windows, protocol, seed=spec.seed, config=config, checkpoint=checkpoint
-    )
 
 
 def config_of(spec: RunSpec) -> dict[str, Any]:
@@ -125,48 +123,69 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
     return {} if width == Protocol().feature_dim else {"channels": width}
 
 
-def run_together(
-    specs: Sequence[RunSpec],
-    windows: WindowSet,
-    keys: Sequence[str],
-    *,
-    protocol: Protocol | None = None,
-) -> list[Result]:
-    """Train several seeds of one model in one pass, in one thread."""
-    for spec in specs:
-        _require_float(spec)
-    torch.set_num_threads(1)
-    protocol = protocol or Protocol()
-    seeds = [spec.seed for spec in specs]
-    runs = train_together(specs[0].model, windows, protocol, seeds=seeds, **config_of(specs[0]))
-    return [
-        _kept_result(spec, key, fitted, protocol)
-        for spec, key, fitted in zip(specs, keys, runs, strict=True)
-    ]
-
-
-def _require_float(spec: RunSpec) -> None:
-    if spec.precision != RunSpec.precision:
-        raise ModelError(
-            f"{spec.path} is not trained but made from the run in {RunSpec.precision}: call "
-            "deplib.study.complete"
+def keep(spec: RunSpec, key: str, state_dict: Mapping[str, Tensor]) -> None:
+    """Keep the weights of a run, whole or not at all; a full disk is a warning."""
+    tensors = {name: value.detach().contiguous() for name, value in state_dict.items()}
+    path = _weights_path(spec)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # One entry of metadata: safetensors writes several in no fixed order.
+        partial.write_bytes(save(tensors, metadata={"run": _entry(key, tensors)}))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        warnings.warn(
+            f"cannot keep the weights of {spec.model} in {path}: {error.strerror or error}; what "
+            "needs them will train again. Make room",
+            stacklevel=2,
         )
 
 
-def _kept_result(spec: RunSpec, key: str, fitted: Run, protocol: Protocol) -> Result:
-    if spec.seed == KEPT_SEED:
-        keep(spec, key, fitted.state_dict)
-    return Result(
-        spec=spec,
-        key=key,
-        predictions=known_columns(fitted.predictions),
-        history=fitted.history,
-        epoch=int(fitted.epoch),
-        chosen_by=protocol.chosen_by,
-        label_mean=fitted.label_mean,
-        label_std=fitted.label_std,
-        n_parameters=fitted.n_parameters,
-    )
+def kept(spec: RunSpec, key: str) -> dict[str, Tensor] | None:
+    """Return the weights of a run, or None where they are missing, damaged, or of another key."""
+    try:
+        with safe_open(_weights_path(spec), framework="pt") as file:
+            # Copies: the file behind them may be replaced while they are in use.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            whole = (file.metadata() or {}).get("run") == _entry(key, tensors)
+    except (OSError, SafetensorError, ValueError):
+        return None
+    return tensors if whole else None
+
+
+def _weights_path(spec: RunSpec) -> Path:
+    return data_root() / "weights" / spec.world / f"{spec.name}.safetensors"
+
+
+def _entry(key: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(key.encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {list(tensors[name].shape)}\n".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return json.dumps({"key": key, "sha256": digest.hexdigest()}, sort_keys=True)
+
+
+def _fit(
+    spec: RunSpec,
+    windows: WindowSet,
+    key: str,
+    *,
+    protocol: Protocol,
+    unlabelled: WindowSet | None,
+) -> Run:
+    """Train in one thread; by the protocol's own way, an interrupted run goes on where it was."""
+    if spec.precision != RunSpec.precision:
+        raise ModelError(
+            f"{spec.name} is not trained but made from the run in {RunSpec.precision}: call "
+            "deplib.study.complete"
+        )
+    torch.set_num_threads(1)
+    given: dict[str, Any] = {"seed": spec.seed, "config": config_of(spec)}
+    if spec.recipe == RunSpec.recipe:
+        path = data_root() / "checkpoints" / spec.world / f"{spec.name}.safetensors"
+        return train(spec.model, windows, protocol, **given, checkpoint=Checkpoint(path, key))
+    return train_by(spec.recipe, spec.model, windows, protocol, **given, unlabelled=unlabelled)
 
 
 def _baseline(spec: RunSpec, windows: WindowSet, key: str) -> Result:
@@ -174,18 +193,14 @@ def _baseline(spec: RunSpec, windows: WindowSet, key: str) -> Result:
     if spec.model in RIDGE:
         features, table = baselines.pool(windows, RIDGE[spec.model])
     else:
-        # Late, for its library is optional: the extra `sweep` brings it. And by a name that only
-        # its readers depend on.
-        rocket = import_module("..rocket", __package__)
-        features, table = rocket.features(windows, seed=spec.seed)
+        features, table = baselines.rocket(windows, seed=spec.seed)
     fitted = baselines.ridge(features, table, name=spec.model)
     scaled = (fitted.predictions[["bdi", "bdi_hat"]] - windows.label_mean) / windows.label_std
+    predictions = table.assign(window=0, y=scaled["bdi"], y_hat=scaled["bdi_hat"])
     return Result(
         spec=spec,
         key=key,
-        predictions=table.assign(window=0, y=scaled["bdi"], y_hat=scaled["bdi_hat"])[
-            PREDICTION_COLUMNS
-        ],
+        predictions=predictions[PREDICTION_COLUMNS],
         history=pd.DataFrame(),
         epoch=0,
         chosen_by=fitted.chosen_by,

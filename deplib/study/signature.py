@@ -1,25 +1,28 @@
-"""What tells one set of features from another, kept beside the results computed from them."""
+"""What tells one set of features from another, kept beside the results computed from them.
+
+``features.json`` (and ``features-STREAM.json``) has the first numbers of every recording's mean;
+``pooled.safetensors`` the whole mean and SD over time, from which a chapter at feature level
+starts without any extraction.
+"""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from deplib import baselines
+from deplib import baselines, results
+from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
 from deplib.results import RunSpec
 from deplib.windows import WindowSet
 
-SIGNATURE = "features.json"
-"""Beside the results of a world: what the features are that they were computed from.
-
-Those of another encoder than the study's have a file of their own; see ``signature_of``.
-"""
-SIGNATURE_WIDTH = 4
-SIGNATURE_TOLERANCE = 2e-3
+WIDTH = 4
+TOLERANCE = 2e-3
 """Another processor's rounding stays below; another frame, crop or preprocessing does not."""
+POOLED = "pooled.safetensors"
 
 
 def signature(windows: WindowSet) -> pd.DataFrame:
@@ -28,67 +31,120 @@ def signature(windows: WindowSet) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``recording``; ``n_frames``, the valid ones in the windows, and the first
-        ``SIGNATURE_WIDTH`` components of their mean embedding.
+        Index ``recording``; ``n_frames``, the valid ones in the windows, and the first ``WIDTH``
+        components of their mean.
     """
     mean, table = baselines.pool(windows, "mean")
     n_frames = pd.Series(windows.mask.sum(axis=1)).groupby(windows.index["recording"]).sum()
-    columns = {f"mean_{k}": mean[:, k].round(6) for k in range(SIGNATURE_WIDTH)}
+    columns = {f"mean_{k}": mean[:, k].round(6) for k in range(WIDTH)}
     frame = pd.DataFrame(columns, index=pd.Index(table["recording"], name="recording"))
     frame.insert(0, "n_frames", n_frames.reindex(frame.index).astype(int))
     return frame.sort_index()
 
 
-def signature_of(stream: str) -> str:
-    """Return the name of the file that has the signature of one encoder's features."""
-    return SIGNATURE if stream == RunSpec.features else f"features-{stream}.json"
-
-
-def same_features(windows: WindowSet, folder: Path, name: str = SIGNATURE) -> bool | None:
-    """Tell whether the results in a folder were computed from features like these.
+def same_features(windows: WindowSet, world: str, stream: str = RunSpec.features) -> bool | None:
+    """Tell whether the versioned results of a world were computed from features like these.
 
     Parameters
     ----------
     windows
         Windows of all recordings, nothing lost.
-    folder
-        That of one world's results.
-    name
-        Of the signature's file.
+    world, stream
+        Whose signature.
 
     Returns
     -------
     bool or None
-        None where the folder has no signature.
+        None where there is no signature.
 
     Raises
     ------
     ResultError
         If the signature cannot be read.
     """
-    path = folder / name
-    if not path.exists():
-        return None
-    ours = signature(windows)
+    path = results.signature_path(world, stream)
+    return signature_fits(signature(windows), path) if path.exists() else None
+
+
+def signature_fits(ours: pd.DataFrame, path: Path) -> bool:
+    """Compare a signature with the file of another, within ``TOLERANCE``.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be read.
+    """
     try:
         theirs = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))).set_index("recording")
         theirs = theirs.sort_index()[list(ours.columns)]
     except (OSError, ValueError, KeyError) as error:
         raise ResultError(f"{path} cannot be read ({error}); delete it and run again") from error
-    if list(ours.index) != list(theirs.index) or not ours["n_frames"].equals(theirs["n_frames"]):
+    if list(ours.index) != list(theirs.index):
         return False
-    return bool(np.allclose(ours, theirs, rtol=0, atol=SIGNATURE_TOLERANCE))
+    if "n_frames" in ours and not ours["n_frames"].equals(theirs["n_frames"]):
+        return False
+    return bool(np.allclose(ours, theirs, rtol=0, atol=TOLERANCE))
 
 
-def write_signature(windows: WindowSet, folder: Path, name: str = SIGNATURE) -> None:
-    """Put the signature of the features beside the results of a world."""
+def write_signature(windows: WindowSet, world: str, stream: str = RunSpec.features) -> None:
+    """Put the signature of a stream, and the pooled embeddings, beside the results of a world.
+
+    Raises
+    ------
+    ResultError
+        If a file cannot be written.
+    """
     columns = signature(windows).reset_index().to_dict(orient="list")
+    text = json.dumps(columns, separators=(",", ":")) + "\n"
+    results.write_whole(results.signature_path(world, stream), text.encode())
+    if stream != RunSpec.features:
+        return
+    features, table = baselines.pool(windows, "mean+sd")
+    order = np.argsort(table["recording"].to_numpy(str))
+    # One entry of metadata: safetensors writes several in no fixed order.
+    about = {"pooled": json.dumps({"recordings": table["recording"].iloc[order].tolist()})}
+    content = save({"features": features[order].astype(np.float16)}, metadata=about)
+    results.write_whole(results.folder() / world / POOLED, content)
+
+
+def pooled_features(cohort: Cohort, world: str) -> np.ndarray:
+    """Return the versioned mean and SD over time of each recording's embeddings.
+
+    Parameters
+    ----------
+    cohort
+        Whose recordings; gives their order.
+    world
+        Beside whose results they lie.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_recordings, 2 * width)
+        The means, then the SDs, as ``baselines.pool`` returns them but for rounding to float16.
+
+    Raises
+    ------
+    ResultError
+        If the file is missing, damaged, of other features than the results, or lacks a recording.
+    """
+    path = results.folder() / world / POOLED
+    if not path.exists():
+        raise ResultError(f"{path} does not exist; make it with `make sweep`")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(
-            folder / name, (json.dumps(columns, separators=(",", ":")) + "\n").encode()
-        )
-    except OSError as error:
+        with safe_open(path, framework="numpy") as file:
+            names = json.loads(file.metadata()["pooled"])["recordings"]
+            features = file.get_tensor("features").astype(float)
+        table = pd.DataFrame(features, index=pd.Index(names, name="recording"))
+        if not np.isfinite(features).all():
+            raise ValueError("a feature is not finite")
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ResultError(
-            f"cannot write {folder / name}: {error.strerror or error}; make room and run again"
+            f"{path} is no whole file of pooled features ({error}); delete it and run `make sweep`"
         ) from error
+    first = table.iloc[:, :WIDTH].set_axis([f"mean_{k}" for k in range(WIDTH)], axis=1)
+    if not signature_fits(first.sort_index(), results.signature_path(world)):
+        raise ResultError(f"{path} is stale: the results are of other features; run `make sweep`")
+    absent = set(cohort.recordings["recording"]) - set(names)
+    if absent:
+        raise ResultError(f"{path} lacks recording {min(absent)!r}: run `make sweep`")
+    return table.loc[cohort.recordings["recording"]].to_numpy()

@@ -1,0 +1,93 @@
+"""The key of a run: a hash of what made its numbers; a row whose key differs is refused.
+
+What counts is the run's settings, the protocol, the source of its model and of training, and the
+digest of the features. Cohort and encoder count through the features alone.
+"""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deplib.errors import ModelError
+from deplib.models.registry import BEYOND, MODELS, VARIANTS
+from deplib.protocol import Protocol
+
+if TYPE_CHECKING:
+    from deplib.results import RunSpec
+
+PACKAGE = Path(__file__).resolve().parent
+TRAINING = ("training/loop.py", "training/course.py", "windows.py")
+RECIPES = dict.fromkeys(("smoothed", "bags", "dropout"), ("recipes.py",))
+RECIPES["pretrained"] = ("recipes.py", "pretraining.py")
+IN_8_BITS = ("deploy/export.py", "deploy/quantise.py", "deploy/predict.py")
+
+
+def run_key(spec: "RunSpec", features: Mapping[str, str], protocol: Protocol | None = None) -> str:
+    """Return the hash of all that determines a run's result.
+
+    Parameters
+    ----------
+    spec
+        The run.
+    features
+        Digest of each of its streams.
+    protocol
+        The report's by default.
+
+    Raises
+    ------
+    ModelError
+        If the model is unknown.
+    """
+    content = [asdict(spec), asdict(protocol or Protocol()), source_of(spec), dict(features)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def source_of(spec: "RunSpec") -> str:
+    """Return the digest of the code that makes the numbers of a run; comments don't count.
+
+    Raises
+    ------
+    ModelError
+        If the model is unknown.
+    """
+    base = VARIANTS.get(spec.model, (spec.model, {}))[0]
+    if base in MODELS | BEYOND:
+        files = [*_of_model((MODELS | BEYOND)[base]), *TRAINING, *RECIPES.get(spec.recipe, ())]
+        files += IN_8_BITS if spec.precision != "float32" else ()
+        settings = VARIANTS.get(spec.model)
+    elif spec.model in ("RidgeMean", "RidgeMeanSD", "MiniRocket"):
+        files, settings = ["baselines.py", "windows.py"], None
+    else:
+        raise ModelError(f"unknown model {spec.model!r}: it is neither registered nor a baseline")
+    code = [_code(PACKAGE / name) for name in files]
+    return hashlib.sha256(json.dumps([code, settings]).encode()).hexdigest()
+
+
+def _of_model(name: str) -> list[str]:
+    """Return the files of a model: its own, and those of the same folder that it imports."""
+    files = [f"models/{name}.py"]
+    for file in files:  # grows
+        imported = re.findall(r"from deplib\.models\.(\w+) import", _code(PACKAGE / file))
+        files += [new for one in imported if (new := f"models/{one}.py") not in files]
+    return files
+
+
+@cache
+def _code(path: Path) -> str:
+    """Return source without docstrings, comment lines and blank lines, the rest as written."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            first, last = value.lineno, value.end_lineno or value.lineno
+            lines[first - 1 : last] = [""] * (last - first + 1)
+    kept = (line.rstrip() for line in lines if not line.lstrip().startswith("#"))
+    return "\n".join(line for line in kept if line)
