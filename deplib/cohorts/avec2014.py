@@ -20,12 +20,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.base import COLUMNS, SPLITS
-from deplib.cohorts.corpus_check import failing_frames, identical_clips
-from deplib.cohorts.faults import FrameBlock
-from deplib.cohorts.frame_folder import FrameFolder, file_size
-from deplib.cohorts.images import shown
-from deplib.cohorts.scan import Problem, Scan
+from deplib.cohorts.base import COLUMNS, SPLITS, FrameBlock
+from deplib.cohorts.images import file_size, shown
+from deplib.cohorts.scan import Problem, Scan, Source, failing_frames, identical_clips
 from deplib.cohorts.video import Aligner, VideoClip
 from deplib.errors import CohortError
 
@@ -91,7 +88,7 @@ class Avec2014Cohort:
             )
         good.sort(key=lambda pair: (SPLITS.index(str(pair[0].split)), pair[0].recording))
         self._sources = {clip.recording: source for clip, source in good}
-        self._open: FrameFolder | VideoClip | None = None
+        self._open: Source | None = None
 
         rows = []
         self._fingerprints: dict[str, str] = {}
@@ -105,7 +102,7 @@ class Avec2014Cohort:
         self.source = _sha256(repr((self.simulated, aligners)))
         self.fingerprint = _sha256(repr((self.simulated, rows, list(self._fingerprints.values()))))
 
-    def _files_of(self, source: FrameFolder | VideoClip) -> str:
+    def _files_of(self, source: Source) -> str:
         """Return a hash of a clip's file names and sizes, and of what aligns its video."""
         digest = hashlib.sha256()
         if isinstance(source, VideoClip):
@@ -162,13 +159,13 @@ class Avec2014Cohort:
                 f"frames {start} to {stop} of recording {recording} were asked for, but it has "
                 f"frames 0 to {source.n_frames}"
             )
-        if self._open is not source:  # one listing, one decoder at a time
+        if self._open is not source:  # one decoder at a time
             if self._open is not None:
                 self._open.close()
             self._open = source
         return source.read(start, stop)
 
-    def _source(self, recording: str) -> FrameFolder | VideoClip:
+    def _source(self, recording: str) -> Source:
         if recording not in self._sources:
             raise CohortError(
                 f"{self.name} has no usable recording {recording!r}: .recordings lists those that "

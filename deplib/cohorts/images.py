@@ -1,55 +1,44 @@
-"""One aligned frame from one image file: what is not a whole 8-bit RGB crop is refused.
+"""Aligned frames from image files: one crop a file, one clip a folder.
 
-Pillow decodes, since it tells a truncated file; OpenCV silently returns half a picture.
+Pillow decodes, since it tells a truncated file; OpenCV silently returns half a picture. What is
+not a whole RGB crop is refused: nothing is resized or converted.
 """
 
 import os
+import re
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError
 
 CROP = (112, 112, 3)
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
+AGAIN = "extract this recording's frames again"
 REALIGN = (
     "align the video first, for example with OpenFace: FeatureExtraction -simalign -simsize 112 "
     "-nomask"
 )
-AGAIN = "extract this recording's frames again"
-
-_RAW_MODES = {"PNG": "RGB", "JPEG": "RGB", "BMP": "BGR"}  # how 8-bit RGB is stored in each format
-_MODES = {
-    "1": "black and white",
-    "L": "greyscale",
-    "I": "greyscale",
-    "I;16": "greyscale",
-    "LA": "greyscale with alpha",
-    "P": "palette",
-    "RGBA": "RGB with alpha",
-}
 _PNG_END = b"IEND\xaeB`\x82"
 _MAX_BYTES = 2**24  # a crop has 37 kB of pixels; more than this is no crop, whatever it is
 
 
 def read_crop(file: Path) -> np.ndarray:
-    """Read one aligned frame, uint8 RGB ``(112, 112, 3)``.
-
-    The file is decoded from its bytes, so any name that the file system allows will do, and by
-    its content: a GIF named ``.png`` is no PNG.
+    """Read one aligned frame, uint8 RGB ``(112, 112, 3)``, by its content, whatever its name.
 
     Raises
     ------
     CohortError
         If the file cannot be read, is truncated, is no PNG, JPEG or BMP, is animated, or is not
-        8-bit RGB of 112x112; nothing is resized or converted here.
+        RGB of 112x112.
     """
     try:
         with open(file, "rb") as stream:
-            if os.fstat(stream.fileno()).st_size > _MAX_BYTES:
-                raise CohortError(f"{shown(file)} is too large for a frame of 112x112: {AGAIN}")
-            content = stream.read()
+            content = stream.read(_MAX_BYTES)
     except OSError as error:
         raise CohortError(f"{shown(file)} cannot be read ({error.strerror}): restore it") from error
     try:
@@ -63,43 +52,129 @@ def decode_crop(content: bytes) -> np.ndarray:
     if not content:
         raise CohortError(f"is empty: {AGAIN}")
     try:
-        with Image.open(BytesIO(content), formats=tuple(_RAW_MODES)) as image:
-            _require_crop(image)  # from the header, before a pixel is decoded
-            pixels = np.asarray(image)
-    except CohortError:
-        raise
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
+            # The mode alone will not do: Pillow reads 16-bit RGB, and BMP of four channels, as RGB.
+            args = image.tile[0].args if image.tile else None
+            stored = str(args[0] if isinstance(args, tuple) else args)
+            keyed = " with transparency" if "transparency" in image.info else ""
+            pictures = getattr(image, "n_frames", 1)
+            found = f"{image.format} of {image.width}x{image.height}, {image.mode}/{stored}{keyed}"
+            whole = image.format != "PNG" or _PNG_END in content
+            fits = image.size == CROP[:2] and stored in ("RGB", "BGR") and not keyed
+            pixels = np.asarray(image) if fits and pictures == 1 else np.empty(0)
     except UnidentifiedImageError as error:
         raise CohortError(f"is no PNG, JPEG or BMP image, whatever its name: {AGAIN}") from error
-    except Image.DecompressionBombError as error:
-        raise CohortError(f"claims a size that no frame has: {AGAIN}") from error
     except Exception as error:  # a damaged file leads decoders to raise nearly anything
         raise CohortError(f"is truncated or damaged ({error}): {AGAIN}") from error
-    if image.format == "PNG" and _PNG_END not in content:
+    if pictures > 1:
+        raise CohortError(f"holds several pictures (an animation), not one: {AGAIN}")
+    if not fits:
+        raise CohortError(
+            f"is {found}, not 8-bit RGB of 112x112: frames are never resized or converted here; "
+            f"{REALIGN}"
+        )
+    if not whole:
         raise CohortError(f"is truncated or damaged (its end is missing): {AGAIN}")
     return pixels
 
 
-def _require_crop(image: ImageFile.ImageFile) -> None:
-    if getattr(image, "n_frames", 1) > 1:
-        raise CohortError(f"holds several pictures (an animation), not one: {AGAIN}")
-    # The mode alone will not do: Pillow reads 16-bit RGB, and BMP of four channels, as RGB.
-    args = image.tile[0].args if image.tile else None
-    stored = str(args[0] if isinstance(args, tuple) else args)
-    keyed = "transparency" in image.info
-    if image.size != CROP[:2] or stored != _RAW_MODES[str(image.format)] or keyed:
-        raise CohortError(
-            f"is {image.format} of {image.width}x{image.height}, {_described(image.mode, stored)}"
-            f"{' with transparency' if keyed else ''}, not 8-bit RGB of 112x112: frames are never "
-            f"resized or converted here; {REALIGN}"
-        )
+class FrameFolder:
+    """Frames of one clip in the order of their number.
+
+    Time closes over missing numbers: the frame after a gap follows the one before it, and carries
+    a fault of kind ``"gap"``.
+
+    Parameters
+    ----------
+    path
+        A folder of images.
+
+    Attributes
+    ----------
+    n_frames
+        Images at the time of opening.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.n_frames = len(list_frames(path))
+
+    def read(self, start: int, stop: int) -> FrameBlock:
+        """Read frames ``start`` to ``stop``; one that is no whole RGB crop stays black.
+
+        Raises
+        ------
+        CohortError
+            If the folder is gone or has changed since it was opened.
+        """
+        files = self.files()
+        frames = np.zeros((stop - start, *CROP), np.uint8)
+        faults = []
+        for index in range(start, stop):
+            file = files[index]
+            if index and (fault := _gap(index, files[index - 1], file)):
+                faults.append(fault)
+            try:
+                frames[index - start] = read_crop(file)
+            except CohortError as error:
+                faults.append(FrameFault(index, "unreadable", str(error)))
+        return FrameBlock(frames, tuple(faults))
+
+    def frame_name(self, index: int) -> str:
+        """Return the file name of one frame, as messages show it."""
+        return shown(self.files()[index].name)
+
+    def files(self) -> list[Path]:
+        """Return the files that the clip consists of, in order."""
+        names = list_frames(self.path) if self.path.is_dir() else []
+        if len(names) != self.n_frames:
+            raise CohortError(
+                f"{shown(self.path)} had {self.n_frames} frames when the corpus was opened and "
+                f"has {len(names)} now: open it again"
+            )
+        return [self.path / name for name in names]
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
 
 
-def _described(mode: str, stored: str) -> str:
-    """Say in words what Pillow's names of pixel formats mean."""
-    deep = "16" in stored or "15" in stored
-    if stored == "BGRX":
-        mode = "RGBA"
-    return ("16-bit " if deep else "") + _MODES.get(mode, mode)
+def _gap(index: int, before: Path, here: Path) -> FrameFault | None:
+    first, last = frame_number(before.name), frame_number(here.name)
+    if first is None or last is None or last - first <= 1:
+        return None
+    first, last = first + 1, last - 1
+    which = f"number {first} is" if first == last else f"numbers {first} to {last} are"
+    text = f"frame {which} missing before {shown(here)}: {AGAIN} if the video has them"
+    return FrameFault(index, "gap", text)
+
+
+def list_frames(folder: Path) -> list[str]:
+    """Return the names of a folder's images in the order of their number, 2 before 10."""
+    return sorted(filter(is_image, os.listdir(folder)), key=lambda n: (frame_number(n) or 0, n))
+
+
+def is_image(name: str) -> bool:
+    """Tell whether a file counts as a frame by its name; hidden files do not."""
+    return name.lower().endswith(IMAGES) and not name.startswith(".")
+
+
+def frame_number(name: str) -> int | None:
+    """Return the last number in a file name, or None."""
+    digits = re.findall(r"\d+", name.rsplit(".", 1)[0])
+    return int(digits[-1]) if digits else None
+
+
+def missing_numbers(numbers: list[int]) -> int:
+    """Return how many numbers are missing between the first and the last of a sorted list."""
+    return sum(later - number - 1 for number, later in pairwise(numbers))
+
+
+def file_size(file: Path) -> int | None:
+    """Return a file's size; None for what cannot be read, such as a link that leads nowhere."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
 
 
 def shown(name: str | Path) -> str:

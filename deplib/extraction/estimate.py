@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from joblib import cpu_count
 
-from deplib.cohorts.base import Cohort
-from deplib.cohorts.faults import FrameFault
+from deplib.cohorts.base import Cohort, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.misses import MissCount, is_miss

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from deplib.cohorts.faults import FAULT_KINDS, FrameFault
+from deplib.cohorts.base import FAULT_KINDS, FrameFault
 from deplib.errors import VerificationError
 
 _EXAMPLES = 2  # messages kept of each kind

@@ -15,8 +15,7 @@ from typing import Any
 
 from joblib import cpu_count
 
-from deplib.cohorts.base import Cohort
-from deplib.cohorts.faults import FrameFault
+from deplib.cohorts.base import Cohort, FrameFault
 from deplib.errors import CohortError, StoreError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.extraction_report import ExtractionReport

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deplib.cohorts.base import Cohort
-from deplib.cohorts.faults import FrameBlock, FrameFault, is_blank, read_frames
+from deplib.cohorts.base import Cohort, FrameBlock, FrameFault, is_blank, read_frames
 from deplib.errors import CohortError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.fallback import fill_invalid

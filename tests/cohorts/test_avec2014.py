@@ -11,8 +11,7 @@ import pytest
 from avec_layout import clip_folder, encoded, frame_files, label_file
 
 from deplib.cohorts.avec2014 import SIMULATED_MARKER, Avec2014Cohort
-from deplib.cohorts.base import COLUMNS, Cohort
-from deplib.cohorts.faults import TolerantCohort, read_frames
+from deplib.cohorts.base import COLUMNS, Cohort, TolerantCohort, read_frames
 from deplib.cohorts.simulated.cohort import write_avec_layout
 from deplib.errors import CohortError
 
@@ -204,7 +203,7 @@ def test_frame_removed_while_it_is_read_stops_the_recording(root, source):
     first = source.recordings["recording"][0]
     cohort.read(f"{first}_Freeform", 0, 2)
     (clip_folder(root, first) / "frame_det_00_000004.png").unlink()
-    with pytest.raises(CohortError, match=r"000004\.png is gone .*open the corpus again"):
+    with pytest.raises(CohortError, match="open it again"):
         cohort.read(f"{first}_Freeform", 2, 6)
 
 

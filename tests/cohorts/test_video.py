@@ -15,7 +15,7 @@ from avec_layout import clip_folder
 from skimage.transform import SimilarityTransform
 
 from deplib.cohorts.avec2014 import Avec2014Cohort
-from deplib.cohorts.faults import read_frames
+from deplib.cohorts.base import read_frames
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.cohort import write_avec_layout
 from deplib.cohorts.video import VideoClip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import TinyCohort, write_tiny_onnx
 
-from deplib.cohorts.faults import FrameBlock, FrameFault
+from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction import estimate as module
 from deplib.extraction.encoders.encoder import OnnxEncoder

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 from tiny import TINY_DIM, TinyCohort, write_onnx, write_tiny_onnx
 
-from deplib.cohorts.faults import FrameBlock, FrameFault, is_blank
+from deplib.cohorts.base import FrameBlock, FrameFault, is_blank
 from deplib.errors import CohortError, EncoderError, StoreError, VerificationError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.encoders.preprocess import Preprocess

@@ -27,7 +27,7 @@ from deplib.cohorts.simulated.face import (
     sample_scene,
 )
 from deplib.cohorts.simulated.motion import FPS, trajectory
-from deplib.cohorts.video_decoder import require_av
+from deplib.cohorts.video import require_av
 from deplib.errors import CohortError
 
 TASK = "Freeform"

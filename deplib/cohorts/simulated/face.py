@@ -8,7 +8,7 @@ already composed.
 
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -294,7 +294,7 @@ class FaceRenderer:
             If the parameters have another shape or are not finite.
         """
         params = _checked(np.asarray(params_row)[None])
-        head = PaintedHead(self._identity, self._scene, _SCENE_CANVAS)
+        head = self._far
         fields, landmarks = self._posed(params)
         zoom = height / HEIGHT
         resize = np.array([[zoom, 0, (width - WIDTH * zoom) / 2], [0, zoom, 0]])
@@ -314,6 +314,10 @@ class FaceRenderer:
         points = landmarks[0] @ to_image[:, :2].T + to_image[:, 2]
         image = cv2.convertScaleAbs(image)
         return SceneFrame(image, points.astype(np.float32))
+
+    @cached_property
+    def _far(self) -> PaintedHead:
+        return PaintedHead(self._identity, self._scene, _SCENE_CANVAS)
 
     def _posed(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return displacement fields and head-space landmarks of a block."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.faults import FAULT_KINDS
+from deplib.cohorts.base import FAULT_KINDS
 from deplib.extraction.storage.ledger import LedgerEntry
 from deplib.extraction.verification.report import FAULT, MIN_PEAK_DIM, WARNING, Bounds, Finding
 

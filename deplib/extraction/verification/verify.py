@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.base import Cohort
-from deplib.cohorts.faults import read_frames
+from deplib.cohorts.base import Cohort, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoders.encoder import OnnxEncoder
 from deplib.extraction.sources import shared_source
