@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.base import COLUMNS
-from deplib.cohorts.faults import FrameBlock, FrameFault
-from deplib.cohorts.frame_folder import IMAGES, FrameFolder, frame_number, missing_numbers
+from deplib.cohorts.base import COLUMNS, FrameBlock, FrameFault
+from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_numbers
 from deplib.deploy.bundle import Bundle, open_model
 from deplib.errors import CohortError, ModelError, VerificationError
 from deplib.extraction.misses import MissCount
