@@ -71,7 +71,7 @@ def style() -> None:
         rc=dict.fromkeys((*grey, "grid.color"), GREY)
         | dict.fromkeys(clear, "none")
         | {
-            "figure.figsize": (5.2, 3.4),
+            "figure.figsize": (4.6, 3.1),
             "figure.constrained_layout.use": True,
             "axes.spines.top": False,
             "axes.spines.right": False,

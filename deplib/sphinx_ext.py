@@ -96,8 +96,20 @@ def _line(origin: dict[str, Any]) -> list[nodes.Node]:
     return found
 
 
+def lighten(app: Sphinx, failed: Exception | None) -> None:
+    """Leave the icons to the style sheet: the script that draws them again weighs 1.5 MB."""
+    heavy = re.compile(
+        r"<script[^>]*fontawesome[^>]*></script>|<link[^>]*preload[^>]*fontawesome[^>]*>"
+    )
+    for page in Path(app.outdir).rglob("*.html") if app.builder.format == "html" else ():
+        text = page.read_text(encoding="utf-8")
+        if heavy.search(text):
+            page.write_text(heavy.sub("", text), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx; the renderer is the only one besides its own, so it is the chosen one."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.add_transform(OriginLines)
+    app.connect("build-finished", lighten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,26 +2,9 @@
 # jupyter:
 #   deplib:
 #     needs:
-#     - results/default/permuted/*.json
-#     - results/default/true/*.json
-#     - results/published/true*/*.json
-#     - results/selection/null.json
-#     - results/selection/surrogate.json
-#     - results/timings/machine.json
-#     - results/timings/chapters/index.json
-#     uses:
-#     - deplib.models.mean_mlp
-#     - deplib.models.ldbm
-#     - deplib.models.transformer
-#     - deplib.models.mamba_gru
-#     - deplib.models.mamba
-#     - deplib.models.attention_mil
-#     - deplib.models.hybrid
-#     - deplib.rocket
-#     - deplib.recipes.bags
-#     - deplib.recipes.dropout
-#     - deplib.recipes.pretrained
-#     - deplib.recipes.smoothed
+#     - results/default/*.parquet
+#     - results/published/*.parquet
+#     - deplib/claims/*.csv
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version
@@ -38,11 +21,10 @@
 # %% [markdown]
 # # Does temporal architecture matter?
 #
-# *When depression severity (BDI-II) is regressed from facial video, does it matter how frames are
-# combined over time?* A study compared four temporal models on identical, frozen face embeddings of
-# AVEC2014: a mean over frames, attention over patches, attention over all frames, and a recurrent
-# network. This book re-runs that comparison in the open, checks the study's own figures, and asks
-# what so small a test split can show.
+# *When depression severity (BDI-II) is regressed from facial video, does it matter how the frames are
+# combined over time?* A study compared four ways on AVEC2014, all on the same frozen face embeddings:
+# a plain average of the frames, attention over patches (LDBM), attention over all frames
+# (Transformer), and a recurrent network (MambaGRU).
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -57,40 +39,141 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
-# %% tags=["hide-input"]
-from deplib.chapters.landing import LandingPage
-from deplib.chapters.paths_of_reading import paths
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 
-page = LandingPage()
-page.badge()
+from deplib import figures, results
+from deplib.claims import REPORTED, constant_test_mae
+from deplib.report import badge, say
+from deplib.statistics import holm, score_runs
 
-# %% tags=["remove-input"]
-from deplib.chapters.timings import how_long
-
-how_long("index")
-
-# %% [markdown]
-# ## The answer at a glance
-
-# %% tags=["hide-input"]
-page.findings()
+figures.style()
+badge("default")
 
 # %% [markdown]
-# {numref}`fig-glance` shows the models of this book: the mean over seeds with its 95 % interval over
-# persons, and the single seeds below it. The dashed line is what one gets without any model: the
-# median of the Train labels for every recording.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test MAE on the simulated cohort. Large dot: mean over seeds; bar: its 95 % interval over persons; small dots: the single seeds. Dashed: a constant, the Train median. The oracle knows the true behaviour of each recording.", "name": "fig-glance"}, "image": {"alt": "Dots with wide bars for all models near a dashed line; the oracle lies left of them."}}
-page.figure()
+# **Nothing here says that it does.** On a simulated cohort with known truth, no temporal model beat
+# a plain average of the frames. On AVEC2014, all four models of the study erred more than somebody
+# who always answers the same number. And fifty Test recordings with one run of each model cannot
+# rank them anyway.
 
 # %% [markdown]
-# ## And the study's advice?
+# ## The answer in one picture
 #
-# What it recommends for the next architecture is tested in {doc}`16_implications`, each piece under the
-# same protocol.
+# Above is what the study reports. Its predictions are not published, so the bars are borrowed: they
+# show how far such an error moves with other recordings, as measured on the simulated cohort.
+# Below is what this book computed: each model's error minus that of the plain average, on the same
+# recordings.
 
-# %% tags=["hide-input"]
-page.advice()
+# %%
+MODELS = {  # as the library calls them, and as this page does
+    "TemporalMeanMLP": "plain average",
+    "LDBM": "LDBM",
+    "VanillaTransformer": "Transformer",
+    "MambaGRU": "MambaGRU",
+}
+AVERAGE, *TEMPORAL = MODELS
+grid = results.load("default", **results.ABLATION | {"model": list(MODELS)})
+test = grid[grid["split"] == "test"]
+test = test.assign(error=(test["bdi_hat"] - test["bdi"]).abs())
+
+by_run = test.groupby(["model", "seed"])["error"].agg(["mean", "std", "size"])
+half_width = 1.96 * (by_run["std"] / np.sqrt(by_run["size"])).median()
+say(
+    f"Of one run on {by_run['size'].max()} recordings, the mean absolute error is known to about "
+    f"±{half_width:.1f} points."
+)
+
+# %%
+reported = REPORTED.assign(label=REPORTED["model"].map(MODELS), value=REPORTED["test_mae"])
+reported = reported.assign(low=reported["value"] - half_width, high=reported["value"] + half_width)
+scores = score_runs(test)  # every run on the same 10,000 draws of persons
+gaps = {model: scores.difference(model, AVERAGE, draw_seeds=True) for model in TEMPORAL}
+ours = pd.DataFrame(
+    {"model": model, "label": MODELS[model], "value": gap.estimate, "low": gap.low, "high": gap.high}
+    for model, gap in gaps.items()
+)
+
+# %% mystnb={"figure": {"caption": "Above: mean absolute error of the study's four models on the 50 Test recordings of AVEC2014, as reported; bars: how far such an error moves with other recordings, measured on the simulated cohort. The dashed line is a constant answer of 13.5, the shaded strip the Train mean. Below: error minus that of the plain average, simulated cohort, ten runs each; bars: 95 % intervals over persons and runs.", "name": "fig-glance"}, "image": {"alt": "Above, four dots with wide bars, all right of a dashed line. Below, three differences with bars, all of which include zero."}}
+fig, (above, below) = plt.subplots(2, 1, figsize=(4.6, 5.4), height_ratios=[4, 3])
+figures.forest(reported, above, zero=constant_test_mae(13.5), zero_label="always 13.5")
+above.axvspan(9.54, 9.76, color=figures.MARGIN, alpha=0.3, linewidth=0)
+above.set(title="AVEC2014: all err more than a constant", xlabel="Test MAE, BDI-II points")
+figures.forest(ours, below, zero_label="the plain average")
+below.set(title="Simulated: none beats the plain average", xlabel="difference in Test MAE, points")
+columns = ["panel", "model", "value", "low", "high"]
+shown = pd.concat([reported.assign(panel="reported"), ours.assign(panel="simulated")])[columns]
+figures.keep(
+    fig, shown, "Figures reported by the study; simulated cohort (default), seeds 0 to 9"
+)
+
+# %% [markdown]
+# ## Three findings
+#
+# ### 1. No way of combining frames beat a plain average
+#
+# None of the three temporal models had a smaller error, and what seems to be a difference does not
+# survive the correction for three comparisons. *(simulated cohort)*
+
+# %%
+p = holm([scores.test(model, AVERAGE).p_value for model in TEMPORAL])
+assert min(p) > 0.05, "rewrite finding 1: a difference survives the correction"
+assert not any(gap.low > 0 or gap.high < 0 for gap in gaps.values()), "rewrite finding 1"
+assert gaps["LDBM"].estimate > 0.2 and abs(gaps["VanillaTransformer"].estimate) < 0.1, "rewrite"
+say(
+    f"Over ten runs, the error of LDBM was {gaps['LDBM'].estimate:.1f} points higher than that of the "
+    f"average, the Transformer's equal, that of MambaGRU {gaps['MambaGRU'].estimate:.1f} higher. The "
+    f"smallest corrected p-value is {min(p):.2f}."
+)
+
+# %% [markdown]
+# Is the signal too weak to tell? In a second simulated world, faces show severity as clearly as the
+# best published results would need. The finding is the same there ([three worlds](09_results.ipynb)).
+
+# %%
+strong = results.load("published", **results.ABLATION | {"model": list(MODELS)})
+strong = score_runs(strong[strong["split"] == "test"])
+for model in TEMPORAL:
+    assert strong.difference(model, AVERAGE, draw_seeds=True).high > 0, "rewrite finding 1"
+
+# %% [markdown]
+# ### 2. Fifty recordings and one run of each model give no ranking
+#
+# Train the same four models again, from other random numbers, and the order of their errors on the
+# same fifty recordings changes. A study with one run each shows one of these orders.
+# [Fifty recordings](11_power.ipynb) says how many would be enough. *(simulated cohort)*
+
+# %%
+mae = by_run["mean"].unstack("model")
+orders = mae.rank(axis=1).drop_duplicates()
+spread_of_study = np.ptp(REPORTED["test_mae"])
+assert len(orders) > 3, "rewrite finding 2"
+assert spread_of_study < half_width, "rewrite finding 2"
+say(
+    f"The {len(mae)} runs put the four models in {len(orders)} different orders. The study's four "
+    f"errors lie within {spread_of_study:.2f} points of each other, less than the bar of a single one."
+)
+
+# %% [markdown]
+# ### 3. On AVEC2014 the study's models did worse than a constant
+#
+# Always answering 13.5 has a Test error of 9.54 points. One caveat matters most: 13.5 is the median
+# of the *Test* labels, which nobody knows beforehand. The mean of the Train labels, which everybody
+# knows, gives 9.54 to 9.76, so the verdict stands. Both follow from the
+# [published means of the severity bands](https://github.com/umayrah-mm/Depression-Severity-Estimation);
+# [A constant](14_literature.ipynb) has the sum. On Dev, which chose the epochs, the same models look
+# better than a constant: [Looking good on Dev](12_choosing_on_dev.ipynb) shows that this needs no
+# signal. *(reported by the study, and derived from published statistics of the labels)*
+
+# %%
+worse = REPORTED["test_mae"] > 9.76  # also than the Train mean
+assert worse.all() and round(constant_test_mae(13.5), 2) == 9.54, "rewrite finding 3"
+assert (REPORTED["dev_mae"] < REPORTED["test_mae"] - 1).all(), "rewrite finding 3"
+say(
+    f"The study reports Test errors of {REPORTED['test_mae'].min():.2f} to "
+    f"{REPORTED['test_mae'].max():.2f} points."
+)
 
 # %% [markdown]
 # ## What is simulated
@@ -98,16 +181,26 @@ page.advice()
 # - **Simulated**, with known truth: persons, their BDI-II scores, their behaviour, and the rendered
 #   frames of their faces. The face encoder is a real network, trained on rendered faces.
 # - **Real**: features, windows, models, training and statistics. The same code runs on AVEC2014 for
-#   whoever holds a licence ({doc}`18_your_data`).
+#   whoever has a licence ([Your data](16_your_data.ipynb)).
 # - **Reported**: the study's own figures, quoted, and those of other papers, each with its source.
 #
-# What is found on the simulated cohort is no evidence about AVEC2014 or about patients. This is
-# research on methods, not an instrument: nothing here diagnoses anyone.
-#
 # ## How to read this book
-
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-paths()
-
-# %% [markdown]
-# See also the {doc}`glossary`, {doc}`citing` and {doc}`22_timings`.
+#
+# - **Five minutes**: this page.
+# - **Twenty minutes**: [the results](09_results.ipynb), [looking good on Dev](12_choosing_on_dev.ipynb),
+#   and [what the study claims](13_claims.ipynb).
+# - **To use the code**: [the zeros that nobody noticed](03_extraction.ipynb),
+#   [how a model is trained](04_mean_mlp.ipynb), [your data](16_your_data.ipynb).
+# - **To build the next model**: [LDBM in one cell](05_ldbm.ipynb) and
+#   [the study's advice, tested](15_advice.ipynb).
+#
+# The [glossary](glossary.md) has every term, and [citing](citing.md) the licences.
+#
+# **Try it**: put another metric in the place of the absolute error, such as the squared one, in the
+# first cell of the picture. Which of the three findings would you have to rewrite?
+#
+# ## What this page does not show
+#
+# Nothing found on the simulated cohort is evidence about AVEC2014 or about patients. That no
+# difference was found is not proof that there is none: fifty recordings would miss a difference of
+# half a point most of the time. And this is research on methods; nothing here diagnoses anyone.
