@@ -169,7 +169,7 @@ def open_aligner(detector: str | None) -> "Aligner | None":
     """Return what aligns the frames of videos, or None where no detector was named."""
     if detector is None:
         return None
-    from deplib.alignment.aligner import FaceAligner, open_detector
+    from deplib.alignment import FaceAligner, open_detector
 
     return FaceAligner(open_detector(None if detector == "haar" else known_or_path(detector)))
 

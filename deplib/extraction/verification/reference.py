@@ -8,7 +8,7 @@ they may use, aligned to the five-point template::
 
     from insightface.model_zoo import get_model
 
-    frame = deplib.alignment.template.align(photograph, landmarks)  # uint8 RGB
+    frame = deplib.alignment.align(photograph, landmarks)  # uint8 RGB
     embedding = get_model("w600k_r50.onnx").get_feat(frame[..., ::-1])[0]  # it takes BGR
     save_reference("reference.safetensors", Reference(frame, embedding, "insightface 0.7.3, ..."))
 

@@ -1,0 +1,405 @@
+"""Alignment: the warp against another solution, detectors on networks whose answers are planted."""
+
+import pickle
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+from tiny import write_onnx
+
+from deplib.alignment import (
+    STRIDES,
+    TEMPLATE,
+    BoundedHaarDetector,
+    Detector,
+    Face,
+    FaceAligner,
+    ScrfdDetector,
+    YunetDetector,
+    align,
+    align_box,
+    open_detector,
+    similarity_transform,
+)
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.errors import EncoderError
+
+SIDE = 128
+BLANK = np.zeros((64, 64, 3), np.uint8)
+
+
+def write_constants(path: Path, outputs: dict[str, np.ndarray], side: int | str = SIDE) -> Path:
+    """Write a network that answers every image with the same arrays."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["means"]),
+    ]
+    weights = []
+    for name, values in outputs.items():
+        weights += [
+            numpy_helper.from_array(np.zeros((3, values.size), np.float32), f"{name}_w"),
+            numpy_helper.from_array(values.astype(np.float32).reshape(1, -1), f"{name}_b"),
+            numpy_helper.from_array(np.array(values.shape, np.int64), f"{name}_s"),
+        ]
+        nodes += [
+            helper.make_node("MatMul", ["means", f"{name}_w"], [f"{name}_m"]),
+            helper.make_node("Add", [f"{name}_m", f"{name}_b"], [f"{name}_f"]),
+            helper.make_node("Reshape", [f"{name}_f", f"{name}_s"], [name]),
+        ]
+    return write_onnx(
+        path, nodes, weights,
+        inputs={"image": [1, 3, side, side]},
+        outputs={name: list(values.shape) for name, values in outputs.items()},
+    )  # fmt: skip
+
+
+def scrfd_outputs(hits: int = 8, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draw SCRFD's nine outputs: some confident anchors at each stride."""
+    rng = np.random.default_rng(seed)
+    grids: dict[str, dict[int, np.ndarray]] = {"score": {}, "bbox": {}, "kps": {}}
+    for stride in STRIDES:
+        n = 2 * (SIDE // stride) ** 2
+        score = rng.uniform(0, 0.49, (n, 1))
+        score[rng.choice(n, min(hits, n), replace=False)] = rng.uniform(0.5, 1, (min(hits, n), 1))
+        grids["score"][stride] = score
+        grids["bbox"][stride] = rng.uniform(0.5, 3, (n, 4))
+        grids["kps"][stride] = rng.uniform(-2, 2, (n, 10))
+    return {f"{kind}_{s}": grid[s] for kind, grid in grids.items() for s in STRIDES}
+
+
+def yunet_outputs() -> dict[str, np.ndarray]:
+    """One face at row 1, column 2 of the finest grid, and a weaker one that overlaps nothing."""
+    widths = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+    out = {
+        f"{k}_{s}": np.zeros((1, (SIDE // s) ** 2, w)) for k, w in widths.items() for s in STRIDES
+    }
+    cell = 1 * (SIDE // 8) + 2
+    out["cls_8"][0, cell] = out["obj_8"][0, cell] = 0.9
+    out["bbox_8"][0, cell] = [0.5, 0.25, np.log(3), np.log(2)]
+    out["kps_8"][0, cell] = [0, 0, 1, 0, 0.5, 0.5, 0, 1, 1, 1]
+    out["cls_32"][0, 9] = out["obj_32"][0, 9] = 0.5
+    return out
+
+
+@pytest.fixture
+def scrfd(tmp_path: Path) -> Path:
+    return write_constants(tmp_path / "a red'\n.onnx", scrfd_outputs())
+
+
+@pytest.fixture
+def yunet(tmp_path: Path) -> Path:
+    return write_constants(tmp_path / "yunet.onnx", yunet_outputs())
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list:
+    cohort = SimulatedCohort(n_recordings=6, max_frames=60)
+    return [cohort.scene_frame(name, 30) for name in cohort.recordings["recording"]]
+
+
+# --- the warp
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_transform_is_that_of_linear_least_squares(seed: int) -> None:
+    source, target = np.random.default_rng(seed).uniform(0, 200, (2, 5, 2))
+    x, y = source.T
+    one, zero = np.ones(5), np.zeros(5)
+    rows = np.vstack([np.column_stack([x, -y, one, zero]), np.column_stack([y, x, zero, one])])
+    a, b, dx, dy = np.linalg.lstsq(rows, target.T.ravel(), rcond=None)[0]
+    np.testing.assert_allclose(similarity_transform(source, target), [[a, -b, dx], [b, a, dy]])
+
+
+@pytest.mark.parametrize("size", [112, 224])
+def test_alignment_puts_the_landmarks_on_the_template(size: int) -> None:
+    """Five dots on a rotated, scaled face land where the template has them."""
+    angle, scale = np.deg2rad(25), 2.2
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    landmarks = (TEMPLATE - 56) @ turn.T + [230, 180]
+    image = np.zeros((400, 460, 3), np.uint8)
+    for x, y in landmarks:
+        cv2.circle(image, (round(x), round(y)), 5, (255, 255, 255), -1)
+    crop = align(image, landmarks, size=size)[..., 0]
+    _, _, _, centres = cv2.connectedComponentsWithStats((crop > 127).astype(np.uint8))
+    found = sorted(map(tuple, centres[1:] * 112 / size))
+    np.testing.assert_allclose(found, sorted(map(tuple, TEMPLATE)), atol=0.6)
+
+
+@pytest.mark.parametrize("landmarks", [np.zeros((5, 2)), np.zeros((4, 2)), np.full((5, 2), np.nan)])
+def test_impossible_landmarks_are_refused(landmarks: np.ndarray) -> None:
+    with pytest.raises(EncoderError, match="five distinct, finite points"):
+        align(BLANK, landmarks)
+
+
+class Planted(Detector):
+    """A detector that gives the faces that it was given."""
+
+    id, threshold, canvas = "planted", 0.5, (64, 64)
+
+    def __init__(self, *faces: Face) -> None:
+        self.faces = list(faces)
+
+    def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
+        return [face for face in self.faces if face.score >= threshold]
+
+
+def test_the_largest_face_decides_the_crop_and_no_face_is_none(scenes: list) -> None:
+    image, points = scenes[0].image, scenes[0].landmarks * (64 / 640)
+    big = Face(np.array([0.0, 0, 30, 30]), 0.6, points)
+    small = Face(np.array([0.0, 0, 3, 3]), 0.9, TEMPLATE)
+    np.testing.assert_allclose(
+        FaceAligner(Planted(small, big))(image).astype(int), align(image, scenes[0].landmarks),
+        atol=1,
+    )  # fmt: skip
+    assert FaceAligner(Planted(big._replace(score=0.4)))(image) is None
+    assert FaceAligner(open_detector())(np.zeros((480, 640, 3), np.uint8)) is None
+
+
+# --- Haar
+
+
+def padded(crop: np.ndarray) -> np.ndarray:
+    return np.pad(crop, ((28, 28), (28, 28), (0, 0)))
+
+
+def test_the_bounded_detector_finds_the_scene_and_not_the_crop(scenes: list) -> None:
+    bounded, control = BoundedHaarDetector(), BoundedHaarDetector(max_size_fraction=1.0)
+    for scene in scenes:
+        crop = align(scene.image, scene.landmarks)
+        assert bounded.detect(crop) == []
+        assert 0 <= bounded.best_score(crop) < bounded.threshold
+        assert len(control.detect(crop)) == 1
+        for image in (scene.image, padded(crop)):
+            (face,) = bounded.detect(image)
+            assert face.landmarks is None
+            assert bounded.best_score(image) == face.score >= bounded.threshold
+        (face,) = bounded.detect(scene.image)
+        assert (face.box[:2] < scene.landmarks.min(axis=0)).all()
+        assert (face.box[2:] > scene.landmarks.max(axis=0)).all()
+
+
+def test_detections_are_those_of_opencv(scenes: list) -> None:
+    """The hits are counted once and the threshold set afterwards: the same boxes come out."""
+    cascade = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_alt.xml")
+    for image in (scenes[0].image[:, 100:580], padded(align(*vars(scenes[0]).values()))):
+        grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (256, 256))
+        wanted = cascade.detectMultiScale(grey, 1.1, 10, minSize=(48, 48), maxSize=(140, 140))
+        found = BoundedHaarDetector().detect(image)
+        assert len(found) == len(wanted) == 1
+        x, y, width, height = wanted[0] * len(image) / 256
+        np.testing.assert_allclose(found[0].box, [x, y, x + width, y + height], atol=1.5)
+
+
+def test_a_box_alone_is_nearly_aligned(scenes: list) -> None:
+    distances = []
+    for scene in scenes:
+        box = open_detector().detect(scene.image)[0].box
+        scale = 98 / (box[2] - box[0])
+        points = (scene.landmarks - box[:2]) * scale + (8, 12)
+        distances.append(np.linalg.norm(points - TEMPLATE, axis=1))
+        warped = align(scene.image, (np.array(TEMPLATE) - (8, 12)) / scale + box[:2])
+        np.testing.assert_array_equal(align_box(scene.image, box), warped)
+    assert np.median(distances) < 2.5
+
+
+def test_haar_says_what_decides_its_boxes_and_travels() -> None:
+    settings = [{}, {"det_size": 320}, {"min_neighbors": 3}, {"min_size": 24}]
+    detectors = [BoundedHaarDetector(**one) for one in [*settings, {"max_size_fraction": 1.0}]]
+    assert len({one.id for one in detectors}) == len(detectors)
+    assert all(f"opencv={cv2.__version__}" in one.id for one in detectors)
+    aligner = pickle.loads(pickle.dumps(FaceAligner(detectors[1])))
+    assert aligner.id == FaceAligner(detectors[1]).id != FaceAligner(detectors[0]).id
+    for shape in ((200, 300, 3), (1, 1, 3), (4, 900, 3)):  # nothing found is no error
+        assert BoundedHaarDetector().detect(np.zeros(shape, np.uint8)) == []
+
+
+# --- SCRFD
+
+
+def overlap(a: list[float], b: list[float]) -> float:
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return width * height / (both - width * height)
+
+
+@pytest.mark.parametrize("shape", [(112, 112), (480, 640), (30, 50)])
+def test_boxes_and_landmarks_are_those_of_a_plain_loop(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    """Decode anchor by anchor, best first, as the format's description says."""
+    outputs, scale = scrfd_outputs(seed=shape[0]), SIDE / max(shape)
+    faces = []
+    for stride in STRIDES:
+        for anchor, score in enumerate(outputs[f"score_{stride}"][:, 0]):
+            row, column = divmod(anchor // 2, SIDE // stride)
+            x, y = column * stride, row * stride
+            left, top, right, bottom = outputs[f"bbox_{stride}"][anchor] * stride
+            box = [(x - left) / scale, (y - top) / scale, (x + right) / scale, (y + bottom) / scale]
+            kps = outputs[f"kps_{stride}"][anchor] * stride
+            points = [((x + kps[2 * k]) / scale, (y + kps[2 * k + 1]) / scale) for k in range(5)]
+            if score >= 0.5:
+                faces.append((score, box, points))
+    wanted: list = []
+    for face in sorted(faces, key=lambda face: -face[0]):
+        if all(overlap(face[1], other[1]) <= 0.4 for other in wanted):
+            wanted.append(face)
+    detector = ScrfdDetector(write_constants(tmp_path / "d.onnx", outputs))
+    found = detector.detect(np.zeros((*shape, 3), np.uint8))
+    assert 3 < len(wanted) == len(found) < 24  # overlaps went
+    for face, (score, box, points) in zip(
+        sorted(found, key=lambda face: -face.score), wanted, strict=True
+    ):
+        assert face.score == pytest.approx(score, rel=1e-6)
+        np.testing.assert_allclose(face.box, box, rtol=1e-5, atol=1e-3)
+        np.testing.assert_allclose(face.landmarks, points, rtol=1e-5, atol=1e-3)
+    areas = [np.prod(face.box[2:] - face.box[:2]) for face in found]
+    assert areas == sorted(areas, reverse=True)
+
+
+@pytest.mark.parametrize(("score", "found"), [(0.499, 0), (0.5, 1)])
+def test_the_threshold_is_the_least_score(tmp_path: Path, score: float, found: int) -> None:
+    outputs = {k: v * (not k.startswith("score")) for k, v in scrfd_outputs().items()}
+    outputs["score_16"][7] = score
+    detector = ScrfdDetector(write_constants(tmp_path / "d.onnx", outputs))
+    assert len(detector.detect(BLANK)) == found
+    assert detector.best_score(BLANK) == pytest.approx(score)
+
+
+def test_the_network_sees_normalised_rgb(scrfd: Path, monkeypatch) -> None:
+    """Red 255 is 127.5 / 128 in the first plane; outside the image the canvas is black."""
+    detector = ScrfdDetector(scrfd)
+    seen = []
+
+    class Session:
+        def __getattr__(self, name: str):
+            return getattr(real, name)
+
+        def run(self, names, feed):
+            seen.append(next(iter(feed.values())))
+            return real.run(names, feed)
+
+    real, detector._session = detector._session, Session()
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[..., 0] = 255
+    detector.detect(image)
+    (planes,) = seen
+    assert planes.shape == (1, 3, SIDE, SIDE)
+    assert planes[0, 0, :64] == pytest.approx(127.5 / 128)
+    assert planes[0, 1:] == pytest.approx(-127.5 / 128)
+    assert planes[0, :, 64:] == pytest.approx(-127.5 / 128)
+
+
+# --- YuNet
+
+
+def test_yunets_boxes_and_landmarks_are_in_pixels_of_the_image(yunet: Path) -> None:
+    (face,) = YunetDetector(yunet, SIDE).detect(np.zeros((256, 96, 3), np.uint8))  # halved
+    assert face.score == pytest.approx(0.9)
+    centre, half = 16 * np.array([2.5, 1.25]), 16 * np.array([3, 2]) / 2
+    np.testing.assert_allclose(face.box, [*(centre - half), *(centre + half)], rtol=1e-5)
+    wanted = 16.0 * np.array([[2, 1], [3, 1], [2.5, 1.5], [2, 2], [3, 2]])
+    np.testing.assert_allclose(face.landmarks, wanted, rtol=1e-5)
+
+
+def test_yunets_best_score_is_also_that_below_the_threshold(yunet: Path) -> None:
+    assert len(YunetDetector(yunet, SIDE, threshold=0.4).detect(BLANK)) == 2
+    strict = YunetDetector(yunet, SIDE, threshold=0.95)
+    assert strict.best_score(BLANK) == pytest.approx(0.9)
+    assert strict.detect(BLANK) == []
+
+
+# --- both, and what is neither
+
+
+def test_networks_travel_and_say_what_decides_their_faces(scrfd: Path, yunet: Path) -> None:
+    for kind, path in ((ScrfdDetector, scrfd), (YunetDetector, yunet)):
+        detector = kind(path, SIDE, threshold=0.45)
+        copy = pickle.loads(pickle.dumps(detector))
+        assert copy.id == detector.id
+        assert [f.score for f in copy.detect(BLANK)] == [f.score for f in detector.detect(BLANK)]
+        ids = {detector.id, kind(path, SIDE).id, kind(path, SIDE, threshold=0.45, nms=0.2).id}
+        assert len(ids) == 3
+        assert all(str(path.parent) not in one for one in ids)
+
+
+def test_files_are_told_apart_by_their_outputs(scrfd: Path, yunet: Path) -> None:
+    assert isinstance(open_detector(scrfd), ScrfdDetector)
+    assert isinstance(open_detector(yunet, SIDE), YunetDetector)
+    assert isinstance(open_detector(), BoundedHaarDetector)
+    assert open_detector(scrfd, threshold=0.7).threshold == 0.7
+
+
+def test_a_canvas_is_the_files_own_or_640(tmp_path: Path, scrfd: Path) -> None:
+    assert ScrfdDetector(scrfd).canvas == (SIDE, SIDE)
+    with pytest.raises(EncoderError, match="takes images of 128x128 only, not det_size 640"):
+        ScrfdDetector(scrfd, 640)
+    free = write_constants(tmp_path / "free.onnx", scrfd_outputs(), "side")
+    assert ScrfdDetector(free, SIDE).canvas == (SIDE, SIDE)
+    with pytest.raises(
+        EncoderError, match=r"gives finite \(12800, 1\) on a canvas of \(640, 640\)"
+    ):
+        ScrfdDetector(free)
+    for det_size in (0, 16, 112, -32):
+        with pytest.raises(EncoderError, match="multiple of 32"):
+            ScrfdDetector(free, det_size)
+
+
+def without_landmarks() -> dict[str, np.ndarray]:
+    return {name: v for name, v in scrfd_outputs().items() if not name.startswith("kps")}
+
+
+def spoilt(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    name = next(iter(outputs))
+    return outputs | {name: np.full_like(outputs[name], np.nan)}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"features": np.zeros((1, 4))}, r"recognition or landmark network.*det_10g\.onnx"),
+        (without_landmarks(), "SCRFD without landmarks"),
+        ({name: np.zeros((4, 2)) for name in ("loc", "conf", "iou")}, "no YuNet of 2023"),
+        ({"boxes": np.zeros((5, 4)), "labels": np.zeros((5, 2))}, "no SCRFD detector"),
+        (spoilt(scrfd_outputs()), "damaged"),
+        (spoilt(yunet_outputs()), "damaged"),
+    ],
+)
+def test_another_or_a_damaged_network_is_named(tmp_path: Path, outputs, message: str) -> None:
+    with pytest.raises(EncoderError, match=rf"d\.onnx.*{message}"):
+        open_detector(write_constants(tmp_path / "d.onnx", outputs), SIDE)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<!DOCTYPE html>", b"version https://git-lfs", b"\x08\x09"]
+)
+def test_what_is_no_network_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "det_10g.onnx"
+    path.write_bytes(content)
+    with pytest.raises(EncoderError, match=r"det_10g\.onnx is not a whole ONNX network"):
+        open_detector(path)
+
+
+def test_impossible_files_and_settings_are_refused(tmp_path: Path, scrfd: Path) -> None:
+    with pytest.raises(EncoderError, match="check the path"):
+        open_detector(tmp_path / "none.onnx")
+    with pytest.raises(EncoderError, match=r"has sha256 .* not 00"):
+        open_detector(scrfd, sha256="00")
+    with pytest.raises(EncoderError, match="give its path"):
+        open_detector(threshold=0.5)
+    with pytest.raises(EncoderError, match="at least 64"):
+        open_detector(det_size=10)
+    for settings in ({"threshold": 0}, {"threshold": 1.5}, {"nms": 0}):
+        with pytest.raises(EncoderError, match="between 0 and 1"):
+            ScrfdDetector(scrfd, **settings)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3)), np.zeros((0, 64, 3), np.uint8)]
+)
+def test_what_is_no_image_is_refused(scrfd: Path, image: np.ndarray) -> None:
+    for detector in (ScrfdDetector(scrfd), BoundedHaarDetector()):
+        with pytest.raises(EncoderError, match="give one RGB image"):
+            detector.detect(image)
