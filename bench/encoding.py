@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from encoders import ways
 from joblib import Parallel, cpu_count, delayed, parallel_config
-
 from networks.iresnet50 import write_iresnet50
-from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+
+from deplib.extraction import OnnxEncoder, embedded_encoder
 
 SHARE_OF_RUNTIME = 0.8  # the least that is wanted of the runtime's best throughput
 CORES = cpu_count()

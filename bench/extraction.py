@@ -23,11 +23,14 @@ import numpy as np
 import pandas as pd
 
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.extraction.encoders.encoder import embedded_encoder
-from deplib.extraction.estimate import estimate
-from deplib.extraction.pipeline import extract
-from deplib.extraction.recording import embed_recording
-from deplib.extraction.storage.store import FeatureStore, StoreHeader
+from deplib.extraction import (
+    FeatureStore,
+    StoreHeader,
+    embed_recording,
+    embedded_encoder,
+    estimate,
+    extract,
+)
 
 ROUNDS = 5
 BLOCK = 128

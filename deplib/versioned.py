@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
+from deplib.paths import write_atomically
 
 
 def folder() -> Path:

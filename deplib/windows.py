@@ -16,7 +16,7 @@ import pandas as pd
 
 from deplib.cohorts.base import COLUMNS, SPLITS
 from deplib.errors import CohortError, StoreError
-from deplib.extraction.fallback import fill_invalid
+from deplib.extraction import fill_invalid
 from deplib.protocol import Protocol
 
 SplitRule = Literal["official", "disjoint"]

@@ -52,7 +52,7 @@ size = "full"  # or "small": a small simulated cohort, for a free machine
 from deplib import figures
 from deplib.chapters import checks, detectors, extraction, scrfd
 from deplib.chapters.fallback import FallbackPage
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.report import badge, say, table
 from deplib.study import open_cohort
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # tiny.py, whatever pytest's imp
 
 from tiny import TinyCohort, write_tiny_onnx
 
-from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction import OnnxEncoder
 
 
 @pytest.fixture(scope="session")

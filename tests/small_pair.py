@@ -11,7 +11,7 @@ from torch import nn
 
 from deplib.deploy import Card, write_bundle
 from deplib.deploy.bundle import FORMAT, OPSET
-from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction import OnnxEncoder
 from deplib.models import build
 
 WINDOW, SEQUENCE = 16, 40

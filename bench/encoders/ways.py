@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.encoders.preprocess import ARCFACE
+from deplib.extraction import ARCFACE, OnnxEncoder
 
 
 @lru_cache(maxsize=2)

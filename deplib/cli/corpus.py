@@ -79,7 +79,7 @@ def fetch(
 
     Without a name, lists them. Without --accept-licence, shows the licence and downloads nothing.
     """
-    from deplib.extraction.encoders import weights
+    from deplib.extraction import weights
 
     if name is None:
         for known in weights.KNOWN.values():

@@ -11,9 +11,7 @@ from deplib.errors import DeplibError
 
 if TYPE_CHECKING:
     from deplib.cohorts.base import Cohort
-    from deplib.extraction.encoders.encoder import OnnxEncoder
-    from deplib.extraction.verification.reference import Reference
-    from deplib.extraction.verification.report import VerificationReport
+    from deplib.extraction import OnnxEncoder, Reference, VerificationReport
 
 LOG, REPORT = "extract.jsonl", "report.json"
 """Files that `extract` leaves beside the features: what happened, and what the verifier found."""
@@ -67,12 +65,7 @@ def extract(
     """  # fmt: skip
     from tqdm import tqdm
 
-    from deplib.extraction import pipeline
-    from deplib.extraction.estimate import estimate
-    from deplib.extraction.storage.store import FeatureStore
-    from deplib.extraction.verification.report import Bounds
-    from deplib.extraction.verification.verify import check_reference
-    from deplib.extraction.verification.verify import verify as examine
+    from deplib.extraction import Bounds, FeatureStore, check_reference, estimate, pipeline, verify
 
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
@@ -112,7 +105,7 @@ def extract(
         typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        verdict = examine(
+        verdict = verify(
             FeatureStore(folder),
             table,
             bounds=Bounds(
@@ -148,9 +141,7 @@ def verify(
     whether its rows are those of the frames there, and with --reference whether preprocessing is
     right, which nothing else shows. Exit code 0: sound. 1: faults. 2: no store there.
     """
-    from deplib.extraction.encoders.encoder import embedded_encoder
-    from deplib.extraction.storage.store import FeatureStore
-    from deplib.extraction.verification.verify import verify as examine
+    from deplib.extraction import FeatureStore, embedded_encoder, verify
 
     opened = FeatureStore(store)
     network = None
@@ -158,7 +149,7 @@ def verify(
         network = options.open_encoder(encoder, preprocess, flip=flip)
     elif opened.header.encoder == (shipped := embedded_encoder()).id:
         network = shipped
-    report = examine(
+    report = verify(
         opened,
         encoder=network,
         cohort=None if root is None else options.open_cohort("default", root, task, detector),
@@ -185,12 +176,11 @@ def _say_what_will_be_read(cohort: "Cohort", network: "OnnxEncoder") -> None:
 
 def _reference(path: Path | None, network: "OnnxEncoder") -> "Reference | None":
     """Return the reference given, or the one that is shipped with the embedded encoder."""
-    from deplib.extraction.embedded import SHA256
-    from deplib.extraction.verification.reference import EMBEDDED_REFERENCE, load_reference
+    from deplib.extraction import embedded_reference, load_reference, network_card
 
     if path is not None:
         return load_reference(path)
-    return load_reference(EMBEDDED_REFERENCE) if network.sha256 == SHA256 else None
+    return embedded_reference() if network.sha256 == network_card("embedded")["sha256"] else None
 
 
 def _print_report(report: "VerificationReport", store: Path, json_file: Path | None) -> None:

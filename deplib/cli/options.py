@@ -12,7 +12,7 @@ from deplib.errors import CohortError, EncoderError
 if TYPE_CHECKING:
     from deplib.cohorts.base import Cohort
     from deplib.cohorts.video import Aligner
-    from deplib.extraction.encoders.encoder import OnnxEncoder
+    from deplib.extraction import OnnxEncoder
 
 RECORDINGS, ENCODER, WORK = "Whose recordings", "Which encoder", "How the work is done"
 """Headings of the help."""
@@ -182,8 +182,7 @@ def open_encoder(
     device: Device = Device.CPU,
 ) -> "OnnxEncoder":
     """Return the encoder that was asked for; the embedded one by default."""
-    from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
-    from deplib.extraction.encoders.preprocess import Preprocess
+    from deplib.extraction import OnnxEncoder, Preprocess, embedded_encoder
 
     if encoder is None:
         if preprocess is not None:
@@ -201,7 +200,7 @@ def known_or_path(name: str) -> Path:
     EncoderError
         If the name is that of known weights which are not on this machine yet.
     """
-    from deplib.extraction.encoders import weights
+    from deplib.extraction import weights
 
     if name not in weights.KNOWN:
         return Path(name)

@@ -19,10 +19,8 @@ import onnx
 import onnxruntime as ort
 
 from deplib.errors import EncoderError, ModelError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.encoders.onnx_file import first_line, open_session, parse, read_file
-from deplib.extraction.encoders.preprocess import Preprocess
-from deplib.extraction.storage.atomic import write_atomically
+from deplib.extraction import OnnxEncoder, Preprocess, first_line, open_session, parse, read_file
+from deplib.paths import write_atomically
 from deplib.streams.names import ENCODED
 
 if TYPE_CHECKING:

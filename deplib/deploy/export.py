@@ -28,11 +28,11 @@ from torch.nn.functional import softplus
 
 from deplib.deploy.bundle import OPSET, Card, open_model, put_card
 from deplib.errors import ModelError
-from deplib.extraction.storage.atomic import write_atomically
 from deplib.models.blocks import pad_time
 from deplib.models.ldbm import LDBM
 from deplib.models.mamba import MambaBlock
 from deplib.models.selective_scan import sequential_scan
+from deplib.paths import write_atomically
 
 TOLERANCE = 1e-4
 """Largest difference from PyTorch, in z-units: 0.001 BDI-II points. Of an output's size where that

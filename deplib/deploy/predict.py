@@ -17,8 +17,7 @@ from deplib.cohorts.base import COLUMNS, FrameBlock, FrameFault
 from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_numbers
 from deplib.deploy.bundle import Bundle, open_model
 from deplib.errors import CohortError, ModelError, VerificationError
-from deplib.extraction.misses import MissCount
-from deplib.extraction.recording import embed_recording
+from deplib.extraction import MissCount, embed_recording
 from deplib.streams.names import ENCODED
 from deplib.windows import BDI_MAX, BDI_MIN, WindowSet
 

@@ -22,13 +22,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from deplib.deploy.bundle import open_model, put_card
 from deplib.errors import DeplibError, EncoderError, ModelError
-from deplib.extraction.embedded.renders import person_renders, stream
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.encoders.graph import rewrite_prelu
-from deplib.extraction.encoders.onnx_file import first_line, parse, read_file
-from deplib.extraction.encoders.preprocess import Preprocess
-from deplib.extraction.storage.atomic import write_atomically
-from deplib.paths import data_root
+from deplib.extraction import (
+    OnnxEncoder,
+    Preprocess,
+    first_line,
+    parse,
+    read_file,
+    rewrite_prelu,
+    stream,
+)
+from deplib.paths import data_root, write_atomically
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 
 LEAST_COSINE = 0.95
@@ -126,7 +129,7 @@ def calibration_frames(persons: int = 32, renders: int = 8, *, seed: int) -> np.
     ndarray of uint8, shape (persons * renders, 112, 112, 3)
     """
     rng = stream("calibration", seed)
-    return np.concatenate([person_renders(renders, rng=rng) for _ in range(persons)])
+    return np.concatenate([known_renders(renders, rng=rng)[0] for _ in range(persons)])
 
 
 def small_encoder(encoder: OnnxEncoder) -> OnnxEncoder:

@@ -28,7 +28,7 @@ from deplib.deploy.export import export_model, longest
 from deplib.deploy.predict import predict_windows, require_one_encoder
 from deplib.deploy.quantise import quantise_dynamic
 from deplib.errors import EncoderError, ModelError
-from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction import OnnxEncoder
 from deplib.metrics import mae
 from deplib.models import REGISTRY
 from deplib.protocol import Protocol

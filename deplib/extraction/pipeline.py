@@ -9,6 +9,7 @@ run, and then what was finished stays.
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,66 @@ from typing import Any
 from joblib import cpu_count
 
 from deplib.cohorts.base import Cohort, FrameFault
-from deplib.errors import CohortError, StoreError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.extraction_report import ExtractionReport
-from deplib.extraction.log import RunLog
-from deplib.extraction.misses import MissCount
-from deplib.extraction.recording import Extractor, Outcome
-from deplib.extraction.sources import is_current, shared_source
-from deplib.extraction.storage.ledger import LedgerEntry, StoreHeader
-from deplib.extraction.storage.store import FeatureStore
-from deplib.extraction.workers import run_unordered
+from deplib.errors import CohortError, StoreError, VerificationError
+from deplib.extraction.embedding import Extractor, MissCount, Outcome, is_current, shared_source
+from deplib.extraction.encoder import OnnxEncoder
+from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader
+from deplib.extraction.workers import RunLog, run_unordered
 from deplib.paths import data_root
 
 Progress = Callable[[LedgerEntry], None]
 """Called in the calling process each time a recording is finished."""
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """What one call of `extract` did."""
+
+    cohort: str
+    encoder: str
+    extracted: tuple[str, ...]  # recordings embedded by this call
+    kept: tuple[str, ...]  # recordings that were there and whole, or that another process did
+    recomputed: dict[str, str] = field(repr=False)  # found damaged, to be done again, and why
+    refused: dict[str, str]  # recordings that cannot be used, and why; nothing was written
+    faults: dict[str, int]  # what this call found wrong with frames, by kind, refused ones too
+    n_frames: int  # frames embedded by this call
+    n_invalid: int  # of them, frames that could not be embedded
+    seconds: float  # wall time
+
+    @property
+    def ok(self) -> bool:
+        """Whether every recording asked for is in the store now."""
+        return not self.refused
+
+    def __str__(self) -> str:
+        text = (
+            f"{len(self.extracted)} recordings ({self.n_frames:,} frames) embedded in "
+            f"{self.seconds:.1f} s, {len(self.kept)} already there; "
+            f"{self.n_invalid:,} frames without an embedding"
+        )
+        if self.faults:
+            text += f" (found: {', '.join(f'{n:,} {kind}' for kind, n in self.faults.items())})"
+        if self.recomputed:
+            text += f"; found damaged and done again: {', '.join(self.recomputed)}"
+        if self.refused:
+            text += f"; {len(self.refused)} refused: {', '.join(self.refused)}"
+        return text
+
+    def raise_for_refused(self) -> "ExtractionReport":
+        """Return the report itself, or raise if a recording was refused.
+
+        Raises
+        ------
+        VerificationError
+            Listing the refused recordings and why.
+        """
+        if self.refused:
+            listed = "\n".join(f"{name}: {why}" for name, why in self.refused.items())
+            raise VerificationError(
+                f"{len(self.refused)} recordings could not be used and are not in the store; the "
+                f"others are. A later call tries them again:\n{listed}"
+            )
+        return self
 
 
 def store_header(
@@ -80,10 +127,11 @@ def plan(
                 f"its {len(table)} recordings are named like {table.index[0]!r}"
             )
         table = table.loc[list(recordings)]
-    done = store.done().intersection(table.index) if store is not None else set()
-    if store is not None:
-        done = {recording for recording in done if is_current(store, cohort, recording)}
-    todo = [(str(r), min(int(n), frame_limit)) for r, n in table.items() if r not in done]
+    todo = [
+        (str(name), min(int(n), frame_limit))
+        for name, n in table.items()
+        if store is None or not is_current(store, cohort, str(name))
+    ]
     return dict(sorted(todo, key=lambda item: -item[1]))
 
 
@@ -167,7 +215,7 @@ def extract(
             f"jobs={jobs}, block={block}, max_miss_rate={max_miss_rate}, max_recording_miss_rate="
             f"{max_recording_miss_rate}: the first two must be at least 1, the others from 0 to 1"
         )
-    store = _open(cohort, encoder, store, frame_limit, dtype)
+    store = open_store(cohort, encoder, store, frame_limit, dtype)
     damaged = store.discard_damaged()
     asked = plan(cohort, frame_limit=frame_limit, recordings=recordings)
     todo = plan(cohort, store, frame_limit=frame_limit, recordings=recordings)
@@ -229,14 +277,14 @@ def extract(
     return report
 
 
-def _open(
+def open_store(
     cohort: Cohort,
     encoder: OnnxEncoder,
     store: FeatureStore | str | Path,
     frame_limit: int,
-    dtype: str | None,
+    dtype: str | None = None,
 ) -> FeatureStore:
-    """Open or create the store; refuse one that was made otherwise."""
+    """Open or create the store of this cohort and encoder; refuse one that was made otherwise."""
     root = store.root if isinstance(store, FeatureStore) else Path(store)
     if dtype is None:
         there = (root / "store.json").exists()
@@ -250,7 +298,7 @@ def _outcomes(work: Extractor, todo: dict[str, int], jobs: int) -> Iterator[Outc
     elsewhere = []
     calls = [partial(work, recording, n_frames) for recording, n_frames in todo.items()]
     for outcome in run_unordered(calls, jobs):
-        if outcome.elsewhere:
+        if outcome.entry is None and outcome.refused is None:
             elsewhere.append(outcome.recording)
         else:
             yield outcome

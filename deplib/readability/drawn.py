@@ -7,7 +7,7 @@ import numpy as np
 
 from deplib.cohorts.simulated import INDEX
 from deplib.errors import EncoderError
-from deplib.extraction.twins.renders import SHOWN, known_renders
+from deplib.extraction import SHOWN, known_renders
 
 Embed = Callable[[np.ndarray], np.ndarray]
 """RGB uint8 (n, 112, 112, 3) to (n, D)."""
@@ -44,7 +44,7 @@ def draw(persons: int, renders: int, *, rng: np.random.Generator) -> Drawn:
     renders
         Pictures a person, an even number of at least 4.
     rng
-        ``deplib.extraction.embedded.renders.stream("held-out", seed)`` never meets a person of a
+        ``deplib.extraction.stream("held-out", seed)`` never meets a person of a
         training recipe or of a cohort.
 
     Raises

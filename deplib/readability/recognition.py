@@ -36,7 +36,7 @@ def recognise(features: np.ndarray, fit: np.ndarray) -> Recognised:
     """Verify and retrieve the persons not in ``fit`` by cosine similarity.
 
     The threshold of verification is the one that serves the persons in ``fit`` best, as in
-    ``deplib.extraction.embedded.verification``.
+    ``bench/encoders/face_verification.py``.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deplib.extraction.twins.renders import SHOWN
+from deplib.extraction import SHOWN
 from deplib.readability.drawn import Embed, draw, embed_all
 from deplib.readability.recognition import recognise, whitened
 from deplib.readability.regression import read_out
@@ -170,7 +170,7 @@ def measure(
         Resamples of the tested persons, the same for all scores.
     rng
         Draws the persons and the resamples: the same state gives the same persons to any encoders.
-        ``deplib.extraction.embedded.renders.stream("held-out", seed)`` never meets a person of a
+        ``deplib.extraction.stream("held-out", seed)`` never meets a person of a
         training recipe or of a cohort.
 
     Raises

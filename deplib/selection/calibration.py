@@ -8,7 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from deplib.cohorts.simulated import LATENT_NAMES, SimulatedCohort
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.protocol import Protocol
 from deplib.selection.surrogate import Surrogate, fit, weighted_means
 

@@ -20,8 +20,7 @@ from tqdm import tqdm
 
 from deplib import results
 from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
-from deplib.paths import data_root
+from deplib.paths import data_root, write_atomically
 from deplib.protocol import Protocol
 from deplib.provenance import NO_NUMBERS, digest, file_digest, source_digest
 from deplib.selection import calibration, rules

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from deplib.errors import ResultError
-from deplib.extraction.storage.atomic import write_atomically
+from deplib.paths import write_atomically
 
 RANKS = {"person": 80, "session": 56, "window": 40}
 """Directions kept of each part's covariance; what is left becomes noise of equal size in all."""

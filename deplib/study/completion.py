@@ -16,7 +16,7 @@ from tqdm import tqdm
 from deplib import results
 from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
-from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction import OnnxEncoder, embedded_encoder
 from deplib.keys import run_key, source_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol

@@ -15,12 +15,19 @@ from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
 from deplib.errors import CohortError, EncoderError
-from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
-from deplib.extraction.pipeline import extract, plan, store_folder, store_header
-from deplib.extraction.storage.store import FeatureStore
-from deplib.extraction.twins import open_encoder
-from deplib.extraction.verification.report import DEFAULT_BOUNDS, Bounds
-from deplib.extraction.verification.verify import verify
+from deplib.extraction import (
+    DEFAULT_BOUNDS,
+    Bounds,
+    FeatureStore,
+    OnnxEncoder,
+    embedded_encoder,
+    extract,
+    open_encoder,
+    plan,
+    store_folder,
+    store_header,
+    verify,
+)
 from deplib.keys import run_key
 from deplib.protocol import Protocol
 from deplib.results import RunSpec

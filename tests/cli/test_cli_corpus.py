@@ -8,7 +8,7 @@ from deplib import cli
 from deplib.cli import options
 from deplib.cohorts.avec2014 import Avec2014Cohort
 from deplib.errors import EncoderError
-from deplib.extraction.encoders import weights
+from deplib.extraction import weights
 
 
 def test_a_small_corpus_is_written_and_sound(run, tmp_path: Path) -> None:

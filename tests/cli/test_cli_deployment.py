@@ -12,7 +12,7 @@ from small_pair import write_frames, write_pair
 from tiny import TinyCohort
 
 from deplib import cli
-from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction import OnnxEncoder
 
 
 @pytest.fixture(scope="session")

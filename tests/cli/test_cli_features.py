@@ -11,9 +11,7 @@ from tiny import TinyCohort
 from deplib import cli
 from deplib.cli import options
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
-from deplib.extraction.encoders.encoder import embedded_encoder
-from deplib.extraction.storage.store import FeatureStore
-from deplib.extraction.verification.reference import Reference, save_reference
+from deplib.extraction import FeatureStore, Reference, embedded_encoder, save_reference
 
 
 def test_extract_leaves_verified_features_a_log_and_a_report(extract, run, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_from_nothing_to_a_score(said: str, folder: Path) -> None:
 @pytest.mark.parametrize("command", WITH_AN_ENCODER)
 def test_what_a_licensee_types(command: str, said: str, folder: Path) -> None:
     """With the shipped encoder given as a file, and the corpus that the block above wrote."""
-    encoder = ROOT / "deplib" / "extraction" / "embedded" / "embedded.onnx"
+    encoder = ROOT / "deplib" / "extraction" / "networks" / "embedded.onnx"
     line = re.sub("CORPUS|AVEC2014", "small", command) + WITH_AN_ENCODER[command]
     line = re.sub(r"ENCODER.onnx|w600k_r50.onnx", shlex.quote(str(encoder)), line)
     answer = follow([f".venv/bin/{line}"], folder)

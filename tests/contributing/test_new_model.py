@@ -54,7 +54,7 @@ KEYS = """
 import json
 from pathlib import Path
 from deplib import study
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.study.features import open_cohort
 
 encoder, found = embedded_encoder(), {}

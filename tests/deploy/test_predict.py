@@ -21,8 +21,7 @@ from deplib.deploy.export import export_model
 from deplib.deploy.predict import FPS, cut
 from deplib.deploy.quantise import quantise_dynamic
 from deplib.errors import CohortError, ModelError, VerificationError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.recording import embed_recording
+from deplib.extraction import OnnxEncoder, embed_recording
 from deplib.protocol import Protocol
 from deplib.training import predict
 from deplib.windows import build_windows

@@ -16,10 +16,13 @@ from deplib.deploy.bundle import MODEL_FILE, OPSET, open_model
 from deplib.deploy.export import export_model, longest
 from deplib.deploy.quantise import calibration_frames, quantise_dynamic, quantise_static
 from deplib.errors import EncoderError, ModelError
-from deplib.extraction.embedded import PATH
-from deplib.extraction.embedded.renders import person_renders, stream
-from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
-from deplib.extraction.encoders.preprocess import ARCFACE, RAW
+from deplib.extraction import (
+    ARCFACE,
+    RAW,
+    OnnxEncoder,
+    embedded_encoder,
+    stream,
+)
 from deplib.models import build
 
 CHANNELS = 64
@@ -60,7 +63,7 @@ def faces():
 @pytest.fixture(scope="module")
 def small_encoder(faces, tmp_path_factory):
     target = tmp_path_factory.mktemp("encoder") / "int8.onnx"
-    quantise_static(PATH, target, faces, ARCFACE)
+    quantise_static(network_path("embedded"), target, faces, ARCFACE)
     return target
 
 
@@ -140,9 +143,9 @@ def test_models_that_cannot_be_quantised_are_refused(exported, tiny_onnx, tmp_pa
 
 
 def test_the_encoder_in_8_bits_is_small_and_close_and_keeps_persons_apart(small_encoder):
-    assert small_encoder.stat().st_size < 0.4 * PATH.stat().st_size
+    assert small_encoder.stat().st_size < 0.4 * network_path("embedded").stat().st_size
     rng, small = stream("held-out", 3), OnnxEncoder(small_encoder)
-    frames = [person_renders(6, rng=rng) for _ in range(4)]
+    frames = [known_renders(6, rng=rng)[0] for _ in range(4)]
     agreement = cosines(embedded_encoder(), small, np.concatenate(frames))
     assert agreement.mean() > 0.99
     assert agreement.min() > 0.97
@@ -158,7 +161,7 @@ def test_calibration_is_on_persons_of_its_own(faces):
     np.testing.assert_array_equal(calibration_frames(8, 6, seed=0), faces)
     assert not np.array_equal(calibration_frames(8, 6, seed=1), faces)
     for name in ("train", "held-out"):
-        assert not np.array_equal(person_renders(6, rng=stream(name, 0)), faces[:6])
+        assert not np.array_equal(known_renders(6, rng=stream(name, 0))[0], faces[:6])
 
 
 def conv_encoder(path, *, front=(), activation="Relu", batch="N"):
@@ -216,16 +219,16 @@ def test_encoders_that_cannot_be_quantised_are_refused(small_encoder, faces, tmp
     target, fixed = tmp_path / "int8.onnx", conv_encoder(tmp_path / "fixed.onnx", batch=5)
     for source, frames, message in [
         (tmp_path / "none.onnx", faces, "no encoder at"),
-        (PATH, faces[:0], "to calibrate on: give some hundreds of faces"),
+        (network_path("embedded"), faces[:0], "to calibrate on: give some hundreds of faces"),
         (small_encoder, faces, "8-bit weights already"),
-        (PATH, faces[:, :64], r"takes uint8 \(n, 112, 112, 3\)"),
+        (network_path("embedded"), faces[:, :64], r"takes uint8 \(n, 112, 112, 3\)"),
         (fixed, faces[:4], "takes batches of 5, and there are 4 frames"),
     ]:
         with pytest.raises(EncoderError, match=message):
             quantise_static(source, target, frames, ARCFACE)
     monkeypatch.setattr(quantise, "LEAST_COSINE", 0.9999)
     with pytest.raises(EncoderError, match=r"to a cosine of 0\.99\d only"):
-        quantise_static(PATH, target, faces, ARCFACE)
+        quantise_static(network_path("embedded"), target, faces, ARCFACE)
     assert not target.exists()
 
 

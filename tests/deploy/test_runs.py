@@ -13,7 +13,7 @@ from deplib.deploy import runs as of_runs
 from deplib.deploy.quantise import calibration_frames, small_encoder
 from deplib.deploy.runs import export_run, first_kept, half_width, results_in_8_bits
 from deplib.errors import EncoderError, ModelError
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.metrics import mae
 from deplib.protocol import Protocol
 from deplib.results import RunSpec

@@ -8,19 +8,18 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from torch.nn import functional
-
-from deplib.cohorts.simulated import CHANNELS, INDEX, sample_identity
-from deplib.errors import EncoderError
-from deplib.extraction.embedded import CARD, PATH, SHA256
 from deplib.extraction.embedded.network import EmbeddedEncoder
-from deplib.extraction.embedded.renders import broad_parameters, person_renders, stream
 from deplib.extraction.embedded.train import CosFace, Recipe, embed, export, fit, parity, to_input
 from deplib.extraction.embedded.verification import (
     _best_threshold,
     _pairs,
     verification_accuracy,
 )
+from torch.nn import functional
+
+from deplib.cohorts.simulated import CHANNELS, INDEX, sample_identity
+from deplib.errors import EncoderError
+from deplib.extraction import broad_parameters, stream
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,7 @@ from tiny import TinyCohort, write_tiny_onnx
 
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction import estimate as module
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.estimate import Estimate, duration, estimate
-from deplib.extraction.pipeline import extract
+from deplib.extraction import Estimate, OnnxEncoder, duration, estimate, extract
 
 LONG = (400, 250, 600, 330, 120, 480, 500, 500, 300, 200, 100, 100)
 

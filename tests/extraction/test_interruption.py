@@ -16,9 +16,7 @@ import pytest
 from tiny import TinyCohort
 
 from deplib.errors import StoreError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.pipeline import extract
-from deplib.extraction.storage.store import FeatureStore
+from deplib.extraction import FeatureStore, OnnxEncoder, extract
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
@@ -100,8 +98,6 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from tiny import TinyCohort
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.pipeline import extract
 cohort = TinyCohort(tuple(range(8, 28)), delay=0.02)
 extract(cohort, OnnxEncoder(sys.argv[2]), sys.argv[3], jobs=2, block=8,
         progress=lambda entry: print(entry.recording, flush=True))
@@ -241,9 +237,6 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tiny import TinyCohort
 from deplib.errors import StoreError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.pipeline import extract
-from deplib.extraction.storage.store import FeatureStore
 disk, encoder = Path(sys.argv[3]), OnnxEncoder(sys.argv[2])
 ballast = disk / "ballast"
 ballast.write_bytes(bytes(160 * 1024))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deplib.extraction.log import RunLog
+from deplib.extraction.workers import RunLog
 
 
 def lines(path: Path) -> list[dict]:
@@ -97,7 +97,7 @@ def test_a_place_that_cannot_be_written_warns(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_what_was_said_before_a_kill_stays(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from deplib.extraction.log import RunLog; log = RunLog(sys.argv[1]);"
+        "import os, sys; from deplib.extraction.workers import RunLog; log = RunLog(sys.argv[1]);"
         "[log('recording', number=i) for i in range(3)]; os.kill(os.getpid(), 9)"
     )
     path = tmp_path / "run.jsonl"

@@ -10,11 +10,16 @@ from tiny import TINY_DIM, TinyCohort, write_onnx, write_tiny_onnx
 
 from deplib.cohorts.base import FrameBlock, FrameFault, is_blank
 from deplib.errors import CohortError, EncoderError, StoreError, VerificationError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.encoders.preprocess import Preprocess
-from deplib.extraction.misses import MissCount
-from deplib.extraction.pipeline import extract, plan, store_folder, store_header
-from deplib.extraction.storage.store import FeatureStore
+from deplib.extraction import (
+    FeatureStore,
+    MissCount,
+    OnnxEncoder,
+    Preprocess,
+    extract,
+    plan,
+    store_folder,
+    store_header,
+)
 
 
 def content(root: Path) -> dict[str, bytes]:

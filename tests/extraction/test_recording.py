@@ -7,9 +7,8 @@ import pytest
 from tiny import TinyCohort
 
 from deplib.errors import CohortError, EncoderError
-from deplib.extraction.encoders.encoder import OnnxEncoder
-from deplib.extraction.recording import Extractor, embed_recording
-from deplib.extraction.storage.store import FeatureStore, StoreHeader
+from deplib.extraction import FeatureStore, OnnxEncoder, StoreHeader, embed_recording
+from deplib.extraction.embedding import Extractor
 
 
 class Watched(TinyCohort):
@@ -110,7 +109,7 @@ def test_what_another_process_holds_is_left_and_what_it_did_is_kept(
     store = FeatureStore(tmp_path, header=header)
     work = Extractor(TinyCohort((20,)), tiny_encoder, store, 8, None, 0.5, 0)
     with store.claim("201_1"):
-        assert work("201_1", 20).elsewhere
+        assert work("201_1", 20).entry is None
     first = work("201_1", 20)
     assert first.extracted
     assert first.entry == store.entry("201_1")

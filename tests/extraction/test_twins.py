@@ -10,10 +10,6 @@ import onnx
 import pytest
 import torch
 import typer
-
-from deplib.cohorts.simulated import CHANNELS, INDEX, FaceRenderer, sample_identity, sample_scene
-from deplib.errors import EncoderError
-from deplib.extraction import twins
 from deplib.extraction.embedded import CARD as IDENTITY_CARD
 from deplib.extraction.embedded.renders import broad_parameters, person_renders, stream
 from deplib.extraction.embedded.train import embed, export, parity, to_input
@@ -26,6 +22,10 @@ from deplib.extraction.twins.train import (
     main,
     make_random,
 )
+
+from deplib.cohorts.simulated import CHANNELS, INDEX, FaceRenderer, sample_identity, sample_scene
+from deplib.errors import EncoderError
+from deplib.extraction import twins
 
 both = pytest.mark.parametrize("name", twins.NAMES)
 

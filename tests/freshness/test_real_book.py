@@ -85,7 +85,7 @@ EDITS = {
     "a recipe": in_code("deplib/recipes/bags.py"),
     "export": in_code("deplib/deploy/export.py"),
     "windows": in_code("deplib/windows.py"),
-    "the encoder": Edit("deplib/extraction/embedded/embedded.json", '"sha256"', ' "sha256"'),
+    "the encoder": Edit("deplib/extraction/networks/embedded.json", '"sha256"', ' "sha256"'),
     "a comment": in_a_comment("deplib/windows.py"),
     "a docstring": Edit("deplib/windows.py", '"""', '"""Once more: '),
     **{f"a comment in {name}": in_a_comment(f"deplib/models/{name}.py") for name in SHOWN.values()},

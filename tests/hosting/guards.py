@@ -11,15 +11,19 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from deplib.extraction import embedded, twins
+from deplib.extraction import network_card
+from deplib.extraction.encoder import NETWORKS
 
 LARGEST = 2_000_000
 """Bytes of a file: the networks that are shipped have 1.3 million."""
 
-OURS = {embedded.SHA256, *map(twins.sha256_of, twins.NAMES)}
+OURS = {network_card(name)["sha256"] for name in NETWORKS}
 """Hashes of the networks that were trained here."""
 
-MEASURED = ("results/*/pooled.safetensors", "deplib/extraction/embedded/reference.safetensors")
+MEASURED = (
+    "results/*/pooled.safetensors",
+    "deplib/extraction/networks/embedded_reference.safetensors",
+)
 """Arrays that are no weights: means of features, and one frame with its embedding."""
 
 CORPUS_NAME = re.compile(

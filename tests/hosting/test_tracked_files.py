@@ -9,7 +9,7 @@ import pytest
 import yaml
 from guards import LARGEST, complaint, tracked
 
-from deplib.extraction import embedded
+from deplib.extraction import network_path
 
 ROOT = Path(__file__).parents[2]
 HOOKS = ROOT / ".pre-commit-config.yaml"
@@ -49,7 +49,7 @@ def test_what_may_not_be_is_found(name: str, content: bytes, why: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("deplib/extraction/embedded/embedded.onnx", embedded.PATH.read_bytes()),
+        ("deplib/extraction/networks/embedded.onnx", network_path("embedded").read_bytes()),
         ("results/default/pooled.safetensors", b"means"),
         ("book/landing.png", b"a picture of the book"),
         ("book/figures/scores.csv", b"model,score\nLDBM,9.5\n"),

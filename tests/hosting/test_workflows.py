@@ -15,8 +15,7 @@ from small_book import write_book
 
 from deplib import REPOSITORY, study
 from deplib.cli import app
-from deplib.extraction.encoders.encoder import embedded_encoder
-from deplib.extraction.pipeline import store_folder, store_header
+from deplib.extraction import embedded_encoder, store_folder, store_header
 from deplib.paths import VARIABLE, data_root
 from deplib.publish import PublishError, publish
 

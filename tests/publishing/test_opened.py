@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deplib.publishing import opened
+from deplib.publishing.chapters import Chapter, chapters
 from safetensors.numpy import save_file
 from small_book import HEADER, write_book
 
 from deplib import provenance
-from deplib.publishing import opened
-from deplib.publishing.chapters import Chapter, chapters
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,13 +86,13 @@ def test_what_the_cells_import_is_said_by_that(root: Path, tmp_path: Path) -> No
 
 def test_data_that_is_shipped_beside_a_module_belongs_to_it(tmp_path: Path) -> None:
     """Of the real package: the small encoder counts as code, its reference must be named."""
-    chapter = Chapter("17_limitations", ROOT, uses=("deplib.extraction.embedded",))
-    folder = provenance.PACKAGE / "extraction" / "embedded"
+    chapter = Chapter("17_limitations", ROOT, uses=("deplib.extraction.encoder",))
+    folder = provenance.PACKAGE / "extraction" / "networks"
     code = "from pathlib import Path; "
     code += f"[Path({str(folder)!r}, name).read_bytes() for name in "
-    code += "('embedded.json', 'embedded.onnx', 'reference.safetensors')]"
+    code += "('embedded.json', 'embedded.onnx', 'embedded_reference.safetensors')]"
     found = after(chapter, code, tmp_path)
-    assert found == ["needs: deplib/extraction/embedded/reference.safetensors"]
+    assert found == ["needs: deplib/extraction/networks/embedded_reference.safetensors"]
 
 
 def test_what_is_written_packages_and_the_data_folder_play_no_part(

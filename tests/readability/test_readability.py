@@ -5,10 +5,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from deplib.errors import EncoderError
-from deplib.extraction.embedded.renders import stream
-from deplib.extraction.encoders.encoder import embedded_encoder
-from deplib.extraction.twins import open_encoder
-from deplib.extraction.twins.renders import SHOWN
+from deplib.extraction import SHOWN, embedded_encoder, open_encoder, stream
 from deplib.readability import (
     COLUMNS,
     KINDS,

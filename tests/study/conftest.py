@@ -7,7 +7,7 @@ import pytest
 from small_world import COHORT, PROTOCOL
 
 from deplib import study
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_world
+from deplib.study.pooled import POOLED
 from small_world import COHORT, PROTOCOL, complete, key_of
 
 from deplib import study
 from deplib.errors import EncoderError, ModelError, ResultError
-from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction import OnnxEncoder
 from deplib.results import Result, RunSpec
 from deplib.streams.names import ENCODED, parse
-from deplib.study.pooled import POOLED
 from deplib.study.signature import SIGNATURE
 
 SPECS = [

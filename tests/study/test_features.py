@@ -7,10 +7,10 @@ from small_world import COHORT, N_RECORDINGS, PROTOCOL
 
 from deplib import study
 from deplib.errors import ResultError
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
-from deplib.windows import split_as
 from deplib.study.signature import SIGNATURE, same_features, signature, write_signature
+from deplib.windows import split_as
 
 
 @pytest.fixture

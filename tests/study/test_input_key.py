@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from deplib.study.input_key import input_key
 
 import deplib
 from deplib import cli
-from deplib.study.input_key import input_key
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(deplib.__file__).parent
@@ -35,9 +35,9 @@ def edited(monkeypatch: pytest.MonkeyPatch):
     "module",
     [
         "cohorts/simulated/face.py",  # what is rendered
-        "extraction/encoders/encoder.py",  # what is embedded
-        "extraction/storage/recording_file.py",  # what only carries features
-        "extraction/verification/checks.py",  # what lets them pass
+        "extraction/encoder.py",  # what is embedded
+        "extraction/store.py",  # what only carries features
+        "extraction/checks.py",  # what lets them pass
         "models/mamba_gru.py",
         "training/loop.py",
         "protocol.py",

@@ -9,7 +9,7 @@ from small_world import COHORT, PROTOCOL, complete
 from deplib import study
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import CohortError
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
 from deplib.study import inputs as inputs_module
 from deplib.study.inputs import Inputs

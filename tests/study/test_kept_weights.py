@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from deplib.study.weights import keep, kept, weights_path
 from small_world import COHORT, PROTOCOL
 
 from deplib import study
 from deplib.errors import ModelError
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.models import build
 from deplib.results import RunSpec
 from deplib.study import runs
-from deplib.study.weights import keep, kept, weights_path
 from deplib.training import predict
 
 SPEC, KEY = RunSpec("TemporalMeanMLP"), "a" * 64

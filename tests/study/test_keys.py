@@ -3,17 +3,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from deplib.study.keys import source_of
 from small_world import COHORT
 
 import deplib
 from deplib import study
 from deplib.errors import ModelError
-from deplib.extraction.encoders.encoder import OnnxEncoder, embedded_encoder
+from deplib.extraction import OnnxEncoder, embedded_encoder
 from deplib.models import REGISTRY, resolve
 from deplib.protocol import Protocol
 from deplib.provenance import digest
 from deplib.results import RunSpec
-from deplib.study.keys import source_of
 
 PACKAGE = Path(deplib.__file__).parent
 LDBM = RunSpec("LDBM")
@@ -102,7 +102,7 @@ def test_the_code_that_splits_counts_where_it_splits(edited):
         ("LDBM-patch4", 0.0, ["models/ldbm.py", "training/course.py", "metrics.py"]),
         ("TemporalMeanMLP", 0.0, ["models/mean_mlp.py", "training/stacked.py"]),
         ("Mamba", 0.0, ["models/mamba.py", "models/selective_scan.py"]),
-        ("LDBM", 0.5, ["extraction/fallback.py", "extraction/encoders/encoder.py"]),
+        ("LDBM", 0.5, ["extraction/fallback.py", "extraction/encoder.py"]),
         ("RidgeMean", 0.0, ["baselines.py", "windows.py"]),
         ("MiniRocket", 0.0, ["rocket.py", "baselines.py", "windows.py"]),
     ],

@@ -1,14 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from deplib.study.pooled import POOLED, has_pooled, pooled_features, pooled_key, write_pooled
 from safetensors.numpy import load, save
 from small_world import COHORT, PROTOCOL
 
 from deplib import baselines, evaluation, study
 from deplib.errors import ResultError
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
-from deplib.study.pooled import POOLED, has_pooled, pooled_features, pooled_key, write_pooled
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from small_world import COHORT, PROTOCOL, complete
 
 from deplib import study
 from deplib.baselines import constant
-from deplib.extraction.encoders.encoder import embedded_encoder
+from deplib.extraction import embedded_encoder
 from deplib.metrics import mae
 from deplib.results import Result, RunSpec
 from deplib.study.runs import run_together

@@ -1,0 +1,307 @@
+"""Any ONNX face encoder ``N x 3 x size x size -> N x D``, checked when it is opened."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deplib.errors import EncoderError
+from deplib.extraction.onnx_graph import (
+    Device,
+    FrontNormalisation,
+    check_signature,
+    first_line,
+    front_normalisation,
+    open_session,
+    parse,
+    read_file,
+    rewrite_prelu,
+)
+from deplib.extraction.preprocess import ARCFACE, Preprocess
+
+_MIN_NORM = 1e-6  # a shorter output has no direction worth the name
+_BATCH_SIZES = {"cpu": 4, "cuda": 64}  # CPU: inputs and activations stay in the cache
+
+
+class Embedded(NamedTuple):
+    """Embeddings of a block of frames."""
+
+    features: np.ndarray
+    """float32, shape ``(n, dim)``: unit rows; NaN where ``valid`` is False."""
+    valid: np.ndarray
+    """bool, shape ``(n,)``: False where the network's output was not finite or had no length."""
+
+
+class OnnxEncoder:
+    """A frozen face encoder read from an ONNX file, checked against its contract when opened.
+
+    Parameters
+    ----------
+    path
+        The ONNX file: one float32 input ``N x 3 x size x size``, one output ``N x D``, where N is
+        free or a fixed number. Weights are inside the file.
+    preprocess
+        What is done to pixels before the network sees them. By default the graph decides: nothing
+        but a change of range where it normalises its input itself, else `ARCFACE`. A graph cannot
+        tell RGB from BGR.
+    sha256
+        Expected hash of the file; another file is refused.
+    threads
+        Threads of the runtime. One is best where a process runs on each core.
+    batch_size
+        Frames given to the network at once, where the file leaves that free; by default 4 on the
+        CPU, 64 on CUDA.
+    device
+        ``"cpu"``, or ``"cuda"`` with onnxruntime-gpu. Another device than the one asked for is
+        never taken instead.
+    flip
+        Whether to add the network's outputs for a frame and its mirror image before scaling to
+        unit length, as ArcFace's authors do at test time; twice the work.
+
+    Attributes
+    ----------
+    dim : int
+        Width D of an embedding.
+    preprocess : Preprocess
+        The one given, or the one that the graph decided.
+    normalises_inside : str or None
+        What the graph itself does to its input, in words.
+    sha256 : str
+        Hash of the file that was opened.
+    id : str
+        File hash, preprocessing and flip in one line: the same id means the same features.
+
+    Raises
+    ------
+    EncoderError
+        If the file is missing, altered, no ONNX, or breaks the contract on a probe; if pixels
+        would be normalised twice; if the device cannot be had.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        preprocess: Preprocess | None = None,
+        *,
+        sha256: str | None = None,
+        threads: int = 1,
+        batch_size: int | None = None,
+        device: Device = "cpu",
+        flip: bool = False,
+    ) -> None:
+        if device not in _BATCH_SIZES:
+            raise EncoderError(f"device is {device!r}; it must be 'cpu' or 'cuda'")
+        if batch_size is None:
+            batch_size = _BATCH_SIZES[device]
+        if threads < 1 or batch_size < 1:
+            raise EncoderError(
+                f"threads is {threads} and batch_size {batch_size}; both must be 1 or more"
+            )
+        self.path = Path(path)
+        self.threads = threads
+        self.batch_size = batch_size
+        self.device = device
+        self.flip = flip
+        content = read_file(self.path)
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 is not None and self.sha256 != sha256.lower():
+            raise EncoderError(
+                f"{self.path} has sha256 {self.sha256}, not {sha256}: it is another file than the "
+                "one expected, or a damaged copy; fetch it again or pass its own sha256"
+            )
+        model = parse(content, self.path)
+        inside = front_normalisation(model.graph)
+        if device == "cpu" and rewrite_prelu(model):
+            del content  # 170 MB in an IResNet-50
+            content = model.SerializeToString()
+        del model  # a large network need not be in memory twice while it is opened
+        self._session = open_session(content, self.path, threads=threads, device=device)
+        self.normalises_inside = None if inside is None else str(inside)
+        self.preprocess = _decide(preprocess, inside, self.path)
+        self._input = self._session.get_inputs()[0]
+        self._fixed_batch = check_signature(self._session, self.path, self.preprocess.size)
+        self.dim = self._probe()
+        self.id = f"sha256={self.sha256} {self.preprocess}" + (" flip" if flip else "")
+
+    def __repr__(self) -> str:
+        return f"OnnxEncoder({self.path.name}, D={self.dim}, {self.preprocess})"
+
+    def __reduce__(self) -> tuple[Callable[..., "OnnxEncoder"], tuple[Any, ...]]:
+        # A runtime session cannot be pickled: a worker opens the same file, by hash, once.
+        options = (self.sha256, self.threads, self.batch_size, self.device, self.flip)
+        return _reopen, (self.path, self.preprocess, *options)
+
+    def embed(self, frames: np.ndarray) -> Embedded:
+        """Embed aligned face frames.
+
+        Parameters
+        ----------
+        frames
+            RGB, uint8, shape ``(n, size, size, 3)``; n may be zero.
+
+        Returns
+        -------
+        Embedded
+            ``features`` float32 ``(n, dim)`` with unit rows, and ``valid`` bool ``(n,)``. A row
+            that the network left without finite values or without length is NaN and not valid.
+
+        Raises
+        ------
+        EncoderError
+            If the frames have another shape or type.
+        """
+        size = self.preprocess.size
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != (size, size, 3):
+            raise EncoderError(
+                f"frames are {frames.dtype} {frames.shape}; this encoder takes uint8 "
+                f"(n, {size}, {size}, 3) in RGB: align and resize the faces, and do not normalise"
+            )
+        step = self._fixed_batch or self.batch_size
+        raw = np.empty((len(frames), self.dim), np.float32)
+        planes = np.empty((min(step, len(frames)), 3, size, size), np.float32)  # reused
+        for start in range(0, len(frames), step):
+            block = frames[start : start + step]
+            ready = self.preprocess(block, planes[: len(block)])
+            raw[start : start + step] = self._run(ready)
+            if self.flip:
+                raw[start : start + step] += self._run(np.ascontiguousarray(ready[..., ::-1]))
+        norms = np.linalg.norm(raw, axis=1, keepdims=True)
+        valid = np.isfinite(norms[:, 0]) & (norms[:, 0] > _MIN_NORM)
+        norms[~valid] = np.nan
+        return Embedded(raw / norms, valid)
+
+    def _run(self, planes: np.ndarray) -> np.ndarray:
+        """Return the network's raw output for at most one batch of preprocessed frames."""
+        n = len(planes)
+        if self._fixed_batch and n < self._fixed_batch:
+            planes = np.concatenate([planes, np.repeat(planes[-1:], self._fixed_batch - n, axis=0)])
+        try:
+            return self._session.run(None, {self._input.name: planes})[0][:n]
+        except Exception as error:  # the runtime's exceptions share no base of their own
+            raise EncoderError(
+                f"{self.path} failed on a batch of {n}: {first_line(error)}; if the network was "
+                "exported for a fixed batch, export it again with a free first dimension"
+            ) from error
+
+    def _probe(self) -> int:
+        """Check the outputs for two fixed frames and return their width."""
+        size = self.preprocess.size
+        noise = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+        planes = self.preprocess(noise)
+        single = [self._run(plane[None]) for plane in planes]
+        shape = single[0].shape
+        if len(shape) != 2 or shape[0] != 1 or shape[1] < 2:
+            raise EncoderError(
+                f"{self.path} turns one frame into an array of shape {shape}; an encoder returns "
+                "(1, D): choose the recognition network, not a detector or landmark network"
+            )
+        rows = np.concatenate(single)
+        if not np.isfinite(rows).all():
+            raise EncoderError(
+                f"{self.path} returns NaN or infinite values for an ordinary frame: the weights "
+                "are damaged or overflow; fetch or export the file again"
+            )
+        if np.linalg.norm(rows, axis=1).min() <= _MIN_NORM or np.array_equal(rows[0], rows[1]):
+            raise EncoderError(
+                f"{self.path} returns zeros, or the same values for two different frames: its "
+                "weights are empty; fetch or export the file again"
+            )
+        if not self._fixed_batch:
+            together = self._run(planes)
+            if not np.allclose(together, rows, rtol=1e-2, atol=1e-2 * np.abs(rows).max()):
+                raise EncoderError(
+                    f"{self.path} embeds a frame differently beside another one: it was exported "
+                    "in training mode (batch statistics); export it in evaluation mode"
+                )
+        return int(shape[1])
+
+
+NETWORKS = ("embedded", "affect", "random")
+"""Networks that are shipped, all of one architecture: ``input`` N x 3 x 112 x 112, ``embedding``
+N x 512. ``embedded`` was trained to tell simulated persons apart, ``affect`` to read the
+simulator's own expression, gaze and pose: an upper bound, since no annotator of real faces sees
+those numbers. ``random`` has seeded weights. ``bench/encoders`` holds the recipes."""
+
+
+def network_path(name: str) -> Path:
+    """Return where a shipped network lies.
+
+    Raises
+    ------
+    EncoderError
+        If there is none of this name.
+    """
+    if name not in NETWORKS:
+        raise EncoderError(
+            f"no shipped encoder is called {name!r}; there are {', '.join(NETWORKS)}"
+        )
+    return Path(__file__).parent / "networks" / f"{name}.onnx"
+
+
+def network_card(name: str) -> dict[str, Any]:
+    """Return how a shipped network was made: sha256, recipe, and what it reached.
+
+    Raises
+    ------
+    EncoderError
+        If there is none of this name, or its card is missing or no card.
+    """
+    path = network_path(name).with_suffix(".json")
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card["sha256"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise EncoderError(
+            f"cannot read {path}, the card of {name!r} ({error!r}): install deplib again"
+        ) from error
+    return card
+
+
+def open_encoder(name: str, **options: Any) -> OnnxEncoder:
+    """Open a network that is shipped with the library, checked by its hash; 512-D.
+
+    Parameters
+    ----------
+    name
+        One of `NETWORKS`.
+    **options
+        ``threads``, ``batch_size``, ``device`` and ``flip`` of `OnnxEncoder`.
+
+    Raises
+    ------
+    EncoderError
+        If there is none of this name, or its file is missing or altered.
+    """
+    return OnnxEncoder(network_path(name), sha256=network_card(name)["sha256"], **options)
+
+
+def embedded_encoder(**options: Any) -> OnnxEncoder:
+    """Open the encoder of this report, as `open_encoder` does."""
+    return open_encoder("embedded", **options)
+
+
+def _decide(given: Preprocess | None, inside: FrontNormalisation | None, path: Path) -> Preprocess:
+    """Return the preprocessing to use; pixels must be normalised once, not twice."""
+    if inside is None:
+        return ARCFACE if given is None else given
+    needed = inside.convention
+    if given is None:
+        return needed
+    if (given.mean, given.std) != (needed.mean, needed.std):
+        raise EncoderError(
+            f"{path} would normalise pixels twice: its graph does {inside}, and '{given}' is done "
+            "before. Twice normalised, different faces look alike to it; leave preprocess out, or "
+            f"give '{replace(needed, channel_order=given.channel_order, size=given.size)}'"
+        )
+    return given
+
+
+@lru_cache(maxsize=2)
+def _reopen(path: Path, preprocess: Preprocess, *options: Any) -> OnnxEncoder:
+    names = ("sha256", "threads", "batch_size", "device", "flip")
+    return OnnxEncoder(path, preprocess, **dict(zip(names, options, strict=True)))

@@ -1,1 +1,0 @@
-"""Face encoders: any ONNX network of the ArcFace contract, its preprocessing, known weights."""

@@ -1,0 +1,166 @@
+"""One frame and the embedding that a face encoder must give it.
+
+Wrong preprocessing leaves norms and variances healthy; only a comparison with an embedding known
+to be right shows it. So that embedding must come from *other* code than the code that it checks.
+
+For insightface's ``w600k_r50`` a licensee makes one with insightface itself, on a photograph that
+they may use, aligned to the five-point template::
+
+    from insightface.model_zoo import get_model
+
+    frame = deplib.alignment.align(photograph, landmarks)  # uint8 RGB
+    embedding = get_model("w600k_r50.onnx").get_feat(frame[..., ::-1])[0]  # it takes BGR
+    save_reference("reference.safetensors", Reference(frame, embedding, "insightface 0.7.3, ..."))
+
+and gives the file to ``deplib verify --reference``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from deplib.errors import VerificationError
+from deplib.extraction.encoder import OnnxEncoder
+from deplib.paths import write_atomically
+
+EMBEDDED_REFERENCE = Path(__file__).parent / "networks" / "embedded_reference.safetensors"
+"""The embedded encoder's; ``bench/encoders/make_reference.py`` made it, with other code."""
+
+_MIN_NORM = 1e-6  # a shorter embedding has no direction
+_MAX_BYTES = 10_000_000  # a frame and a vector; a larger file is something else
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A frame, and the embedding that it must have.
+
+    Parameters
+    ----------
+    frame
+        RGB, uint8, shape ``(size, size, 3)``, aligned.
+    embedding
+        Shape ``(dim,)``, finite, of any length above zero.
+    source
+        What embedded it, and whose picture it is.
+
+    Raises
+    ------
+    VerificationError
+        If one of them is something else.
+    """
+
+    frame: np.ndarray
+    embedding: np.ndarray
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        frame, embedding = self.frame, self.embedding
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape != (len(frame),) * 2 + (3,):
+            raise VerificationError(
+                f"the reference frame is {frame.dtype} {frame.shape}; give one aligned RGB image, "
+                "uint8 (size, size, 3), not normalised"
+            )
+        length = float(np.linalg.norm(embedding)) if embedding.dtype.kind == "f" else np.nan
+        if embedding.ndim != 1 or not length >= _MIN_NORM or not np.isfinite(length):
+            raise VerificationError(
+                f"the reference embedding is {embedding.dtype} {embedding.shape} of length "
+                f"{length:.3g}; give (dim,) finite floating-point values, not all zero"
+            )
+
+
+def reference_cosine(encoder: OnnxEncoder, reference: Reference) -> float:
+    """Return the cosine of an encoder's embedding of the frame to the reference embedding.
+
+    An encoder that averages a frame and its mirror image is compared without the mirror image:
+    what is checked is the file and its preprocessing.
+
+    Raises
+    ------
+    VerificationError
+        If the encoder has another width or frame size.
+    """
+    size, shape = encoder.preprocess.size, reference.embedding.shape
+    if shape != (encoder.dim,) or len(reference.frame) != size:
+        raise VerificationError(
+            f"the reference is a frame of {reference.frame.shape} and an embedding of {shape}; "
+            f"{encoder!r} takes ({size}, {size}, 3) and gives ({encoder.dim},): the reference "
+            "belongs to another encoder"
+        )
+    if getattr(encoder, "flip", False):
+        encoder = OnnxEncoder(encoder.path, encoder.preprocess, sha256=encoder.sha256)
+    actual = encoder.embed(reference.frame[None]).features[0]
+    return float(actual @ reference.embedding / np.linalg.norm(reference.embedding))
+
+
+def save_reference(path: str | Path, reference: Reference) -> None:
+    """Write a reference to a safetensors file.
+
+    Raises
+    ------
+    VerificationError
+        If the file cannot be written.
+    """
+    tensors = {
+        "frame": np.ascontiguousarray(reference.frame),
+        "embedding": np.ascontiguousarray(reference.embedding, np.float32),
+    }
+    try:
+        write_atomically(Path(path), save(tensors, metadata={"source": reference.source}))
+    except OSError as error:
+        raise VerificationError(
+            f"cannot write the reference to {path}: {error.strerror or error}; choose a folder "
+            "that is there and can be written"
+        ) from error
+
+
+def load_reference(path: str | Path) -> Reference:
+    """Read a reference from a safetensors file.
+
+    Raises
+    ------
+    VerificationError
+        If the file is missing, no safetensors file, or holds something else.
+    """
+    path = Path(path)
+    remedy = "write it with deplib.extraction.save_reference"
+    try:
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            raise VerificationError(
+                f"{path} has {size:,} bytes; a frame and its embedding need far less: it is "
+                f"another file; {remedy}"
+            )
+        head = path.read_bytes()[:64].lstrip().lower()
+        if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+            raise VerificationError(
+                f"{path} is a web page saved under a reference's name: fetch the file itself"
+            )
+        with safe_open(path, framework="numpy") as file:
+            found = sorted(file.keys())
+            if found != ["embedding", "frame"]:
+                raise VerificationError(
+                    f"{path} holds {', '.join(found) or 'nothing'}; a reference holds 'frame' and "
+                    f"'embedding': {remedy}"
+                )
+            frame, embedding = file.get_tensor("frame"), file.get_tensor("embedding")
+            source = (file.metadata() or {}).get("source", "")
+    except FileNotFoundError:
+        raise VerificationError(
+            f"no reference at {path.absolute()}: check the path, or {remedy}"
+        ) from None
+    except (OSError, SafetensorError) as error:
+        raise VerificationError(
+            f"{path} is no whole safetensors file ({error}): fetch it again, or {remedy}"
+        ) from error
+    try:
+        return Reference(frame, embedding, source)
+    except VerificationError as error:
+        raise VerificationError(f"{path}: {error}") from None
+
+
+def embedded_reference() -> Reference:
+    """Return the reference of the encoder that is shipped with the library."""
+    return load_reference(EMBEDDED_REFERENCE)

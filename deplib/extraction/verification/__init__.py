@@ -1,1 +1,0 @@
-"""Whether features are fit for use: checks, the reference embedding, planted faults."""

@@ -1,0 +1,477 @@
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import helper, numpy_helper
+from tiny import TINY_DIM, write_onnx, write_tiny_onnx
+
+from deplib.errors import EncoderError
+from deplib.extraction import (
+    ARCFACE,
+    IMAGENET,
+    RAW,
+    UNIT,
+    OnnxEncoder,
+    Preprocess,
+    embedded_encoder,
+    network_card,
+)
+
+
+def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
+
+
+def expected_embedding(frames: np.ndarray, mean, std, bgr: bool, seed: int = 0) -> np.ndarray:
+    """The tiny network in plain float64 numpy: grid average, projection, unit length."""
+    pixels = frames[..., ::-1] if bgr else frames
+    x = (pixels.astype(np.float64) - mean) / std
+    grid = x.reshape(len(frames), 4, 28, 4, 28, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
+    weights = np.random.default_rng(seed).standard_normal((48, TINY_DIM)).astype(np.float32)
+    raw = grid.reshape(len(frames), -1) @ weights
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        Preprocess(),
+        Preprocess("BGR"),
+        Preprocess(mean=(0, 0, 0), std=(255, 255, 255)),
+        Preprocess(mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)),
+    ],
+    ids=str,
+)
+def test_embedding_equals_the_network_in_float64(tiny_onnx: Path, preprocess: Preprocess) -> None:
+    frames = noise(5)
+    features, valid = OnnxEncoder(tiny_onnx, preprocess).embed(frames)
+    reference = expected_embedding(
+        frames, preprocess.mean, preprocess.std, preprocess.channel_order == "BGR"
+    )
+    np.testing.assert_allclose(features, reference, atol=2e-5)
+    assert features.dtype == np.float32
+    assert valid.all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 16, 17, 40])
+@pytest.mark.parametrize("batch", ["N", 1, 4])
+def test_batches_of_any_size_give_the_same_rows(tmp_path: Path, n: int, batch: int | str) -> None:
+    encoder = OnnxEncoder(write_tiny_onnx(tmp_path / "e.onnx", batch=batch), batch_size=7)
+    frames = noise(n)
+    features, valid = encoder.embed(frames)
+    assert features.shape == (n, TINY_DIM)
+    assert valid.shape == (n,)
+    one_by_one = [encoder.embed(frame[None]).features[0] for frame in frames]
+    np.testing.assert_allclose(features, np.reshape(one_by_one, (n, TINY_DIM)), atol=1e-6)
+
+
+def test_an_encoder_survives_pickling_and_is_opened_once(tiny_onnx: Path) -> None:
+    encoder = OnnxEncoder(tiny_onnx, Preprocess("BGR"), batch_size=3)
+    copy = pickle.loads(pickle.dumps(encoder))
+    assert (copy.id, copy.batch_size, copy.threads) == (encoder.id, 3, 1)
+    np.testing.assert_array_equal(copy.embed(noise(2)).features, encoder.embed(noise(2)).features)
+    assert pickle.loads(pickle.dumps(encoder)) is copy
+
+
+def test_a_worker_refuses_a_file_that_changed_after_pickling(tmp_path: Path) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx", seed=5)
+    pickled = pickle.dumps(OnnxEncoder(path))
+    write_tiny_onnx(path, seed=6)
+    with pytest.raises(EncoderError, match="another file than the one expected"):
+        pickle.loads(pickled)
+
+
+def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path: Path) -> None:
+    """The runtime's telemetry keeps a device id and a queue in the home folder where it is on."""
+    code = "import sys; from deplib.extraction.encoder import OnnxEncoder; OnnxEncoder(sys.argv[1])"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    }
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code, str(tiny_onnx)], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path) -> None:
+    other = write_tiny_onnx(tmp_path / "other.onnx", seed=9)
+    ids = {
+        OnnxEncoder(tiny_onnx).id,
+        OnnxEncoder(other).id,
+        OnnxEncoder(tiny_onnx, Preprocess("BGR")).id,
+        OnnxEncoder(tiny_onnx, Preprocess(std=(128, 128, 128))).id,
+    }
+    assert len(ids) == 4
+    assert OnnxEncoder(tiny_onnx, batch_size=2).id in ids
+
+
+def test_the_id_of_the_default_never_changes() -> None:
+    """Every store and result names it: another spelling would make all of them stale."""
+    text = f"sha256={network_card('embedded')['sha256']} RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
+    assert embedded_encoder().id == OnnxEncoder(network_path("embedded"), ARCFACE).id == text
+
+
+def test_sha256_is_that_of_the_file(tiny_onnx: Path) -> None:
+    digest = hashlib.sha256(tiny_onnx.read_bytes()).hexdigest()
+    assert OnnxEncoder(tiny_onnx, sha256=digest.upper()).sha256 == digest
+    with pytest.raises(EncoderError, match="not 000000"):
+        OnnxEncoder(tiny_onnx, sha256="0" * 64)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match=r"no encoder at .*absent\.onnx"):
+        OnnxEncoder(tmp_path / "absent.onnx")
+
+
+def test_a_folder_is_no_encoder(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="cannot read"):
+        OnnxEncoder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
+        (b"<html><head><title>404</title></head></html>", "web page"),
+        (b"\xef\xbb\xbf<!doctype html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"PK\x03\x04 a zip archive of something else", "not a whole ONNX network"),
+        (bytes(range(256)) * 9, "not a whole ONNX network"),
+    ],
+    ids=["empty", "html", "html-lower", "html-bom", "lfs", "zip", "garbage"],
+)
+def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "encoder.onnx"
+    path.write_bytes(content)
+    with pytest.raises(EncoderError, match=message):
+        OnnxEncoder(path)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
+def test_a_truncated_file_is_refused(tiny_onnx: Path, tmp_path: Path, share: float) -> None:
+    content = tiny_onnx.read_bytes()
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(EncoderError, match=r"cut\.onnx"):
+        OnnxEncoder(path)
+
+
+def test_a_network_for_other_frames_is_refused(tmp_path: Path) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx", size=160)
+    with pytest.raises(EncoderError, match=r"160.*Preprocess\(size"):
+        OnnxEncoder(path)
+    assert OnnxEncoder(path, Preprocess(size=160)).embed(noise(1, 160)).valid.all()
+
+
+def flattening(path: Path, inputs: dict, outputs: dict, extra: tuple = ()) -> Path:
+    name = next(iter(inputs))
+    nodes = [helper.make_node("Flatten", [name], ["embedding"]), *extra]
+    return write_onnx(path, nodes, [], inputs=inputs, outputs=outputs)
+
+
+def test_an_input_of_another_rank_is_refused(tmp_path: Path) -> None:
+    path = flattening(tmp_path / "e.onnx", {"x": ["N", 3, 112]}, {"embedding": ["N", 336]})
+    with pytest.raises(EncoderError, match=r"gives tensor\(float\)"):
+        OnnxEncoder(path)
+
+
+def test_channels_last_is_refused(tmp_path: Path) -> None:
+    shapes = {"x": ["N", 112, 112, 3]}, {"embedding": ["N", 37632]}
+    with pytest.raises(EncoderError, match=r"\[N, 3, 112, 112\]"):
+        OnnxEncoder(flattening(tmp_path / "e.onnx", *shapes))
+
+
+def test_an_output_of_another_rank_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["map"])]
+    shape = ["N", 3, 112, 112]
+    path = write_onnx(tmp_path / "e.onnx", nodes, [], inputs={"x": shape}, outputs={"map": shape})
+    with pytest.raises(EncoderError, match=r"shape \(1, 3, 112, 112\)"):
+        OnnxEncoder(path)
+
+
+def test_a_detector_with_several_outputs_is_refused(tmp_path: Path) -> None:
+    path = flattening(
+        tmp_path / "e.onnx",
+        {"x": ["N", 3, 112, 112]},
+        {"embedding": ["N", 37632], "scores": ["N", 3, 112, 112]},
+        (helper.make_node("Sigmoid", ["x"], ["scores"]),),
+    )
+    with pytest.raises(EncoderError, match="2 outputs"):
+        OnnxEncoder(path)
+
+
+def test_two_inputs_are_refused(tmp_path: Path) -> None:
+    shape = ["N", 3, 112, 112]
+    nodes = [
+        helper.make_node("Add", ["x", "mask"], ["sum"]),
+        helper.make_node("Flatten", ["sum"], ["embedding"]),
+    ]
+    path = write_onnx(
+        tmp_path / "e.onnx", nodes, [],
+        inputs={"x": shape, "mask": shape}, outputs={"embedding": ["N", 37632]},
+    )  # fmt: skip
+    with pytest.raises(EncoderError, match="2 inputs and 1 outputs"):
+        OnnxEncoder(path)
+
+
+def test_weights_in_a_second_file_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
+    path = tmp_path / "split.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    with pytest.raises(EncoderError, match=r"split\.onnx keeps its weights in w\.bin.*one_file"):
+        OnnxEncoder(path)
+
+
+def test_another_type_of_input_is_refused(tmp_path: Path) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx")
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    cast = helper.make_node("Cast", ["frames"], ["floats"], to=onnx.TensorProto.FLOAT)
+    model.graph.node[0].input[0] = "floats"
+    model.graph.node.insert(0, cast)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(EncoderError, match=r"takes tensor\(uint8\)"):
+        OnnxEncoder(path)
+
+
+def normalising(path: Path, mean: float, std: float) -> Path:
+    """Write the tiny encoder with a normalisation at its front."""
+    model = onnx.load(write_tiny_onnx(path))
+    model.graph.node[0].input[0] = "normalised"
+    for i, (op, inputs, output, constant) in enumerate(
+        [
+            ("Sub", ["frames", "mean"], "centred", mean),
+            ("Div", ["centred", "std"], "normalised", std),
+        ]
+    ):
+        model.graph.node.insert(i, helper.make_node(op, inputs, [output]))
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(constant), inputs[1]))
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "chosen"), [(127.5, 128.0, RAW), (0.5, 0.5, UNIT)], ids=["pixels", "0 to 1"]
+)
+def test_a_graph_that_normalises_gets_what_it_takes(
+    tmp_path: Path, mean: float, std: float, chosen: Preprocess
+) -> None:
+    encoder = OnnxEncoder(normalising(tmp_path / "e.onnx", mean, std))
+    frames = noise(3)
+    in_all = (mean * chosen.std[0], std * chosen.std[0])
+    expected = expected_embedding(frames, *in_all, bgr=False)
+    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=2e-5)
+    assert encoder.preprocess == chosen
+    assert encoder.normalises_inside is not None
+    assert encoder.normalises_inside.startswith(f"(x - {mean:g}) / {std:g}")
+    assert pickle.loads(pickle.dumps(encoder)).id == encoder.id
+
+
+def test_a_graph_that_does_not_normalise_is_arcface(tiny_encoder: OnnxEncoder) -> None:
+    assert tiny_encoder.preprocess == ARCFACE
+    assert tiny_encoder.normalises_inside is None
+
+
+@pytest.mark.parametrize("given", [ARCFACE, IMAGENET, UNIT, Preprocess("BGR")], ids=str)
+def test_normalising_twice_is_refused(tmp_path: Path, given: Preprocess) -> None:
+    path = normalising(tmp_path / "e.onnx", 127.5, 128)
+    with pytest.raises(EncoderError, match=r"twice.*\(x - 127\.5\) / 128.*leave preprocess out"):
+        OnnxEncoder(path, given)
+    raw = Preprocess(given.channel_order, RAW.mean, RAW.std)
+    assert OnnxEncoder(path, raw).preprocess == raw
+
+
+def test_prelu_is_rewritten_without_a_trace(tmp_path: Path) -> None:
+    """The session runs another graph; file, hash and features are those of the file."""
+    model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
+    slope = np.random.default_rng(1).uniform(0, 0.5, (3, 1, 1)).astype(np.float32)
+    model.graph.node[0].input[0] = "bent"
+    model.graph.node.insert(0, helper.make_node("PRelu", ["frames", "slope"], ["bent"]))
+    model.graph.initializer.append(numpy_helper.from_array(slope, "slope"))
+    path = tmp_path / "prelu.onnx"
+    path.write_bytes(model.SerializeToString())
+    encoder, frames = OnnxEncoder(path), noise(5)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    raw = session.run(None, {"frames": ARCFACE(frames)})[0]
+    expected = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=1e-5)
+    assert encoder.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("batch", ["N", 4])
+@pytest.mark.parametrize("n", [1, 3, 4, 9])
+def test_flip_adds_the_mirror_image_before_unit_length(
+    tmp_path: Path, n: int, batch: int | str
+) -> None:
+    path = write_tiny_onnx(tmp_path / "e.onnx", batch=batch)
+    frames = noise(n)
+    encoder = OnnxEncoder(path, flip=True)
+    weights = np.random.default_rng(0).standard_normal((48, TINY_DIM)).astype(np.float32)
+
+    def raw(pixels: np.ndarray) -> np.ndarray:
+        x = (pixels.astype(np.float64) - 127.5) / 127.5
+        grid = x.reshape(n, 4, 28, 4, 28, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
+        return grid.reshape(n, -1) @ weights
+
+    both = raw(frames) + raw(frames[:, :, ::-1])
+    expected = both / np.linalg.norm(both, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=2e-5)
+    mirrored = encoder.embed(np.ascontiguousarray(frames[:, :, ::-1]))
+    np.testing.assert_allclose(mirrored.features, expected, atol=2e-5)
+    assert encoder.id == OnnxEncoder(path).id + " flip"
+    assert pickle.loads(pickle.dumps(encoder)).flip
+
+
+def test_cuda_without_its_runtime_is_refused(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(EncoderError, match="pip install onnxruntime-gpu"):
+        OnnxEncoder(tiny_onnx, device="cuda")
+
+
+def test_falling_back_to_the_cpu_is_refused(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime-gpu without a fitting driver opens a session on the CPU and only warns."""
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: providers)
+    session = ort.InferenceSession(tiny_onnx, providers=["CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", lambda *_, **__: session)
+    with pytest.raises(EncoderError, match=r"in place of CUDAExecutionProvider.*driver"):
+        OnnxEncoder(tiny_onnx, device="cuda")
+
+
+def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that says it is on CUDA, and records how it was opened, stands in for a GPU."""
+    opened = {}
+
+    class OnCuda(ort.InferenceSession):
+        def __init__(self, content: bytes, options: ort.SessionOptions, providers: list) -> None:
+            opened["providers"] = providers
+            super().__init__(content, options, providers=["CPUExecutionProvider"])
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", OnCuda)
+    encoder = OnnxEncoder(tiny_onnx, device="cuda")
+    assert opened["providers"] == [("CUDAExecutionProvider", {"use_tf32": "0"})]
+    assert encoder.batch_size == 64
+    assert pickle.loads(pickle.dumps(encoder)).device == "cuda"
+    monkeypatch.undo()
+    assert encoder.id == OnnxEncoder(tiny_onnx).id
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "device is 'gpu'"),
+        ({"threads": 0}, "threads is 0"),
+        ({"batch_size": 0}, "batch_size 0"),
+    ],
+)
+def test_impossible_options_are_refused(tiny_onnx: Path, options: dict, message: str) -> None:
+    with pytest.raises(EncoderError, match=message):
+        OnnxEncoder(tiny_onnx, **options)
+
+
+def test_nan_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="NaN or infinite"):
+        OnnxEncoder(scaled(tmp_path / "e.onnx", np.nan))
+
+
+def test_zero_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="weights are empty"):
+        OnnxEncoder(scaled(tmp_path / "e.onnx", 0))
+
+
+def scaled(path: Path, factor: float) -> Path:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Mul", ["flat", "factor"], ["embedding"]),
+    ]
+    weights = [numpy_helper.from_array(np.float32([factor]), "factor")]
+    return write_onnx(
+        path, nodes, weights,
+        inputs={"x": ["N", 3, 112, 112]}, outputs={"embedding": ["N", 336]},
+    )  # fmt: skip
+
+
+def test_batch_statistics_left_in_the_network_are_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("ReduceMean", ["flat"], ["over_batch"], axes=[0], keepdims=1),
+        helper.make_node("Mul", ["over_batch", "half"], ["shift"]),
+        helper.make_node("Sub", ["flat", "shift"], ["embedding"]),
+    ]
+    path = write_onnx(
+        tmp_path / "e.onnx", nodes, [numpy_helper.from_array(np.float32([0.5]), "half")],
+        inputs={"x": ["N", 3, 112, 112]}, outputs={"embedding": ["N", 336]},
+    )  # fmt: skip
+    with pytest.raises(EncoderError, match="evaluation mode"):
+        OnnxEncoder(path)
+
+
+def test_a_row_without_length_is_nan_and_not_valid(tmp_path: Path) -> None:
+    """Without bias or offset, a frame at the mean grey has an all-zero embedding."""
+    encoder = OnnxEncoder(
+        write_tiny_onnx(tmp_path / "e.onnx"), Preprocess(mean=(128, 128, 128), std=(128, 128, 128))
+    )
+    frames = noise(3)
+    frames[1] = 128
+    features, valid = encoder.embed(frames)
+    assert valid.tolist() == [True, False, True]
+    assert np.isnan(features[1]).all()
+    np.testing.assert_allclose(np.linalg.norm(features[[0, 2]], axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        noise(2).astype(np.float32),
+        noise(2)[0],
+        noise(2)[:, :100],
+        noise(2).transpose(0, 3, 1, 2),
+        noise(2)[..., :1],
+    ],
+    ids=["float", "one frame", "not square", "channels first", "grey"],
+)
+def test_other_frames_are_refused(tiny_encoder: OnnxEncoder, frames: np.ndarray) -> None:
+    with pytest.raises(EncoderError, match="this encoder takes uint8"):
+        tiny_encoder.embed(frames)
+
+
+def test_frames_are_not_changed(tiny_encoder: OnnxEncoder) -> None:
+    frames = noise(3)
+    before = frames.copy()
+    tiny_encoder.embed(frames)
+    np.testing.assert_array_equal(frames, before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channel_order": "GRB"},
+        {"mean": (1.0, 2.0)},
+        {"mean": (1.0, 2.0, np.nan)},
+        {"std": (1.0, 0.0, 1.0)},
+    ],
+)
+def test_impossible_preprocessing_is_refused(options: dict) -> None:
+    with pytest.raises(EncoderError, match=r"channel_order|mean|std"):
+        Preprocess(**options)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from deplib.errors import EncoderError
+from deplib.extraction import ARCFACE, IMAGENET, PRESETS, RAW, UNIT, Preprocess
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        *PRESETS.values(),
+        Preprocess("BGR", (1.5, 2.25, 1e-7), (1 / 3, 255, 1e4), 160),
+        Preprocess(mean=(127.50001, 0, 0)),
+    ],
+    ids=str,
+)
+def test_parse_is_the_inverse_of_str(preprocess: Preprocess) -> None:
+    assert Preprocess.parse(str(preprocess)) == preprocess
+
+
+def test_what_differs_reads_differently() -> None:
+    """The text is part of an encoder's id: the same id means the same features."""
+    assert str(Preprocess(mean=(127.50001, 0, 0))) != str(Preprocess(mean=(127.5, 0, 0)))
+
+
+def test_the_text_of_the_default_never_changes() -> None:
+    text = "RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
+    assert str(ARCFACE) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ArcFace", ARCFACE),
+        (" raw ", RAW),
+        ("unit", UNIT),
+        ("imagenet", IMAGENET),
+        ("bgr", Preprocess("BGR")),
+        ("std=128", Preprocess(std=(128, 128, 128))),
+        ("size=96 mean=1,2,3", Preprocess(mean=(1, 2, 3), size=96)),
+    ],
+)
+def test_parse_reads_names_and_leaves_the_rest_to_arcface(text: str, expected: Preprocess) -> None:
+    assert Preprocess.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is empty"),
+        ("arcfaces", "'arcfaces' is no part of it"),
+        ("RGB BGR", "channel_order is given twice"),
+        ("mean=1 mean=2", "mean is given twice"),
+        ("mean=1,2", "three finite numbers"),
+        ("mean=a,b,c", "'a,b,c' is no mean"),
+        ("mean=", "'' is no mean"),
+        ("mean=nan", "three finite numbers"),
+        ("std=0", "above zero"),
+        ("size=11.2", "'11.2' is no size"),
+        ("size=0", "size is 0"),
+        ("channel_order=RGB", "is no part of it"),
+    ],
+)
+def test_other_text_is_refused(text: str, message: str) -> None:
+    with pytest.raises(EncoderError, match=message):
+        Preprocess.parse(text)
+
+
+@pytest.mark.parametrize("preprocess", [*PRESETS.values(), Preprocess("BGR", (1, 2, 3), (4, 5, 6))])
+def test_planes_are_the_formula_in_float64(preprocess: Preprocess) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
+    pixels = frames[..., ::-1] if preprocess.channel_order == "BGR" else frames
+    expected = (pixels.astype(np.float64) - preprocess.mean) / preprocess.std
+    planes = preprocess(frames)
+    np.testing.assert_allclose(planes, expected.transpose(0, 3, 1, 2), rtol=1e-6, atol=2e-5)
+    assert planes.dtype == np.float32
+    buffer = np.full_like(planes, np.nan)
+    assert preprocess(frames, buffer) is buffer
+    np.testing.assert_array_equal(buffer, planes)
+
+
+def test_no_frames_give_no_planes() -> None:
+    assert ARCFACE(np.empty((0, 112, 112, 3), np.uint8)).shape == (0, 3, 112, 112)

@@ -1,0 +1,138 @@
+"""The reference frame: what is shipped, what it finds, and files that are something else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deplib.extraction.embedded.reference import make_reference
+from deplib.extraction.verification.planted import TWICE
+from safetensors.numpy import save_file
+
+from deplib.errors import VerificationError
+from deplib.extraction import (
+    IMAGENET,
+    RAW,
+    UNIT,
+    Bounds,
+    OnnxEncoder,
+    Preprocess,
+    Reference,
+    embedded_encoder,
+    embedded_reference,
+    load_reference,
+    reference_cosine,
+    save_reference,
+)
+
+FRAME = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
+EMBEDDING = np.linspace(-1, 1, 8, dtype=np.float32)
+
+
+def test_the_shipped_encoder_gives_the_shipped_reference() -> None:
+    reference = embedded_reference()
+    assert abs(reference_cosine(embedded_encoder(), reference) - 1) < 1e-3
+    assert network_card("embedded")["sha256"] in reference.source
+
+
+def test_the_recipe_makes_the_shipped_reference() -> None:
+    made, shipped = make_reference(), embedded_reference()
+    assert np.abs(made.frame.astype(int) - shipped.frame).max() <= 1  # rounding of the renderer
+    assert made.embedding @ shipped.embedding == pytest.approx(1, abs=1e-3)
+    assert made.source == shipped.source
+
+
+@pytest.mark.parametrize("wrong", [Preprocess("BGR"), UNIT, IMAGENET, RAW, TWICE], ids=str)
+def test_wrong_preprocessing_is_far_below_the_bound(wrong: Preprocess) -> None:
+    cosine = reference_cosine(OnnxEncoder(network_path("embedded"), wrong), embedded_reference())
+    assert cosine < Bounds().reference_cosine - 0.1
+
+
+def test_a_mirrored_average_is_compared_without_the_mirror_image() -> None:
+    encoder = OnnxEncoder(network_path("embedded"), flip=True)
+    reference = embedded_reference()
+    both = encoder.embed(reference.frame[None]).features[0]
+    assert both @ reference.embedding < 0.9999  # else this test could not fail
+    assert reference_cosine(encoder, reference) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "a reference.safetensors"
+    save_reference(path, Reference(FRAME, EMBEDDING, "noise"))
+    loaded = load_reference(path)
+    assert np.array_equal(loaded.frame, FRAME)
+    assert np.array_equal(loaded.embedding, EMBEDDING)
+    assert loaded.source == "noise"
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(VerificationError, match="cannot write the reference"):
+        save_reference(tmp_path / "none" / "r.safetensors", Reference(FRAME, EMBEDDING))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [FRAME[:111], FRAME[..., 0], FRAME / 255, np.dstack([FRAME, FRAME[..., :1]])],
+    ids=["not square", "grey", "normalised", "alpha"],
+)
+def test_a_frame_is_one_rgb_image(frame: np.ndarray) -> None:
+    with pytest.raises(VerificationError, match="give one aligned RGB image"):
+        Reference(frame, EMBEDDING)
+
+
+@pytest.mark.parametrize(
+    "embedding",
+    [np.zeros(8), np.full(8, np.nan), np.eye(8), np.arange(8), np.full(8, np.inf)],
+    ids=["zero", "nan", "matrix", "integers", "infinite"],
+)
+def test_an_embedding_is_one_vector_with_a_length(embedding: np.ndarray) -> None:
+    with pytest.raises(VerificationError, match="finite floating-point values"):
+        Reference(FRAME, embedding)
+
+
+def test_the_reference_of_another_encoder_is_refused(tiny_encoder: OnnxEncoder) -> None:
+    with pytest.raises(VerificationError, match="belongs to another encoder"):
+        reference_cosine(tiny_encoder, embedded_reference())
+    small = Reference(FRAME[:96, :96], EMBEDDING)
+    with pytest.raises(VerificationError, match="belongs to another encoder"):
+        reference_cosine(tiny_encoder, small)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no whole safetensors file"),
+        (b"\n<!DOCTYPE html><html>", "web page"),
+        (b"\x80\x04\x95 a pickle", "no whole safetensors file"),
+        (b"\x93NUMPY" + bytes(200), "no whole safetensors file"),
+        (bytes(10_000_001), "another file"),
+    ],
+    ids=["empty", "html", "pickle", "npy", "large"],
+)
+def test_a_file_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(VerificationError, match=message):
+        load_reference(path)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.safetensors"
+    save_reference(path, Reference(FRAME, EMBEDDING))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(VerificationError, match="no whole safetensors file"):
+        load_reference(path)
+
+
+def test_other_keys_and_shapes_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.safetensors"
+    save_file({"weights": EMBEDDING}, path)
+    with pytest.raises(VerificationError, match="holds weights; a reference holds 'frame' and"):
+        load_reference(path)
+    save_file({"frame": FRAME[:100].copy(), "embedding": EMBEDDING}, path)
+    with pytest.raises(VerificationError, match=r"r\.safetensors: the reference frame is uint8"):
+        load_reference(path)
+    with pytest.raises(VerificationError, match="no reference at"):
+        load_reference(tmp_path / "none.safetensors")
+    with pytest.raises(VerificationError, match="no whole safetensors file"):
+        load_reference(tmp_path)

@@ -1,0 +1,349 @@
+import errno
+import hashlib
+import json
+import multiprocessing
+import os
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from deplib.errors import StoreError
+from deplib.extraction import FeatureStore, StoreHeader
+from deplib.extraction.store import FORMAT
+
+HEADER = StoreHeader(
+    encoder="sha256=aa RGB", dim=6, cohort="tiny", fingerprint="ff", n_recordings=3,
+    frame_limit=100,
+)  # fmt: skip
+
+
+def rows(n: int, seed: int = 0, dim: int = 6) -> np.ndarray:
+    x = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    made = FeatureStore(tmp_path / "store", header=HEADER)
+    for seed, name in enumerate(("201_1", "201_2")):
+        made.write(name, rows(10 + seed, seed), np.arange(10 + seed) != 3)
+    return made
+
+
+def test_what_is_written_is_read(store: FeatureStore) -> None:
+    features, valid = store.read("201_2")
+    np.testing.assert_array_equal(features, rows(11, 1).astype(np.float16).astype(np.float32))
+    assert features.dtype == np.float32
+    assert valid.tolist() == [i != 3 for i in range(11)]
+
+
+def test_float32_is_kept_exactly(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, header=StoreHeader(**{**vars(HEADER), "dtype": "float32"}))
+    store.write("a", rows(5), np.ones(5, bool))
+    np.testing.assert_array_equal(store.read("a")[0], rows(5))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, None), (2, 5), (9, 10), (4, 99), (10, None)])
+def test_a_block_is_the_slice_of_the_whole(
+    store: FeatureStore, start: int, stop: int | None
+) -> None:
+    whole, flags = store.read("201_1")
+    features, valid = store.read("201_1", start, stop)
+    np.testing.assert_array_equal(features, whole[start:stop])
+    np.testing.assert_array_equal(valid, flags[start:stop])
+
+
+def test_the_ledger_describes_the_file(store: FeatureStore) -> None:
+    entry = store.entry("201_2")
+    content = store.path("201_2").read_bytes()
+    assert entry.sha256 == hashlib.sha256(content).hexdigest()
+    assert (entry.size, entry.n_frames, entry.n_invalid) == (len(content), 11, 1)
+    assert entry.faults == {}
+    assert set(load_file(store.path("201_2"))) == {"features", "valid"}
+
+
+def test_the_ledger_counts_faults_by_kind(store: FeatureStore) -> None:
+    store.write("202_1", rows(4), np.arange(4) > 1, {"no_face": 2, "gap": np.int64(1)})
+    again = FeatureStore(store.root)
+    assert again.entry("202_1").faults == {"no_face": 2, "gap": 1}
+    assert again.digest() == store.digest()
+
+
+def test_done_and_missing(store: FeatureStore) -> None:
+    assert store.done() == {"201_1", "201_2"}
+    assert store.missing(["300_1", "201_2", "202_1"]) == ["300_1", "202_1"]
+
+
+def test_the_same_content_has_the_same_bytes_and_digest(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    again = FeatureStore(tmp_path / "again", header=HEADER)
+    for seed, name in reversed(list(enumerate(("201_1", "201_2")))):
+        again.write(name, rows(10 + seed, seed), np.arange(10 + seed) != 3)
+    assert again.digest() == store.digest()
+    assert again.path("201_1").read_bytes() == store.path("201_1").read_bytes()
+    again.write("201_1", rows(10, seed=5), np.ones(10, bool))
+    assert again.digest() != store.digest()
+
+
+def test_reopening_requires_the_same_origin(store: FeatureStore) -> None:
+    assert FeatureStore(store.root).header == HEADER
+    assert FeatureStore(store.root, header=HEADER).done() == store.done()
+    for name, value in {"encoder": "sha256=bb RGB", "cohort": "AVEC2014", "frame_limit": 7}.items():
+        other = StoreHeader(**{**vars(HEADER), name: value})
+        with pytest.raises(StoreError) as caught:
+            FeatureStore(store.root, header=other)
+        for said in (name, repr(getattr(HEADER, name)), repr(value)):
+            assert said in str(caught.value)
+
+
+def test_no_store_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no feature store in"):
+        FeatureStore(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 2}', '{"encoder": "x"}'])
+def test_a_damaged_header_is_refused(store: FeatureStore, content: str) -> None:
+    (store.root / "store.json").write_text(content)
+    for header in (None, HEADER):
+        with pytest.raises(StoreError, match="unreadable"):
+            FeatureStore(store.root, header=header)
+
+
+@pytest.mark.parametrize("other", [1, 99])
+def test_a_store_of_another_format_is_refused(store: FeatureStore, other: int) -> None:
+    header = {**vars(HEADER), "format": other}
+    (store.root / "store.json").write_text(json.dumps(header))
+    for wanted in (None, HEADER):
+        with pytest.raises(StoreError, match=f"format {other}; .* again into another folder"):
+            FeatureStore(store.root, header=wanted)
+
+
+def test_features_without_header_are_not_adopted(store: FeatureStore) -> None:
+    (store.root / "store.json").unlink()
+    with pytest.raises(StoreError, match="nobody knows what made them"):
+        FeatureStore(store.root, header=HEADER)
+
+
+@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "../up", "a b", "ä", "a\n"])
+def test_a_recording_cannot_leave_the_folder(store: FeatureStore, name: str) -> None:
+    for act in (lambda: store.write(name, rows(2), np.ones(2, bool)), lambda: store.read(name)):
+        with pytest.raises(StoreError, match="cannot name a recording"):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("features", "valid"),
+    [
+        (rows(4, dim=5), np.ones(4, bool)),
+        (rows(4)[0], np.ones(6, bool)),
+        (rows(0), np.ones(0, bool)),
+        (rows(4), np.ones(3, bool)),
+        (rows(4), np.ones(4)),
+    ],
+    ids=["dim", "rank", "empty", "length", "not bool"],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    store: FeatureStore, features: np.ndarray, valid: np.ndarray
+) -> None:
+    with pytest.raises(StoreError, match="x_1"):
+        store.write("x_1", features, valid)
+    assert "x_1" not in store.done()
+
+
+def test_an_unknown_recording_is_refused(store: FeatureStore) -> None:
+    with pytest.raises(StoreError, match="999_1 is not in the store"):
+        store.read("999_1")
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+
+
+def halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    "damage", [flip_a_bit, halve, lambda path: path.write_bytes(b""), Path.unlink]
+)
+def test_a_damaged_recording_is_found_and_never_read(store: FeatureStore, damage) -> None:
+    store.read("201_1")  # trusted from now on, unless the file changes
+    damage(store.path("201_1"))
+    assert set(store.verify_hashes()) == {"201_1"}
+    for reader in (store, FeatureStore(store.root)):
+        with pytest.raises(StoreError, match="run the extraction again"):
+            reader.read("201_1")
+    assert len(store.read("201_2")[0]) == 11
+
+
+@pytest.mark.parametrize("content", ["", "{", '"text"', "{}", '{"recording": "201_1"}'])
+def test_a_damaged_ledger_entry_is_found(store: FeatureStore, content: str) -> None:
+    (store.root / "recordings" / "201_1.json").write_text(content)
+    assert store.verify_hashes() == {"201_1": "has an unreadable ledger entry"}
+    for act in (lambda: store.read("201_1"), store.digest):
+        with pytest.raises(StoreError, match=r"201_1\.json is unreadable"):
+            act()
+
+
+def test_a_recording_copied_under_another_name_is_found(store: FeatureStore) -> None:
+    folder = store.root / "recordings"
+    for suffix in ("json", "safetensors"):
+        (folder / f"202_1.{suffix}").write_bytes((folder / f"201_1.{suffix}").read_bytes())
+    assert set(store.verify_hashes()) == {"202_1"}
+
+
+def test_damage_and_leftovers_are_discarded_and_nothing_else(store: FeatureStore) -> None:
+    store.write("202_1", rows(8), np.ones(8, bool))
+    halve(store.path("201_1"))
+    folder = store.root / "recordings"
+    leftovers = [
+        folder / ".202_2.safetensors.partial", folder / ".202_2.json.partial",
+        store.root / ".store.json.partial", store.root / ".202_2.claim",
+    ]  # fmt: skip
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
+    with store.claim("202_1"):  # a recording that is at work now
+        assert set(store.discard_damaged()) == {"201_1"}
+        assert (store.root / ".202_1.claim").exists()
+    assert store.done() == {"201_2", "202_1"}
+    assert not any(leftover.exists() for leftover in leftovers)
+    assert not list(store.root.rglob("*.claim"))
+    assert store.discard_damaged() == {}
+
+
+def test_a_recording_mended_meanwhile_is_not_discarded(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_before = {"201_1": "is gone, though the ledger has it"}  # by a check without the lock
+    monkeypatch.setattr(store, "verify_hashes", lambda: seen_before)
+    assert store.discard_damaged() == {}
+    assert store.done() == {"201_1", "201_2"}
+
+
+def hold(root: Path, ready: Connection) -> None:
+    with FeatureStore(root).claim("201_1") as held:
+        ready.send(held)
+        ready.recv()  # never answered
+
+
+def test_a_claim_is_held_by_one_and_ends_with_a_kill(store: FeatureStore) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    holder = context.Process(target=hold, args=(store.root, theirs))
+    holder.start()
+    assert ours.recv() is True
+    with store.claim("201_1") as held, store.claim("201_2") as other:
+        assert (held, other) == (False, True)
+    holder.kill()
+    holder.join(20)
+    with store.claim("201_1", wait=True) as held:
+        assert held
+    assert not list(store.root.glob("*.claim"))
+
+
+@pytest.mark.parametrize("name", ["201_1.safetensors", "201_1.json"])
+def test_what_a_failing_disk_hides_is_reported_and_not_thrown_away(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    real = Path.open
+
+    def failing(path: Path, *options: object, **more: object) -> object:
+        if path.name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, *options, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", failing)
+    assert store.verify_hashes() == {"201_1": "cannot be read (Input/output error)"}
+    with pytest.raises(StoreError, match=r"Input/output error; check the disk"):
+        store.discard_damaged()
+    monkeypatch.undo()
+    assert store.done() == {"201_1", "201_2"}
+    assert store.verify_hashes() == {}
+
+
+def test_discarding_makes_a_recording_missing(store: FeatureStore) -> None:
+    store.discard("201_1")
+    store.discard("never_there")
+    assert store.done() == {"201_2"}
+    assert not store.path("201_1").exists()
+
+
+def test_a_full_disk_is_reported_and_loses_nothing(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = store.digest()
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    for name in ("201_1", "202_1"):  # replacing, and new
+        with pytest.raises(StoreError, match=r"No space left on device.*finished recordings"):
+            store.write(name, rows(8, seed=9), np.ones(8, bool))
+    monkeypatch.undo()
+    assert store.digest() == before
+    assert store.verify_hashes() == {}
+    assert not list(store.root.rglob("*.partial"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_really_full_device_is_reported(store: FeatureStore) -> None:
+    (store.root / "recordings" / ".202_1.safetensors.partial").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match="No space left on device"):
+        store.write("202_1", rows(8), np.ones(8, bool))
+    assert store.done() == {"201_1", "201_2"}
+
+
+def test_a_kill_between_the_two_renames_is_found(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.replace, []
+
+    def dies_at_the_second(*args: object) -> None:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*args)
+
+    for name in ("202_1", "201_1"):  # new, and replacing
+        calls.clear()
+        monkeypatch.setattr(os, "replace", dies_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            store.write(name, rows(8, seed=9), np.ones(8, bool))
+        monkeypatch.undo()
+    assert store.done() == {"201_1", "201_2"}  # 202_1 has no entry: it is not done
+    assert set(store.verify_hashes()) == {"201_1"}  # new features under the old entry
+    store.write("201_1", rows(8, seed=9), np.ones(8, bool))
+    store.write("202_1", rows(8, seed=9), np.ones(8, bool))
+    assert store.verify_hashes() == {}
+
+
+def write_often(root: Path, seed: int) -> None:
+    store = FeatureStore(root, header=HEADER)
+    for round_ in range(15):
+        store.write("201_1", rows(10, seed=100 * seed + round_), np.ones(10, bool))
+
+
+def test_two_processes_do_not_mix_their_writes(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=write_often, args=(tmp_path / "s", k)) for k in (1, 2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    store = FeatureStore(tmp_path / "s", header=HEADER)
+    assert store.verify_hashes() == {}
+    last = [rows(10, seed=k).astype(np.float16) for k in (114, 214)]
+    assert any(np.array_equal(store.read("201_1")[0], x) for x in last)
+
+
+def test_store_files_are_plain_json(store: FeatureStore) -> None:
+    header = json.loads((store.root / "store.json").read_text())
+    assert header == {**vars(HEADER), "format": FORMAT}

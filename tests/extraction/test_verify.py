@@ -1,0 +1,338 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from deplib.chapters.verification import examine, sound_extraction
+from deplib.extraction.encoders.encoder import OnnxEncoder
+from deplib.extraction.encoders.preprocess import Preprocess
+from deplib.extraction.storage.store import FeatureStore, StoreHeader
+from deplib.extraction.verification.damage import Extracted, Refilmed
+from deplib.extraction.verification.planted import PLANTED, plant
+from deplib.extraction.verification.reference import embedded_reference
+from deplib.extraction.verification.report import CHECKS, REPORT_VERSION
+from deplib.extraction.verification.verify import Bounds, check_reference, verify
+from tiny import TinyCohort
+
+from deplib.errors import CohortError, VerificationError
+from deplib.extraction.pipeline import extract
+
+DIM = 64
+NAMES = [f"20{person}_{session}" for person in (1, 2, 3) for session in (1, 2)]
+
+
+def person_like(name: str, n: int = 80) -> np.ndarray:
+    """Unit rows that wander slowly around a direction of the person's own."""
+    rng = np.random.default_rng([int(part) for part in name.split("_")])
+    identity = np.random.default_rng(int(name[:3])).standard_normal(DIM)
+    drift = np.cumsum(rng.standard_normal((n, DIM)), axis=0) / 20
+    rows = identity + drift
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"recording": NAMES, "person": [name[:3] for name in NAMES], "n_frames": 80}
+    )
+
+
+Change = Callable[[dict[str, np.ndarray], dict[str, np.ndarray]], None]
+
+
+def store_with(root: Path, change: Change | None = None) -> FeatureStore:
+    features = {name: person_like(name) for name in NAMES}
+    valid = {name: np.ones(80, bool) for name in NAMES}
+    if change is not None:
+        change(features, valid)
+    header = StoreHeader("encoder", DIM, "test", "ff", len(NAMES), 2000)
+    store = FeatureStore(root, header=header)
+    for name in features:
+        store.write(name, features[name], valid[name][: len(features[name])])
+    return store
+
+
+def test_a_sound_store_has_no_findings(tmp_path: Path, table: pd.DataFrame) -> None:
+    report = verify(store_with(tmp_path), table)
+    assert report.findings.empty
+    assert report.ok
+    assert report.raise_for_faults() is report
+    assert (report.n_recordings, report.n_frames) == (6, 480)
+    assert str(report).startswith("6 recordings, 480 frames: sound; not checked: wrong_encoder")
+
+
+def test_an_extracted_store_is_sound(
+    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    extract(tiny_cohort, tiny_encoder, tmp_path / "s")
+    assert verify(FeatureStore(tmp_path / "s"), tiny_cohort.recordings).ok
+
+
+def zero_rows(features: dict, valid: dict) -> None:
+    features["201_2"][5:8] = 0
+
+
+def slightly_off(features: dict, valid: dict) -> None:
+    features["201_2"][70] *= 1.01
+
+
+def scaled_and_random(features: dict, valid: dict) -> None:
+    features["201_2"][:] = 7 * np.random.default_rng(0).standard_normal((80, DIM))
+
+
+def random_in_bursts(features: dict, valid: dict) -> None:
+    rows = np.random.default_rng(0).standard_normal((8, DIM))
+    features["201_2"][30:38] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def some_gaps(features: dict, valid: dict) -> None:
+    valid["201_2"][10:20] = False
+
+
+def many_gaps(features: dict, valid: dict) -> None:
+    valid["201_2"][10:60] = False
+
+
+def nothing_valid(features: dict, valid: dict) -> None:
+    valid["201_2"][:] = False
+
+
+def one_random_row(features: dict, valid: dict) -> None:
+    features["201_2"][40] = -features["201_2"][40]
+
+
+def not_extracted(features: dict, valid: dict) -> None:
+    del features["201_2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (zero_rows, [("all_zero", "fault", 3)]),
+        (slightly_off, [("norm", "fault", 0.01)]),
+        # In 64 dimensions one pair of random vectors in eighteen has a cosine above 0.2 by chance.
+        (scaled_and_random, [("norm", "fault", 67.2), ("incoherent", "fault", 73 / 79)]),
+        (random_in_bursts, [("incoherent", "fault", 8 / 79)]),
+        (one_random_row, []),  # 2 of 79 pairs are unrelated: a cut may do that
+        (some_gaps, [("invalid_rate", "warning", 0.125)]),
+        (many_gaps, [("invalid_rate", "fault", 0.625), ("invalid_rate", "fault", 50 / 480)]),
+        (nothing_valid, [("invalid_rate", "fault", 1), ("invalid_rate", "fault", 1 / 6)]),
+    ],
+)
+def test_bounds_decide_and_values_are_measured(
+    change: Change, expected: list, tmp_path: Path, table: pd.DataFrame
+) -> None:
+    report = verify(store_with(tmp_path, change), table)
+    found = report.findings
+    assert list(zip(found["check"], found["severity"], strict=True)) == [e[:2] for e in expected]
+    assert list(found["value"]) == pytest.approx([e[2] for e in expected], rel=0.02)
+    assert all("201_2" in text or "of all 480" in text for text in found["message"])
+    graves = [severity for _, severity, _ in expected if severity == "fault"]
+    assert report.counts == {"fault": len(graves), "warning": len(expected) - len(graves)}
+    assert report.ok is (not graves)
+    if graves:
+        with pytest.raises(VerificationError, match=r"must not be used:\n  .*201_2"):
+            report.raise_for_faults()
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Extracted:
+    return sound_extraction(tmp_path_factory.mktemp("sound") / "store")
+
+
+def test_every_check_is_silent_on_a_sound_store(sound: Extracted) -> None:
+    report = examine(sound)
+    assert report.findings.empty
+    assert report.not_checked == {}
+    assert report.checked == tuple(CHECKS)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_planted_fault_is_found_and_only_it(
+    name: str, sound: Extracted, tmp_path: Path
+) -> None:
+    before = sound.store.digest()
+    fault = PLANTED[name]
+    report = examine(plant(fault, sound, tmp_path / "damaged"))
+    assert set(report.findings["check"]) == fault.checks
+    for finding in report.findings.itertuples():
+        severities = CHECKS[finding.check].severity.split(" or ")
+        assert finding.severity in severities
+        assert all(recording in finding.message for recording in finding.recording.split())
+    assert sound.store.digest() == before
+    json.loads(report.to_json())
+
+
+def test_every_check_has_a_planted_fault() -> None:
+    assert set.union(*(set(fault.checks) for fault in PLANTED.values())) == set(CHECKS)
+
+
+def test_without_the_reference_wrong_channels_pass(sound: Extracted, tmp_path: Path) -> None:
+    bgr = plant(PLANTED["BGR"], sound, tmp_path / "bgr")
+    report = verify(bgr.store, cohort=bgr.cohort, encoder=bgr.encoder)
+    assert report.ok
+    assert report.not_checked == {"reference": "no reference given"}
+
+
+def test_a_spot_check_looks_at_valid_frames_of_every_recording(sound: Extracted) -> None:
+    seen: dict[str, set[int]] = {}
+
+    def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
+        seen.setdefault(recording, set()).add(start)
+        return sound.cohort.frames(recording, start, stop)
+
+    cohort = Refilmed(sound.cohort, frames)
+    assert verify(sound.store, cohort=cohort, encoder=sound.encoder, spot_frames=4).ok
+    assert set(seen) == sound.store.done()
+    assert {len(numbers) for numbers in seen.values()} == {4}
+    first = {name: set(numbers) for name, numbers in seen.items()}
+    verify(sound.store, cohort=cohort, encoder=sound.encoder, spot_frames=4)
+    assert seen == first  # the same frames again
+
+
+def test_frames_that_are_gone_are_a_warning(sound: Extracted) -> None:
+    def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
+        if recording == "002_1":
+            raise CohortError("its folder is gone")
+        return sound.cohort.frames(recording, start, stop)
+
+    cohort = Refilmed(sound.cohort, frames)
+    report = verify(sound.store, cohort=cohort, encoder=sound.encoder)
+    assert list(report.findings["check"]) == ["spot_check"]
+    assert report.ok
+    assert "its folder is gone" in report.findings["message"].iloc[0]
+
+
+def test_a_reference_needs_an_encoder_and_a_look_a_frame(sound: Extracted) -> None:
+    with pytest.raises(VerificationError, match="needs the encoder"):
+        verify(sound.store, reference=embedded_reference())
+    with pytest.raises(VerificationError, match="one frame or more"):
+        verify(sound.store, spot_frames=0)
+
+
+def test_names_choose_among_the_cohorts_recordings(sound: Extracted) -> None:
+    seen: list[str] = []
+    report = verify(sound.store, ["003_1", "002_1"], cohort=sound.cohort, progress=seen.append)
+    assert report.n_recordings == 2
+    assert seen == ["003_1", "002_1"]
+
+
+def test_marked_place_holders_are_not_examined(tmp_path: Path, table: pd.DataFrame) -> None:
+    def one_gap(features: dict, valid: dict) -> None:
+        valid["201_2"][[3, 30]] = False
+        features["201_2"][[3, 30]] = np.nan
+
+    assert verify(store_with(tmp_path, one_gap), table).ok
+
+
+def test_an_all_zero_store_is_refused_and_explained(tmp_path: Path) -> None:
+    def all_zero(features: dict, valid: dict) -> None:
+        for name in features:
+            features[name][:] = 0
+
+    report = verify(store_with(tmp_path, all_zero))
+    assert list(report.findings["check"]) == ["all_zero_store"]
+    with pytest.raises(VerificationError, match="detector that finds no face in frames that are"):
+        report.raise_for_faults()
+
+
+def test_persons_who_all_look_alike_are_a_fault(tmp_path: Path, table: pd.DataFrame) -> None:
+    def one_face(features: dict, valid: dict) -> None:
+        for name in features:
+            rows = features[name] + 2 * np.random.default_rng(9).standard_normal(DIM)
+            features[name] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    store = store_with(tmp_path, one_face)
+    report = verify(store, table)
+    assert list(report.findings["check"]) == ["similar_persons"]
+    assert "the 3 persons have nearly the same" in report.findings["message"].iloc[0]
+    assert not report.ok
+    assert verify(store, table, bounds=Bounds(person_cosine=0.99999)).findings.empty
+
+
+def test_two_persons_who_look_alike_are_a_warning(tmp_path: Path, table: pd.DataFrame) -> None:
+    def twins(features: dict, valid: dict) -> None:
+        for session in (1, 2):
+            rows = features[f"201_{session}"] + 0.01 * features[f"203_{session}"]
+            features[f"203_{session}"] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    report = verify(store_with(tmp_path, twins), table)
+    found = report.findings[report.findings["check"] == "similar_persons"]
+    assert len(found) == 1
+    assert report.ok
+    assert found["recording"].iloc[0].split() in (["201_1", "203_1"], ["201_2", "203_2"])
+
+
+def test_a_recording_of_another_person_is_named(tmp_path: Path, table: pd.DataFrame) -> None:
+    def swapped(features: dict, valid: dict) -> None:
+        features["201_1"], features["203_1"] = features["203_1"], features["201_1"]
+
+    report = verify(store_with(tmp_path, swapped), table)
+    assert set(report.findings["check"]) == {"identity_mismatch"}
+    assert {"201_1", "203_1"} <= set(report.findings["recording"])
+    assert report.ok
+
+
+def test_damage_is_a_fault(tmp_path: Path, table: pd.DataFrame) -> None:
+    store = store_with(tmp_path)
+    store.path("201_2").write_bytes(b"half")
+    (tmp_path / "recordings" / "203_1.json").write_text("{")
+    report = verify(store, table)
+    assert list(report.findings["check"]) == ["integrity", "integrity"]
+    assert list(report.findings["recording"]) == ["201_2", "203_1"]
+    assert report.n_recordings == 4
+
+
+def test_without_a_table_the_header_says_how_many_there_must_be(tmp_path: Path) -> None:
+    report = verify(store_with(tmp_path, not_extracted))
+    assert list(report.findings["check"]) == ["missing"]
+    assert "1 of 6 recordings" in report.findings["message"].iloc[0]
+    assert verify(FeatureStore(tmp_path), ["201_1", "203_2"]).ok
+
+
+def test_an_empty_store_is_no_sound_store(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, header=StoreHeader("encoder", DIM, "test", "ff", 6, 2000))
+    report = verify(store)
+    assert not report.ok
+    assert "6 of 6" in report.findings["message"].iloc[0]
+
+
+def test_the_report_is_json(tmp_path: Path, table: pd.DataFrame) -> None:
+    store = store_with(tmp_path, zero_rows)
+    store.path("203_1").unlink()
+    content = json.loads(verify(store, table).to_json())
+    assert content["version"] == REPORT_VERSION
+    assert content["ok"] is False
+    assert content["counts"] == {"fault": 2, "warning": 0}
+    assert content["store_digest"] == store.digest()
+    assert content["encoder"] == "encoder"
+    assert content["bounds"]["norm"] == Bounds().norm
+    assert content["not_checked"]["reference"] == "no encoder given"
+    assert set(content["checked"]).isdisjoint(content["not_checked"])
+    assert set(content["checked"]) | set(content["not_checked"]) == set(CHECKS)
+    values = {finding["check"]: finding["value"] for finding in content["findings"]}
+    assert values == {"all_zero": 3, "integrity": None}
+
+
+def noise(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (112, 112, 3), np.uint8)
+
+
+def test_the_reference_frame_finds_wrong_preprocessing(tiny_encoder: OnnxEncoder) -> None:
+    frame = TinyCohort().frames("201_1", 0, 1)[0]
+    expected = tiny_encoder.embed(frame[None]).features[0]
+    assert check_reference(tiny_encoder, frame, 7.5 * expected) == pytest.approx(1, abs=1e-6)
+    for wrong in (Preprocess("BGR"), Preprocess(mean=(0, 0, 0), std=(255, 255, 255))):
+        encoder = OnnxEncoder(tiny_encoder.path, wrong)
+        with pytest.raises(VerificationError, match="check channel order, mean and std"):
+            check_reference(encoder, frame, expected)
+
+
+@pytest.mark.parametrize("expected", [np.zeros(8), np.full(8, np.nan), np.ones(9), np.eye(8)])
+def test_an_impossible_reference_is_refused(
+    tiny_encoder: OnnxEncoder, expected: np.ndarray
+) -> None:
+    with pytest.raises(VerificationError, match=r"belongs to another encoder|not all zero"):
+        check_reference(tiny_encoder, noise(), expected)

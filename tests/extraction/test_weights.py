@@ -1,0 +1,241 @@
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deplib.errors import EncoderError
+from deplib.extraction import weights
+from deplib.extraction.weights import KNOWN, KnownWeights, fetch, find
+
+NETWORK = b"\x08\x07 a network " * 5000
+DETECTOR = b"\x08\x07 a detector " * 900
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr(zipfile.ZipInfo("network.onnx"), NETWORK)
+        pack.writestr(zipfile.ZipInfo("detector.onnx"), DETECTOR)
+        pack.writestr(zipfile.ZipInfo("../outside.onnx"), b"of no interest")
+    return buffer.getvalue()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves what its ``pages`` say, and counts the requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self.missing_bytes = 0  # promised, and never sent
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        content = self.server.pages.get(self.path)
+        if content is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content) + self.server.missing_bytes))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def known(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, KnownWeights]:
+    """Three known files of the local server, two of them in one archive; nothing else is known."""
+    base = f"http://127.0.0.1:{server.server_port}"
+    server.pages = {"/pack.zip": archive(), "/single.onnx": NETWORK}
+    single = KnownWeights(
+        name="single",
+        what="a network",
+        file="single.onnx",
+        url=f"{base}/single.onnx",
+        sha256=sha256(NETWORK),
+        size=len(NETWORK),
+        licence="for tests only",
+        licence_url="https://example.org/licence",
+    )
+    packed = replace(
+        single,
+        name="network",
+        file="network.onnx",
+        url=f"{base}/pack.zip",
+        archive_sha256=sha256(archive()),
+        pack="pack",
+    )
+    detector = replace(
+        packed,
+        name="detector",
+        file="detector.onnx",
+        sha256=sha256(DETECTOR),
+        size=len(DETECTOR),
+    )
+    entries = {entry.name: entry for entry in (single, packed, detector)}
+    monkeypatch.setattr(weights, "KNOWN", entries)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    return entries
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def test_a_single_file_is_fetched_into_the_data_folder(known: dict, tmp_path: Path) -> None:
+    path = fetch("single", accept_licence=True, progress=False)
+    assert path == tmp_path / "data" / "weights" / "single.onnx"
+    assert path.read_bytes() == NETWORK
+    assert names(path.parent) == {"single.onnx"}
+    assert find("single") == path
+
+
+def test_a_packed_file_brings_its_neighbour_and_leaves_no_archive(
+    known: dict, server: Server, tmp_path: Path
+) -> None:
+    path = fetch("network", tmp_path / "w", accept_licence=True, progress=False)
+    assert path.read_bytes() == NETWORK
+    assert names(path.parent) == {"network.onnx", "detector.onnx"}
+    assert fetch("detector", tmp_path / "w", accept_licence=True).read_bytes() == DETECTOR
+    assert server.requests == ["/pack.zip"]
+
+
+def test_what_is_there_is_not_downloaded_again(known: dict, server: Server, tmp_path: Path) -> None:
+    first = fetch("single", tmp_path, accept_licence=True, progress=False)
+    before = first.stat().st_mtime_ns
+    assert fetch("single", tmp_path, accept_licence=True) == first
+    assert first.stat().st_mtime_ns == before
+    assert len(server.requests) == 1
+
+
+def test_without_the_licence_nothing_is_downloaded(
+    known: dict, server: Server, tmp_path: Path
+) -> None:
+    with pytest.raises(EncoderError, match=r"for tests only; read https://example\.org/licence"):
+        fetch("single", tmp_path / "w", accept_licence=False)
+    assert server.requests == []
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_changed_file_is_refused(known: dict, server: Server, tmp_path: Path) -> None:
+    server.pages["/single.onnx"] = NETWORK[:-1] + b"!"
+    with pytest.raises(EncoderError, match="which is not the known one"):
+        fetch("single", tmp_path, accept_licence=True, progress=False)
+    assert names(tmp_path) == set()
+
+
+def test_a_changed_archive_is_not_even_opened(known: dict, server: Server, tmp_path: Path) -> None:
+    server.pages["/pack.zip"] = archive() + b"!"
+    with pytest.raises(EncoderError, match="which is not the known one"):
+        fetch("network", tmp_path, accept_licence=True, progress=False)
+    assert names(tmp_path) == set()
+
+
+def test_an_archive_without_the_file_is_refused(
+    known: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(weights.KNOWN, "network", replace(known["network"], file="absent.onnx"))
+    with pytest.raises(EncoderError, match="holds another file of that name, or none"):
+        fetch("network", tmp_path, accept_licence=True, progress=False)
+    assert names(tmp_path) == set()
+
+
+def test_a_web_page_in_place_of_the_file_is_named(
+    known: dict, server: Server, tmp_path: Path
+) -> None:
+    server.pages["/single.onnx"] = b"<!DOCTYPE html><html>Please log in</html>"
+    with pytest.raises(EncoderError, match="is a web page"):
+        fetch("single", tmp_path, accept_licence=True, progress=False)
+    assert names(tmp_path) == set()
+
+
+def test_a_download_that_breaks_off_leaves_nothing(
+    known: dict, server: Server, tmp_path: Path
+) -> None:
+    server.missing_bytes = 1000
+    with pytest.raises(EncoderError, match="could not download"):
+        fetch("single", tmp_path, accept_licence=True, progress=False)
+    assert names(tmp_path) == set()
+    server.missing_bytes = 0
+    assert fetch("single", tmp_path, accept_licence=True, progress=False).exists()
+
+
+def test_a_page_that_is_gone_says_so(known: dict, server: Server, tmp_path: Path) -> None:
+    server.pages.clear()
+    with pytest.raises(EncoderError, match="404"):
+        fetch("single", tmp_path, accept_licence=True, progress=False)
+
+
+def test_what_a_killed_download_left_is_removed(known: dict, tmp_path: Path) -> None:
+    left = tmp_path / "unfinished-abc"
+    left.mkdir()
+    (left / "single.onnx").write_bytes(NETWORK[:100])
+    fetch("single", tmp_path, accept_licence=True, progress=False)
+    assert names(tmp_path) == {"single.onnx"}
+
+
+def test_a_damaged_copy_is_not_found_and_is_replaced(known: dict, tmp_path: Path) -> None:
+    (tmp_path / "single.onnx").write_bytes(NETWORK[:-1] + b"!")
+    assert find("single", tmp_path) is None
+    assert fetch("single", tmp_path, accept_licence=True, progress=False).read_bytes() == NETWORK
+
+
+def test_insightface_s_own_copy_is_found(known: dict, server: Server, tmp_path: Path) -> None:
+    pack = tmp_path / "home" / ".insightface" / "models" / "pack"
+    pack.mkdir(parents=True)
+    assert find("network") is None
+    (pack / "network.onnx").write_bytes(NETWORK)
+    assert find("network") == pack / "network.onnx"
+    assert fetch("network", accept_licence=True) == pack / "network.onnx"
+    assert server.requests == []
+
+
+def test_a_folder_that_is_a_file_is_named(known: dict, tmp_path: Path) -> None:
+    (tmp_path / "w").write_text("in the way")
+    with pytest.raises(EncoderError, match="cannot write single"):
+        fetch("single", tmp_path / "w", accept_licence=True, progress=False)
+
+
+@pytest.mark.parametrize("call", [find, lambda name: fetch(name, accept_licence=True)])
+def test_unknown_weights_are_refused(call) -> None:
+    with pytest.raises(EncoderError, match=r"no known weights '\.\./x'; there are w600k_r50"):
+        call("../x")
+
+
+def test_the_registry_is_whole() -> None:
+    for name, entry in KNOWN.items():
+        assert entry.name == name
+        assert entry.url.startswith("https://github.com/")
+        assert entry.licence_url.startswith("https://")
+        hashes = [entry.sha256, entry.archive_sha256 or entry.sha256]
+        assert all(len(h) == 64 and set(h) <= set("0123456789abcdef") for h in hashes)
+        assert (entry.archive_sha256 is not None) == entry.url.endswith(".zip")
+        assert Path(entry.file).name == entry.file
