@@ -7,6 +7,7 @@ download. Backgrounds are transparent and text is grey: legible on a light and o
 
 import io
 import os
+import warnings
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -68,6 +69,8 @@ def style() -> None:
     """Set the book's style for all figures that follow; call it once at the top of a chapter."""
     import seaborn as sns
 
+    # A seaborn grid lays itself out, whatever the style says.
+    warnings.filterwarnings("ignore", "The figure layout has changed to tight")
     grey = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     clear = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
     sns.set_theme(
