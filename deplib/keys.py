@@ -66,7 +66,7 @@ def source_of(spec: "RunSpec") -> str:
         files, settings = ["baselines.py", "windows.py"], None
     else:
         raise ModelError(f"unknown model {spec.model!r}: it is neither registered nor a baseline")
-    code = [_code(PACKAGE / name) for name in files]
+    code = [code_of(PACKAGE / name) for name in files]
     return hashlib.sha256(json.dumps([code, settings]).encode()).hexdigest()
 
 
@@ -74,13 +74,13 @@ def _of_model(name: str) -> list[str]:
     """Return the files of a model: its own, and those of the same folder that it imports."""
     files = [f"models/{name}.py"]
     for file in files:  # grows
-        imported = re.findall(r"from deplib\.models\.(\w+) import", _code(PACKAGE / file))
+        imported = re.findall(r"from deplib\.models\.(\w+) import", code_of(PACKAGE / file))
         files += [new for one in imported if (new := f"models/{one}.py") not in files]
     return files
 
 
 @cache
-def _code(path: Path) -> str:
+def code_of(path: Path) -> str:
     """Return source without docstrings, comment lines and blank lines, the rest as written."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()

@@ -4,6 +4,7 @@ Three Parquet tables and the surrogate. Each scenario has a key over all that ma
 """
 
 import contextlib
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -20,9 +21,9 @@ from tqdm import tqdm
 
 from deplib import results
 from deplib.errors import ResultError
+from deplib.keys import PACKAGE, code_of
 from deplib.paths import data_root, write_atomically
 from deplib.protocol import Protocol
-from deplib.provenance import NO_NUMBERS, digest, file_digest, source_digest
 from deplib.selection import calibration, rules
 from deplib.selection.candidates import Courses, courses
 from deplib.selection.drawing import SCENARIOS, draw
@@ -33,6 +34,12 @@ BLOCK = 5
 """Cohorts that are computed and kept together."""
 TABLES = ("growth", "courses", "choices")
 SURROGATE = "surrogate.safetensors"
+SOURCES = (
+    *(f"selection/{name}.py" for name in ("candidates", "drawing", "rules", "surrogate")),
+    *(f"cohorts/simulated/{name}.py" for name in ("behaviour", "labels")),
+    "models/mean_mlp.py",
+)
+"""What the key of a scenario covers."""
 
 
 def load(table: str = "choices", *, folder: Path | None = None) -> pd.DataFrame:
@@ -109,20 +116,10 @@ def complete(
 
 def key(scenario: str, folder: Path, n_cohorts: int = N_COHORTS) -> str:
     """Return the hash of what determines a scenario's rows: code, settings, surrogate."""
-    modules = ("deplib.selection.rules", "deplib.selection.drawing", "deplib.models.mean_mlp")
-    return digest(
-        {
-            "source": source_digest(*modules, without=(*NO_NUMBERS, *CARRIERS)),
-            "protocol": asdict(Protocol()),
-            "scenario": asdict(SCENARIOS[scenario]),
-            "surrogate": file_digest(folder / SURROGATE),
-            "n_cohorts": n_cohorts,
-        }
-    )
-
-
-CARRIERS = ("deplib.models.registry", "deplib.selection")
-"""Modules that only name others."""
+    surrogate = (folder / SURROGATE).read_bytes()
+    content = [asdict(SCENARIOS[scenario]), asdict(Protocol()), n_cohorts]
+    content += [code_of(PACKAGE / name) for name in SOURCES]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode() + surrogate).hexdigest()
 
 
 def cohort_courses(scenario: str, index: int, surrogate: Surrogate) -> Courses:

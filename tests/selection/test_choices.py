@@ -91,7 +91,7 @@ def test_a_block_gives_back_what_was_trained(trained, tmp_path):
 
 def test_other_code_or_another_surrogate_makes_other_rows(trained, tmp_path, monkeypatch):
     run(tmp_path)
-    monkeypatch.setattr(module, "source_digest", lambda *modules, without: "changed")
+    monkeypatch.setattr(module, "code_of", lambda path: "changed")
     run(tmp_path)
     assert len(trained) == 16
     before = module.key("null", tmp_path)
