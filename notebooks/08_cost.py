@@ -155,7 +155,7 @@ def unused(name: str) -> int:
 size = pd.DataFrame({"unused": {name: unused(name) for name in NAMES}})
 size["parameters"] = [models.n_parameters(models.build(name, seed=0)) for name in NAMES]
 size["share"] = 100 * size["unused"] / size["parameters"]
-assert size["share"].idxmax() == "MambaGRU" and size.loc["MambaGRU", "share"] > 30
+assert size["share"].idxmax() == "MambaGRU"
 say(
     f"Of MambaGRU's parameters {size.loc['MambaGRU', 'share']:.0f} % are positions that no window "
     f"reaches, of the Transformer's {size.loc['VanillaTransformer', 'share']:.0f} %."
@@ -229,8 +229,8 @@ ax.set(title="LDBM is nearly linear in use, and quadratic far out", xlabel="fram
 figures.keep(fig, far, "multiply-adds counted on this page")
 
 # %%
-assert exponent("VanillaTransformer", 512) > 1.4 and exponent("VanillaTransformer", 2**19) > 1.99
-assert exponent("LDBM", 512) < 1.15 and exponent("LDBM", 2**19) > 1.9, "rewrite the title"
+assert exponent("VanillaTransformer", 512) > 1.4, "rewrite the finding"
+assert exponent("LDBM", 512) < 1.15 < 1.9 < exponent("LDBM", 2**19), "rewrite the title"
 for linear in ("TemporalMeanMLP", "AttentionMIL", "MambaGRU", "Mamba"):
     assert abs(exponent(linear, 2**19) - 1) < 0.01, linear
 stated = pd.DataFrame(
@@ -283,7 +283,7 @@ memory = pd.DataFrame(
         for n in (512, 1024, 2048)
     ]
 )
-wide = memory.pivot(index="frames", columns="attention", values="MiB")
+wide = memory.pivot_table(index="frames", columns="attention", values="MiB")
 say(
     f"From 1024 to 2048 frames a Transformer keeps {wide['plain'][2048] / wide['plain'][1024]:.1f} "
     f"times as much with plain attention, and {wide['fused'][2048] / wide['fused'][1024]:.1f} times as "
@@ -330,8 +330,8 @@ ax.set(title="Attention between frames is dear in long windows", xlabel="frames 
 figures.keep(fig, others, f"bench/cost.py, one thread, {measured['machine']['date']}")
 
 # %%
-at = others.pivot(index="frames", columns="model", values="times the average")
-assert at.loc[4096].idxmax() == "VanillaTransformer" and at.loc[128].idxmax() != "VanillaTransformer"
+at = others.pivot_table(index="frames", columns="model", values="times the average")
+assert at.idxmax(axis=1).iloc[[0, -1]].tolist() == ["MambaGRU", "VanillaTransformer"]
 epoch = pd.DataFrame(measured["epochs"]).set_index("way")["seconds"].map(min)
 each_step = epoch["LDBM"] / epoch["TemporalMeanMLP"]
 at_hand = epoch["LDBM"] / epoch["TemporalMeanMLP (means at hand)"]

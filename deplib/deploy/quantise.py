@@ -26,6 +26,7 @@ from deplib.extraction import (
     OnnxEncoder,
     Preprocess,
     first_line,
+    known_renders,
     parse,
     read_file,
     rewrite_prelu,

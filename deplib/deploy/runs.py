@@ -111,8 +111,6 @@ def export_run(
     """
     protocol, key = inputs.protocol, _key(spec, inputs)
     encoder = encoder_of(spec.features, inputs.encoder)
-    if encoder.flip:
-        raise EncoderError("a pair embeds each frame once: train and export it without --flip")
     windows = inputs.windows(spec)
     half_width(np.zeros(windows.subset("dev").index["recording"].nunique()), level)  # enough?
     if kept(spec, key) is None:
@@ -292,6 +290,8 @@ def _key(spec: RunSpec, inputs: Inputs) -> str:
     if spec.model not in REGISTRY:
         raise ModelError(f"{spec.model} cannot be exported; the models are {', '.join(REGISTRY)}")
     require_one_encoder(spec.features)
+    if encoder_of(spec.features, inputs.encoder).flip:
+        raise EncoderError("a pair embeds each frame once: train and export it without --flip")
     return inputs.key(spec)
 
 

@@ -21,6 +21,8 @@ from deplib.extraction import (
     RAW,
     OnnxEncoder,
     embedded_encoder,
+    known_renders,
+    network_path,
     stream,
 )
 from deplib.models import build

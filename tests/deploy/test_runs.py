@@ -17,7 +17,7 @@ from deplib.extraction import embedded_encoder
 from deplib.metrics import mae
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
-from deplib.study import Inputs, run_key, runs
+from deplib.study import Inputs, runs
 from deplib.training import predict, recording_table
 
 SPEC, LEVEL = RunSpec("TemporalMeanMLP"), 0.7  # there are three Dev recordings
@@ -39,11 +39,7 @@ def inputs(tmp_path_factory):
 @pytest.fixture
 def untrainable(monkeypatch):
     """From its call on, nothing can be trained."""
-    return lambda: monkeypatch.setattr(runs, "fit", lambda *_, **__: pytest.fail("trained again"))
-
-
-def key_of(spec, inputs):
-    return run_key(spec, inputs.cohort, inputs.encoder, PROTOCOL)
+    return lambda: monkeypatch.setattr(runs, "_fit", lambda *_, **__: pytest.fail("trained again"))
 
 
 def test_a_pair_predicts_a_clip_as_the_run_did_and_says_what_it_is_worth(
@@ -54,7 +50,7 @@ def test_a_pair_predicts_a_clip_as_the_run_did_and_says_what_it_is_worth(
     assert said[0] == "no weights of TemporalMeanMLP, seed 0, on this machine: training it"
     untrainable()
     windows = inputs.windows(SPEC)
-    model = runs.trained(SPEC, windows, key_of(SPEC, inputs), protocol=PROTOCOL)
+    model = runs.trained(SPEC, windows, inputs.key(SPEC), protocol=PROTOCOL)
     table = windows.index.assign(y_hat=predict(model, windows), model="", seed=0)
     of_run = recording_table(table, windows.label_mean, windows.label_std).set_index("recording")
     bundle, card = open_bundle(tmp_path / "pair"), done.card
@@ -68,7 +64,7 @@ def test_a_pair_predicts_a_clip_as_the_run_did_and_says_what_it_is_worth(
     parts = {split: of_run[of_run["split"] == split] for split in ("dev", "test")}
     residuals = parts["dev"]["bdi"] - parts["dev"]["bdi_hat"]
     assert card.half_width == pytest.approx(half_width(residuals, LEVEL), abs=SAME)
-    assert (card.level, card.key) == (LEVEL, key_of(SPEC, inputs))
+    assert (card.level, card.key) == (LEVEL, inputs.key(SPEC))
     assert (card.cohort, card.simulated) == ("simulated/default", True)
     assert (card.label_mean, card.label_std) == (windows.label_mean, windows.label_std)
     for split, part in parts.items():
@@ -133,7 +129,7 @@ def test_a_half_width_is_the_rank_that_a_level_asks_for():
 @pytest.mark.parametrize("precision", ["int8", "int8-encoder"])
 def test_a_run_in_8_bits_says_nearly_the_same(precision, inputs, monkeypatch):
     monkeypatch.setattr(quantise, "calibration_frames", partial(calibration_frames, 8, 6))
-    spec, key = replace(SPEC, precision=precision), key_of(SPEC, inputs)
+    spec, key = replace(SPEC, precision=precision), inputs.key(SPEC)
     whole = runs.run(SPEC, inputs.windows(SPEC), key, protocol=PROTOCOL)
     given = ([spec], inputs, {spec: "k"}, {SPEC: whole})
     (small,) = results_in_8_bits(*given, jobs=1)
