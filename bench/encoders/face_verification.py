@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from deplib.extraction.embedded.renders import person_renders
 
 from deplib.errors import EncoderError
+from deplib.extraction import known_renders
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def verification_accuracy(
     if identities < 4 or renders < 2:
         raise ValueError(f"need at least 4 persons and 2 pictures, got {identities} and {renders}")
     embeddings = np.stack(
-        [_unit_rows(embed(person_renders(renders, rng=rng)), renders) for _ in range(identities)]
+        [_unit_rows(embed(known_renders(renders, rng=rng)[0]), renders) for _ in range(identities)]
     )  # persons renders D
     half = identities // 2
     chosen_on = _pairs(embeddings[:half], rng=rng)

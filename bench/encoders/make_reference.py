@@ -1,7 +1,6 @@
 """How the reference embedding of the embedded encoder was made.
 
-``python -m deplib.extraction.embedded.reference`` makes it again. The embedding
-is computed by other code than the code that it checks: the preprocessing is written out here, and
+``python -m encoders.make_reference``, in ``bench/``, makes it again. The embedding is computed by other code than the code that it checks: the preprocessing is written out here, and
 the network runs in the ONNX project's reference evaluator, plain NumPy, not in onnxruntime. Needs
 the package ``onnx``. The picture is a render of nobody: an identity of a seed stream of its own,
 outside every cohort and outside the encoder's training.
@@ -10,9 +9,16 @@ outside every cohort and outside the encoder's training.
 from typing import Any
 
 import numpy as np
-from deplib.extraction.embedded import PATH, SHA256
-from deplib.extraction.embedded.renders import person_renders, stream
-from deplib.extraction.verification.reference import EMBEDDED_REFERENCE, Reference, save_reference
+
+from deplib.extraction import (
+    Reference,
+    known_renders,
+    network_card,
+    network_path,
+    save_reference,
+    stream,
+)
+from deplib.extraction.reference import EMBEDDED_REFERENCE
 
 
 def make_reference() -> Reference:
@@ -20,15 +26,15 @@ def make_reference() -> Reference:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    frame = person_renders(1, rng=stream("reference", 0))[0]
+    frame = known_renders(1, rng=stream("reference", 0))[0][0]
     planes = (frame.transpose(2, 0, 1)[None].astype(np.float32) - 127.5) / 127.5  # RGB, 1 3 112 112
-    model = onnx.load(PATH)
+    model = onnx.load(network_path("embedded"))
     outputs: Any = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: planes})
     embedding = outputs[0][0] / np.linalg.norm(outputs[0][0])
     return Reference(
         frame,
         embedding.astype(np.float32),
-        f"embedded encoder {SHA256}, by onnx.reference; a simulated face, stream 'reference' 0",
+        f"embedded encoder {network_card('embedded')['sha256']}, by onnx.reference; a simulated face, stream 'reference' 0",
     )
 
 

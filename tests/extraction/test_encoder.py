@@ -22,6 +22,7 @@ from deplib.extraction import (
     Preprocess,
     embedded_encoder,
     network_card,
+    network_path,
 )
 
 
