@@ -8,8 +8,8 @@ import pandas as pd
 from deplib import study
 from deplib.cohorts.base import Cohort
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
-from deplib.streams.missing import lacking
-from deplib.streams.names import ENCODED, parse
+from deplib.streams import ENCODED, parse
+from deplib.streams.join import lacking
 from deplib.windows import split_as
 
 EPOCHS = 6

@@ -21,7 +21,7 @@ import onnxruntime as ort
 from deplib.errors import EncoderError, ModelError
 from deplib.extraction import OnnxEncoder, Preprocess, first_line, open_session, parse, read_file
 from deplib.paths import write_atomically
-from deplib.streams.names import ENCODED
+from deplib.streams import ENCODED
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,7 +18,7 @@ from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_num
 from deplib.deploy.bundle import Bundle, open_model
 from deplib.errors import CohortError, ModelError, VerificationError
 from deplib.extraction import MissCount, embed_recording
-from deplib.streams.names import ENCODED
+from deplib.streams import ENCODED
 from deplib.windows import BDI_MAX, BDI_MIN, WindowSet
 
 FPS = 30.0

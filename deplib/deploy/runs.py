@@ -33,7 +33,7 @@ from deplib.metrics import mae
 from deplib.models import REGISTRY
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
-from deplib.streams.names import width_of
+from deplib.streams import width_of
 from deplib.study import (
     SMALL_ENCODER,
     SMALL_MODEL,

@@ -21,7 +21,7 @@ from deplib.keys import run_key, source_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
-from deplib.streams.names import parse
+from deplib.streams import parse
 from deplib.study.inputs import LIMITS, PRETRAINED, Inputs, MissLimits, in_float, open_cohort
 from deplib.study.runs import run
 from deplib.study.signature import same_features, write_signature

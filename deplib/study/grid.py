@@ -9,7 +9,7 @@ from deplib.errors import ModelError
 from deplib.models import MODELS, REGISTRY
 from deplib.recipes import require_recipe
 from deplib.results import RunSpec
-from deplib.streams.names import parse
+from deplib.streams import parse
 from deplib.windows import Fill, SplitRule
 
 Part = Literal["ablation", "options"]

@@ -31,10 +31,9 @@ from deplib.extraction import (
 from deplib.keys import run_key
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
-from deplib.streams.join import join
-from deplib.streams.missing import hiding, lacking
-from deplib.streams.names import ENCODED, parse, width_of
-from deplib.streams.source import open_stream
+from deplib.streams import ENCODED, parse, width_of
+from deplib.streams.files import open_stream
+from deplib.streams.join import hiding, join, lacking
 from deplib.windows import Read, WindowSet, build_windows, losing, permute_labels, split_as
 
 SIZES: dict[str, dict[str, int]] = {"full": {}, "small": {"n_recordings": 30, "max_frames": 512}}

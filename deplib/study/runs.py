@@ -25,7 +25,7 @@ from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.recipes import train_by
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
-from deplib.streams.names import WIDTHS, parse, width_of
+from deplib.streams import WIDTHS, parse, width_of
 from deplib.study.grid import RIDGE, SEEDS
 from deplib.training import Checkpoint, Run, train
 from deplib.windows import WindowSet

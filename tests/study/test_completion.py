@@ -19,7 +19,7 @@ from deplib import study
 from deplib.errors import EncoderError, ModelError, ResultError
 from deplib.extraction import OnnxEncoder
 from deplib.results import Result, RunSpec
-from deplib.streams.names import ENCODED, parse
+from deplib.streams import ENCODED, parse
 from deplib.study.signature import SIGNATURE
 
 SPECS = [

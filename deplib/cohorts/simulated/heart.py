@@ -8,8 +8,8 @@ noise and the artefact of a turning head. Nothing found with it is evidence abou
 import numpy as np
 from scipy.signal import lfilter
 
-from deplib.cohorts.simulated import FPS, LATENT_NAMES
-from deplib.cohorts.simulated.behaviour import RESIDUAL_PERSON_SHARE
+from deplib.cohorts.simulated.behaviour import LATENT_NAMES, RESIDUAL_PERSON_SHARE
+from deplib.cohorts.simulated.motion import FPS
 
 RATE_LOADINGS = {"brow_lower": 0.35, "speech": 0.25}
 """Of the recording's mean heart rate on latents: tension and speech raise it. Assumed."""

@@ -1,0 +1,369 @@
+"""Facial action and pulse of a cohort's recordings: simulated, or read from CSV files.
+
+OpenFace 2.x (Baltrusaitis et al. 2018) writes one row a frame of the film; ``FeatureExtraction``
+follows one face and is the program to use. No rPPG format is common, so that of the pulse is ours:
+``timestamp`` in seconds from the start of the film and the 23 columns of ``PULSE``, one row an
+estimate, at a constant rate; rows may be missing. Nothing is guessed or repaired.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deplib.cohorts.base import Cohort
+from deplib.cohorts.images import shown
+from deplib.cohorts.simulated import FPS, SimulatedCohort
+from deplib.errors import CohortError
+from deplib.streams import ACTION, ENCODED, PULSE, UNITS, parse
+from deplib.streams.join import StreamMissingError, to_frames
+from deplib.streams.simulated import MAX_INTENSITY, SimulatedAction, SimulatedPulse
+
+CONFIDENCE = 0.75
+"""Tracking below this confidence counts as failed, whatever ``success`` says: our choice."""
+REGULAR = 0.1
+"""Share of a step by which a timestamp may miss its place."""
+TOLERANCE = {"action": 1.0, "pulse": 10.0}
+"""Seconds by which a stream's duration may differ from its recording's: our choice. Trackers drop
+frames at the ends, and estimates of the pulse may end a window early."""
+MAX_SAMPLES = 1_000_000
+"""More samples than any recording's stream has: nine hours at 30 a second."""
+CLIP_ENDINGS = ("_aligned", "_video_aligned", "_video", "")
+"""What a file's name may have after the recording's; its own name wins."""
+
+Load = Callable[[Path], tuple[np.ndarray, np.ndarray, float]]
+"""file -> values (n, width), valid (n,), samples a second"""
+
+
+def open_stream(
+    name: str, cohort: Cohort, *, folder: Path | None = None
+) -> "SimulatedAction | SimulatedPulse | CsvFolder":
+    """Open the facial action or the pulse of a cohort's recordings.
+
+    Parameters
+    ----------
+    name
+        ``"action"`` or ``"pulse"``.
+    cohort
+        A simulated cohort measures its own truth; any other is read from files.
+    folder
+        Files of a cohort that is not simulated; a warning tells how many recordings have none.
+
+    Returns
+    -------
+    Read
+        With a ``fingerprint`` of what determines it; recordings without a file raise
+        ``StreamMissingError`` when they are read.
+
+    Raises
+    ------
+    CohortError
+        If the stream is unknown or an encoder's, a folder is missing, or one is given for a
+        simulated cohort, or the folder has no file of the cohort.
+    """
+    if parse(name) != (name,) or name in ENCODED:
+        raise CohortError(
+            f"stream {name!r} is no single stream beside the embeddings: those that can be opened "
+            "here are action and pulse; embeddings are read from their feature store"
+        )
+    if isinstance(cohort, SimulatedCohort):
+        if folder is not None:
+            raise CohortError(
+                f"{cohort.name} simulates its own {name}: give a folder for a filmed cohort only"
+            )
+        return SimulatedAction(cohort) if name == "action" else SimulatedPulse(cohort)
+    if folder is None:
+        raise CohortError(
+            f"{cohort.name} has no {name} of its own: give the folder of CSV files, for action "
+            "those that OpenFace 2.x (FeatureExtraction) writes, for pulse as in "
+            "deplib.streams.files"
+        )
+    load: Load = read_openface if name == "action" else read_pulse
+    source = CsvFolder(folder, cohort.recordings, load, tolerance=TOLERANCE[name])
+    if without := len(source.n_frames) - len(source.files):
+        warnings.warn(
+            f"{without} of {len(source.n_frames)} recordings have no file of stream {name!r} and "
+            "go without it",
+            stacklevel=2,
+        )
+    return source
+
+
+class CsvFolder:
+    """Reads one stream of a filmed cohort from its files: a ``Read``.
+
+    A recording's file is called ``<recording>.csv``, or after its clip, such as
+    ``203_1_Freeform_video.csv``; capitals don't count, and it may lie in any folder below.
+
+    Parameters
+    ----------
+    folder
+        Holds the files.
+    recordings
+        ``recording`` and ``n_frames`` of the cohort, at 30 frames a second.
+    load
+        Reads one file.
+    tolerance
+        Seconds by which the durations of file and recording may differ.
+
+    Attributes
+    ----------
+    files
+        File of each recording that has one; reading another raises ``StreamMissingError``.
+
+    Raises
+    ------
+    CohortError
+        If there is no such folder, it cannot be listed, it has a file of no recording of the
+        cohort, or two of one.
+    """
+
+    def __init__(
+        self, folder: Path, recordings: pd.DataFrame, load: Load, *, tolerance: float
+    ) -> None:
+        self.folder, self.load, self.tolerance = Path(folder), load, tolerance
+        counts = recordings["n_frames"].astype(int)
+        self.n_frames = dict(zip(recordings["recording"], counts, strict=True))
+        if not self.folder.is_dir():
+            raise CohortError(f"no folder {shown(self.folder)}: give the one that holds the files")
+        self.files = self._find()
+
+    def __call__(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return values, float32 ``(n_frames, width)``, and valid, bool ``(n_frames,)``.
+
+        Raises
+        ------
+        StreamMissingError
+            If the recording has no file.
+        CohortError
+            If the recording is unknown, or its file is wrong or of another duration.
+        """
+        if recording not in self.n_frames:
+            raise CohortError(f"the cohort has no recording {recording!r}")
+        if recording not in self.files:
+            raise StreamMissingError(f"{recording!r} has no file in {shown(self.folder)}")
+        path = self.files[recording]
+        values, valid, rate = self.load(path)
+        lasts, film = len(values) / rate, self.n_frames[recording] / FPS
+        if abs(lasts - film) > self.tolerance:
+            raise CohortError(
+                f"{shown(path.name)} lasts {lasts:.2f} s ({len(values)} samples at {rate:g} a "
+                f"second) and its recording {film:.2f} s; more than {self.tolerance:g} s apart: "
+                "check that they are of the same film, or make the stream again from the whole film"
+            )
+        return to_frames(values, valid, rate=rate, fps=FPS, n_frames=self.n_frames[recording])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the files."""
+        digest = hashlib.sha256(repr([self.n_frames, self.tolerance]).encode())
+        for recording, path in sorted(self.files.items()):
+            digest.update(recording.encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def _find(self) -> dict[str, Path]:
+        """Return the file of each recording that has one; names are only compared."""
+        stems: dict[str, str] = {}
+        for ending in CLIP_ENDINGS:
+            stems |= {(name + ending).casefold(): name for name in self.n_frames}
+        found: dict[str, Path] = {}
+        for top, below, names in os.walk(self.folder, onerror=_unlisted):
+            below.sort()
+            for file in sorted(names):
+                stem, suffix = os.path.splitext(file)
+                recording = stems.get(stem.casefold())
+                if suffix.lower() != ".csv" or recording is None:
+                    continue
+                path = Path(top) / file
+                if recording in found:
+                    both = [shown(p.relative_to(self.folder)) for p in (found[recording], path)]
+                    raise CohortError(
+                        f"recording {recording!r} has two files, {' and '.join(both)}: keep one"
+                    )
+                found[recording] = path
+        if not found:
+            first = shown(next(iter(self.n_frames)))
+            raise CohortError(
+                f"{shown(self.folder)} holds no file of the cohort's {len(self.n_frames)} "
+                f"recordings: expected names like {first}.csv or {first}_video.csv"
+            )
+        return found
+
+
+def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """Read the 29 columns of ``ACTION`` from one file of OpenFace 2.x.
+
+    Frames are counted from 1, or from 0 where there is a frame 0. A number that is missing, in a
+    gap or at the start, is an invalid frame. Cells of invalid frames are not looked at.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (last frame, 29)
+        0 where invalid.
+    valid : ndarray of bool, shape (last frame,)
+        Where ``success`` is 1 and ``confidence`` at least ``CONFIDENCE``.
+    rate : float
+        Frames a second.
+
+    Raises
+    ------
+    CohortError
+        If the file is unreadable, lacks a column, holds anything but numbers in a valid frame,
+        shows several faces, or its frames are not whole numbers in ascending order.
+    """
+    table, name = read_table(path, ["frame", "confidence", "success", *ACTION], ["face_id"])
+    again = "run FeatureExtraction, which follows one face, again"
+    frame, confidence, success = numbers(table, ["frame", "confidence", "success"], name).T
+    if "face_id" in table and (faces := table["face_id"].nunique()) > 1:
+        raise CohortError(f"{name} follows {faces} faces, which one is the participant's: {again}")
+    if (frame != np.round(frame)).any() or frame.min() < 0 or frame.max() > MAX_SAMPLES:
+        raise CohortError(f"{name} has a frame number that is no whole number from 0 on: {again}")
+    if len(steps := np.flatnonzero(np.diff(frame) <= 0)):
+        row = int(steps[0])
+        raise CohortError(
+            f"{name} has frame {frame[row + 1]:g} after {frame[row]:g}, in row {row + 2} of its "
+            f"data: rows must be in the order of the film, one a frame: {again}"
+        )
+    if not ((confidence >= 0) & (confidence <= 1) & np.isin(success, (0, 1))).all():
+        raise CohortError(
+            f"{name} has a confidence outside 0 to 1, or a success that is neither 0 nor 1: {again}"
+        )
+    valid = (success == 1) & (confidence >= CONFIDENCE)
+    values = np.nan_to_num(numbers(table, ACTION, name, valid))
+    wrong = np.argwhere((values < 0) | (values > MAX_INTENSITY))
+    wrong = wrong[wrong[:, 1] < len(UNITS)]
+    if len(wrong):
+        row, unit = wrong[0]
+        raise CohortError(
+            f"{name} has {UNITS[unit]} outside 0 to {MAX_INTENSITY:g} in row {row + 1} of its "
+            f"data: {again}"
+        )
+    first = 0 if frame[0] == 0 else 1
+    return *place(frame.astype(int) - first, values, valid), float(FPS)
+
+
+def read_pulse(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """Read the estimates of one recording.
+
+    The rate is one over the step between neighbouring timestamps. The first row falls into the
+    step that its timestamp is in, and the others follow at their distance from it.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (n, 23)
+    valid : ndarray of bool, shape (n,)
+        False where a row is missing between others or before the first.
+    rate : float
+        Rows a second.
+
+    Raises
+    ------
+    CohortError
+        If the file is unreadable, lacks a column, holds anything but finite numbers, has fewer
+        than two rows, or its timestamps are negative, not ascending, or at no constant rate.
+    """
+    table, name = read_table(path, ["timestamp", *PULSE])
+    seconds = numbers(table, ["timestamp"], name)[:, 0]
+    values = numbers(table, PULSE, name)
+    steps = np.diff(seconds)
+    if len(seconds) < 2 or seconds[0] < 0 or (steps <= 0).any():
+        raise CohortError(
+            f"{name} needs two rows or more with ascending timestamps from 0 seconds on"
+        )
+    step = float(steps[steps < 1.5 * steps.min()].mean())  # of neighbours, rounding averaged out
+    ahead = (seconds - seconds[0]) / step
+    index = np.floor(seconds[0] / step + REGULAR) + np.rint(ahead)
+    if np.abs(ahead - np.rint(ahead)).max() > REGULAR or index[-1] > MAX_SAMPLES:
+        raise CohortError(
+            f"{name} has timestamps at no constant rate (a step is {step:.4g} s): give one "
+            "estimate a step, and leave out rows where there is none"
+        )
+    return *place(index.astype(int), values, np.ones(len(values), bool)), 1 / step
+
+
+def read_table(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[pd.DataFrame, str]:
+    """Read some columns of a comma-separated file whose first line names them, as text.
+
+    Spaces about names and cells don't count. The file's name for messages is returned too.
+
+    Raises
+    ------
+    CohortError
+        If the file cannot be read, is no UTF-8 text, lacks a column or has one twice, has no row,
+        or a row of more or fewer cells than the header.
+    """
+    name, again = shown(path.name), "write it again with the program that made it"
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CohortError(f"{name} cannot be read ({error.strerror}): restore it") from error
+    except UnicodeDecodeError as error:
+        raise CohortError(f"{name} is no UTF-8 text, but perhaps a spreadsheet: {again}") from error
+    rows = [line.split(",") for line in text.splitlines() if line.strip()]
+    if len(rows) < 2:
+        raise CohortError(f"{name} is empty, or names its columns and holds no row: {again}")
+    header = [cell.strip() for cell in rows[0]]
+    if absent := [column for column in columns if column not in header]:
+        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+        raise CohortError(
+            f"{name} lacks the columns {', '.join(absent[:5])}{more}: its first line must name "
+            f"them, separated by commas; {again}"
+        )
+    wanted = [*columns, *(column for column in optional if column in header)]
+    if twice := [column for column in wanted if header.count(column) > 1]:
+        raise CohortError(f"{name} has the column {twice[0]} twice: {again}")
+    for number, row in enumerate(rows[1:], 1):
+        if len(row) != len(header):
+            raise CohortError(
+                f"{name} has {len(row)} cells in row {number} of its data and {len(header)} in its "
+                f"first line: the file is cut short or has decimal commas; {again}"
+            )
+    cells = {c: [row[header.index(c)].strip() for row in rows[1:]] for c in wanted}
+    return pd.DataFrame(cells), name
+
+
+def numbers(
+    table: pd.DataFrame, columns: Sequence[str], name: str, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Return columns as float64 ``(n, len(columns))``; NaN in rows that are not asked for.
+
+    Raises
+    ------
+    CohortError
+        If a cell of the rows is empty, no number, or not finite.
+    """
+    out = table[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(float, copy=True)
+    rows = np.ones(len(table), bool) if rows is None else rows
+    out[~rows] = np.nan
+    bad = np.argwhere(~np.isfinite(out) & rows[:, None])
+    if len(bad):
+        row, column = bad[0]
+        cell = shown(str(table[columns[column]].iloc[row])[:20])
+        raise CohortError(
+            f"{name} holds {cell!r} as {columns[column]} in row {row + 1} of its data: a finite "
+            "number with a decimal point is needed; write it again with the program that made it"
+        )
+    return out
+
+
+def place(
+    index: np.ndarray, values: np.ndarray, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put samples at their ascending places from 0; gaps stand as invalid samples of 0."""
+    out = np.zeros((int(index[-1]) + 1, values.shape[1]), np.float32)
+    there = np.zeros(len(out), bool)
+    out[index], there[index] = values, valid
+    return out, there
+
+
+def _unlisted(error: OSError) -> None:
+    raise CohortError(
+        f"folder {shown(error.filename)} cannot be listed ({error.strerror}): mend its permissions"
+    ) from error

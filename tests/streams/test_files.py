@@ -1,0 +1,245 @@
+"""Streams of filmed recordings, from files that other programs wrote and tests spoil."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stream_files import expected, openface_rows, write_openface, write_pulse
+from tiny import TinyCohort
+
+from deplib.cohorts.avec2014 import Avec2014Cohort
+from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
+from deplib.errors import CohortError
+from deplib.streams.files import open_stream, read_openface, read_pulse
+from deplib.streams.join import StreamMissingError
+from deplib.streams.simulated import SimulatedAction, SimulatedPulse
+
+RECORDINGS = TinyCohort().recordings
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    values, valid, rate = read_openface(path)
+    assert rate == 30
+    return values, valid
+
+
+@pytest.mark.parametrize("how", ["as it is", "no spaces", "bom", "crlf", "no face_id", "reversed"])
+def test_a_file_as_openface_writes_it_and_other_ways(tmp_path: Path, how: str) -> None:
+    rows = openface_rows(6)
+    path = write_openface(tmp_path / "a.csv", rows, "," if how == "no spaces" else ", ")
+    lines = [line.split(", ") for line in path.read_text().splitlines()]
+    if how == "no face_id":
+        lines = [line[:1] + line[2:] for line in lines]
+    if how == "reversed":
+        lines = [line[::-1] for line in lines]
+    text = ("\r\n" if how == "crlf" else "\n").join(", ".join(line) for line in lines)
+    path.write_bytes((b"\xef\xbb\xbf" if how == "bom" else b"") + text.encode())
+    values, valid = read(path)
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, expected(rows), rtol=1e-6)
+    assert valid.all()
+
+
+def test_failed_and_doubtful_frames_are_invalid_whatever_their_cells_hold(tmp_path: Path) -> None:
+    rows = openface_rows(5)
+    rows[1] |= {"success": 0, "confidence": 0.0, "AU12_r": "-nan(ind)", "pose_Tx": ""}
+    rows[2] |= {"confidence": 0.74, "AU12_r": 77}
+    rows[3] |= {"confidence": 0.75}
+    values, valid = read(write_openface(tmp_path / "a.csv", rows))
+    assert valid.tolist() == [True, False, False, True, True]
+    assert (values[~valid] == 0).all()
+    np.testing.assert_allclose(values[valid], expected([rows[0], rows[3], rows[4]]), rtol=1e-6)
+    failed = [row | {"success": 0} for row in openface_rows(4)]
+    assert not read(write_openface(tmp_path / "a.csv", failed))[1].any()
+
+
+def test_gaps_are_kept_as_invalid_frames_and_counts_may_start_at_zero(tmp_path: Path) -> None:
+    rows = openface_rows(8)
+    kept = [rows[k] for k in (1, 2, 5, 7)]  # frames 2, 3, 6, 8
+    values, valid = read(write_openface(tmp_path / "a.csv", kept))
+    assert valid.tolist() == [False, True, True, False, False, True, False, True]
+    np.testing.assert_allclose(values[valid], expected(kept), rtol=1e-6)
+    from_zero = [row | {"frame": k} for k, row in enumerate(rows)]
+    assert read(write_openface(tmp_path / "a.csv", from_zero))[1].tolist() == [True] * 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"AU12_r": "high"}, "holds 'high' as AU12_r in row 3"),
+        ({"AU12_r": "1,5"}, "has 36 cells in row 3 of its data and 35"),
+        ({"gaze_1_z": ""}, "holds '' as gaze_1_z in row 3"),
+        ({"pose_Rx": "nan"}, "holds 'nan' as pose_Rx in row 3"),
+        ({"pose_Rx": "inf"}, "holds 'inf' as pose_Rx"),
+        ({"pose_Tz": "True"}, "holds 'True' as pose_Tz"),
+        ({"confidence": "sure"}, "'sure' as confidence"),
+        ({"frame": 3.5}, "no whole number"),
+        ({"frame": -3}, "no whole number"),
+        ({"frame": 10**12}, "no whole number"),
+        ({"frame": 2}, "frame 2 after 2, in row 3"),
+        ({"frame": 1}, "frame 1 after 2, in row 3"),
+        ({"face_id": 1}, "follows 2 faces"),
+        ({"confidence": 98}, "confidence outside 0 to 1"),
+        ({"success": 2}, "success that is neither"),
+        ({"AU12_r": 5.2}, "AU12_r outside 0 to 5 in row 3"),
+        ({"AU01_r": -0.1}, "AU01_r outside 0 to 5"),
+    ],
+)
+def test_a_wrong_cell_is_named_with_its_place(tmp_path: Path, change: dict, message: str) -> None:
+    rows = openface_rows(6)
+    rows[2] |= change
+    with pytest.raises(CohortError, match=rf"a\.csv.*{message}"):
+        read(write_openface(tmp_path / "a.csv", rows))
+
+
+DAMAGED = {
+    "empty": (lambda text: b"", "is empty"),
+    "header": (lambda text: text.splitlines()[0].encode(), "holds no row"),
+    "utf-16": (lambda text: text.encode("utf-16"), "no UTF-8 text"),
+    "zip": (lambda text: b"PK\x03\x04\x9c\xff" + text.encode(), "no UTF-8 text"),
+    "cut": (lambda text: text[: len(text) - 60].encode(), "cells in row 4 of its data and 35"),
+    "shifted": (lambda text: text.replace("0.98, ", "0.98, 1, ").encode(), "36 cells in row 1"),
+    "columns": (
+        lambda text: text.replace("AU09_r", "AU09_c").replace("pose_Rz", "pose_Rq").encode(),
+        "lacks the columns AU09_r, pose_Rz:",
+    ),
+    "semicolons": (lambda text: text.replace(",", ";").encode(), r"lacks .*frame.* and 27 more"),
+    "twice": (lambda text: text.replace("AU45_c", "AU12_r").encode(), "column AU12_r twice"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_damaged_files_are_refused(tmp_path: Path, spoil, message: str) -> None:
+    path = write_openface(tmp_path / "bad.csv", openface_rows(4))
+    path.write_bytes(spoil(path.read_text()))
+    with pytest.raises(CohortError, match=rf"bad\.csv.*{message}"):
+        read(path)
+    path.unlink()
+    with pytest.raises(CohortError, match="cannot be read"):
+        read(path)
+
+
+@pytest.mark.parametrize("rate", [1.0, 2.0, 0.5, 30.0])
+def test_estimates_of_the_pulse_at_a_constant_rate(tmp_path: Path, rate: float) -> None:
+    written = write_pulse(tmp_path / "a.csv", [round(k / rate, 3) for k in range(60)])
+    values, valid, found = read_pulse(tmp_path / "a.csv")
+    assert found == pytest.approx(rate, rel=1e-3)
+    assert valid.all()
+    np.testing.assert_allclose(values, written, rtol=1e-6)
+
+
+def test_times_without_an_estimate_are_invalid(tmp_path: Path) -> None:
+    written = write_pulse(tmp_path / "a.csv", [5.5, 6.5, 7.5, 12.5])
+    values, valid, rate = read_pulse(tmp_path / "a.csv")
+    assert rate == 1
+    assert np.flatnonzero(valid).tolist() == [5, 6, 7, 12]
+    np.testing.assert_allclose(values[valid], written, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        ([3.0], "two rows or more"),
+        ([-1.0, 0.0], "ascending timestamps from 0"),
+        ([1.0, 1.0], "ascending"),
+        ([0.0, 1.0, 2.5, 4.0], "no constant rate"),
+        ([0.0, 1e-5, 1e3], "no constant rate"),
+    ],
+)
+def test_other_times_are_refused(tmp_path: Path, seconds: list[float], message: str) -> None:
+    write_pulse(tmp_path / "a.csv", seconds)
+    with pytest.raises(CohortError, match=rf"a\.csv.*{message}"):
+        read_pulse(tmp_path / "a.csv")
+
+
+# --- folders of files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """OpenFace's files of all recordings of the tiny cohort."""
+    for k, row in enumerate(RECORDINGS.itertuples()):
+        write_openface(tmp_path / f"{row.recording}.csv", openface_rows(row.n_frames, seed=k))
+    return tmp_path
+
+
+def test_a_simulated_cohort_measures_itself_and_a_filmed_one_needs_files(tmp_path: Path) -> None:
+    cohort = SimulatedCohort(n_recordings=6, max_frames=30)
+    assert isinstance(open_stream("action", cohort), SimulatedAction)
+    assert isinstance(open_stream("pulse", cohort), SimulatedPulse)
+    with pytest.raises(CohortError, match="simulates its own action"):
+        open_stream("action", cohort, folder=Path())
+    with pytest.raises(CohortError, match=r"tiny has no action of its own.*OpenFace"):
+        open_stream("action", TinyCohort())
+    with pytest.raises(CohortError, match="no folder"):
+        open_stream("action", TinyCohort(), folder=tmp_path / "none")
+    with pytest.raises(CohortError, match=r"no file of the cohort's 6 recordings.*201_1\.csv"):
+        open_stream("action", TinyCohort(), folder=tmp_path)
+    for name in ("identity", "action+pulse"):
+        with pytest.raises(CohortError, match="action and pulse"):
+            open_stream(name, TinyCohort())
+
+
+def test_files_are_found_by_the_clips_name_in_any_folder_and_case(folder: Path) -> None:
+    (folder / "train").mkdir()
+    (folder / "201_1.csv").rename(folder / "train" / "201_1_VIDEO.CSV")
+    (folder / "202_1.csv").rename(folder / "202_1_video_aligned.csv")
+    for name in ("notes.csv", "201_1_details.txt", "$(touch hacked).csv", "*.csv", "a\nb.csv"):
+        (folder / name).write_text("not ours")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream = open_stream("action", TinyCohort(), folder=folder)
+    for k, row in enumerate(RECORDINGS.itertuples()):
+        values, valid = stream(row.recording)
+        assert valid.all()
+        np.testing.assert_allclose(values, expected(openface_rows(row.n_frames, seed=k)), rtol=1e-6)
+    with pytest.raises(CohortError, match="no recording"):
+        stream("../201_1")
+
+
+def test_recordings_without_a_file_or_with_two_are_told(folder: Path) -> None:
+    (folder / "201_2.csv").unlink()
+    with pytest.warns(UserWarning, match="1 of 6 recordings have no file of stream 'action'"):
+        stream = open_stream("action", TinyCohort(), folder=folder)
+    with pytest.raises(StreamMissingError, match="'201_2' has no file"):
+        stream("201_2")
+    (folder / "201_1_video.csv").write_bytes((folder / "201_1.csv").read_bytes())
+    with pytest.raises(CohortError, match=r"'201_1' has two files, 201_1.csv and 201_1_video.csv"):
+        open_stream("action", TinyCohort(), folder=folder)
+
+
+def test_a_file_of_another_film_is_refused_and_a_short_one_filled(folder: Path) -> None:
+    before = open_stream("action", TinyCohort(), folder=folder).fingerprint
+    assert open_stream("action", TinyCohort(), folder=folder).fingerprint == before
+    write_openface(folder / "201_1.csv", openface_rows(40 + 31))
+    stream = open_stream("action", TinyCohort(), folder=folder)
+    assert stream.fingerprint != before
+    with pytest.raises(CohortError, match=r"201_1.csv lasts 2\.37 s .* 1\.33 s"):
+        stream("201_1")
+    write_openface(folder / "201_1.csv", openface_rows(38))  # a tracker that stopped early
+    values, valid = stream("201_1")
+    assert values.shape == (40, 29)
+    assert valid.tolist() == [True] * 38 + [False] * 2
+
+
+def test_pulse_files_are_held_for_each_frame(tmp_path: Path) -> None:
+    cohort = TinyCohort(n_frames=(450, 450, 450))
+    written = write_pulse(tmp_path / "201_1.csv", [float(k) for k in range(5, 13)])
+    with pytest.warns(UserWarning, match="2 of 3"):
+        stream = open_stream("pulse", cohort, folder=tmp_path)
+    values, valid = stream("201_1")
+    assert np.flatnonzero(valid).tolist() == list(range(150, 390))
+    np.testing.assert_allclose(values[valid], written.repeat(30, axis=0), rtol=1e-6)
+
+
+def test_recordings_of_the_corpus_find_their_clips(tmp_path: Path) -> None:
+    """File names as OpenFace derives them from the corpus's videos."""
+    source = SimulatedCohort(n_recordings=6, max_frames=3)
+    cohort = Avec2014Cohort(write_avec_layout(source, tmp_path / "corpus"))
+    (tmp_path / "processed").mkdir()
+    for recording in cohort.recordings["recording"]:
+        write_openface(tmp_path / "processed" / f"{recording}_video.csv", openface_rows(3))
+    stream = open_stream("action", cohort, folder=tmp_path / "processed")
+    assert set(stream.files) == set(cohort.recordings["recording"])
+    assert stream(cohort.recordings["recording"][0])[1].all()

@@ -1,0 +1,320 @@
+"""Streams side by side, scaled by Train alone, some of them missing; predictions averaged."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deplib.errors import CohortError, ResultError, StoreError
+from deplib.protocol import Protocol
+from deplib.streams import ACTION, PULSE, WIDTHS, parse, width_of
+from deplib.streams.join import (
+    StreamMissingError,
+    fit_scaling,
+    fuse,
+    hiding,
+    join,
+    lacking,
+    to_frames,
+)
+from deplib.windows import build_windows
+
+RECORDINGS = pd.DataFrame(
+    {
+        "recording": ["t1", "t2", "d1", "e1", "e2"],
+        "person": ["a", "b", "c", "d", "e"],
+        "split": ["train", "train", "dev", "test", "test"],
+        "task": "Freeform",
+        "bdi": [0.0, 12.0, 10.0, 33.0, 20.0],
+        "n_frames": [50, 30, 20, 40, 30],
+    }
+)
+LENGTH = dict(zip(RECORDINGS["recording"], RECORDINGS["n_frames"], strict=True))
+
+
+def made(width: int, seed: int, *, scale: float = 1.0, lost: dict[str, slice] | None = None):
+    """A reader of random rows, of which some are invalid and hold NaN."""
+
+    def read(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([seed, *recording.encode()])
+        values = 7 * scale + scale * rng.standard_normal((LENGTH[recording], width))
+        valid = np.ones(len(values), bool)
+        if recording in (lost or {}):
+            valid[lost[recording]] = False
+            values[~valid] = np.nan
+        return values.astype(np.float32), valid
+
+    return read
+
+
+def encoder(recording: str) -> tuple[np.ndarray, np.ndarray]:
+    values, valid = made(512, 1)(recording)
+    values -= 7
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float16), valid
+
+
+AU, HEART = made(29, 2, scale=100.0), made(23, 3, scale=0.01)
+READS = {"identity": encoder, "action": AU, "pulse": HEART}
+
+
+def test_names_are_parsed_in_their_order_and_widths_add_up() -> None:
+    assert parse("pulse+identity") == ("pulse", "identity")
+    assert width_of("identity+action+pulse") == 512 + 29 + 23 + 3
+    assert len(set(ACTION)) == WIDTHS["action"] == width_of("action") == 29
+    assert len(set(PULSE)) == WIDTHS["pulse"] == 23
+    for features in ("", "voice", "identity+", "identity + action"):
+        with pytest.raises(CohortError, match=r"no stream is named .*identity, affect, random"):
+            parse(features)
+    with pytest.raises(CohortError, match="'action' occurs twice"):
+        width_of("action+identity+action")
+
+
+def test_one_encoders_stream_is_left_alone() -> None:
+    assert join("identity", READS, RECORDINGS) is encoder
+
+
+def test_streams_stand_side_by_side_with_their_presence_last() -> None:
+    reads = READS | {"action": made(29, 2, lost={"t1": slice(5, 9)})}
+    reads["pulse"] = made(23, 3, lost={"t1": slice(0, 7)})
+    features, valid = join("identity+action+pulse", reads, RECORDINGS)("t1")
+    assert features.shape == (50, width_of("identity+action+pulse"))
+    assert features.dtype == np.float32
+    assert valid.all()
+    np.testing.assert_array_equal(features[:, :512], encoder("t1")[0].astype(np.float32))
+    presence = features[:, -3:]
+    assert presence[:, 0].tolist() == [1] * 50
+    assert np.flatnonzero(presence[:, 1] == 0).tolist() == [5, 6, 7, 8]
+    assert np.flatnonzero(presence[:, 2] == 0).tolist() == list(range(7))
+    assert (features[5:9, 512:541] == 0).all()
+    assert (features[:7, 541:564] == 0).all()
+
+
+def test_a_frame_is_real_where_any_stream_has_it() -> None:
+    reads = {"action": made(29, 2, lost={"t1": slice(0, 20)}),
+             "pulse": made(23, 3, lost={"t1": slice(10, 30)})}  # fmt: skip
+    features, valid = join("action+pulse", reads, RECORDINGS)("t1")
+    assert np.flatnonzero(~valid).tolist() == list(range(10, 20))
+    assert (features[10:20] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["action", "pulse"])
+def test_scaled_streams_have_the_size_of_unit_rows_on_train(name: str) -> None:
+    read = join(name, READS, RECORDINGS)
+    rows = np.vstack([read(recording)[0] for recording in ("t1", "t2")])
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(rows.std(axis=0), 1 / np.sqrt(rows.shape[1]), rtol=1e-4)
+    assert np.square(rows).sum(axis=1).mean() == pytest.approx(1, rel=1e-4)
+
+
+def test_the_scaling_is_that_of_all_valid_train_frames_and_does_not_cancel() -> None:
+    def read(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        values, valid = made(23, 4, lost={"t2": slice(0, 12)})(recording)
+        return values.astype(float) + 1e7, valid
+
+    scaling = fit_scaling(read, ["t1", "t2"], frame_limit=40)
+    rows = np.vstack([read("t1")[0][:40], read("t2")[0][12:]])
+    np.testing.assert_allclose(scaling.mean, rows.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(scaling.sd, (rows - 1e7).std(axis=0), rtol=1e-7)
+
+
+def test_nothing_outside_train_enters_the_scaling() -> None:
+    asked = []
+
+    def changed(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(recording)
+        values, valid = AU(recording)
+        return (values if recording.startswith("t") else values * 1000 + 5), valid
+
+    one = join("identity+action", READS, RECORDINGS)
+    two = join("identity+action", READS | {"action": changed}, RECORDINGS)
+    assert asked == ["t1", "t2"]
+    np.testing.assert_array_equal(one("t2")[0], two("t2")[0])
+    assert not np.array_equal(one("e1")[0], two("e1")[0])
+    moved = RECORDINGS.assign(split=["dev", "train", "train", "test", "test"])
+    other = join("action", READS, moved).scalings["action"].mean
+    assert not np.array_equal(other, one.scalings["action"].mean)
+
+
+def test_frames_beyond_the_limit_are_neither_used_nor_scaled_by() -> None:
+    def long(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        values, valid = AU(recording)
+        return np.vstack([values[:25], np.full((60, 29), 1e9)]), np.r_[valid[:25], [True] * 60]
+
+    short = join("identity+action", READS, RECORDINGS, frame_limit=20)
+    cut = join("identity+action", READS | {"action": long}, RECORDINGS, frame_limit=20)
+    for recording in ("t1", "e1"):
+        np.testing.assert_array_equal(short(recording)[0], cut(recording)[0])
+        assert len(cut(recording)[0]) == 20
+
+
+def test_a_constant_channel_does_not_divide_by_zero() -> None:
+    def read(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        values, valid = AU(recording)
+        values[:, 4] = 0.1 if recording.startswith("t") else 0.3
+        return values, valid
+
+    joined = join("action", {"action": read}, RECORDINGS)
+    assert np.abs(joined("t1")[0][:, 4]).max() < 1e-6
+    np.testing.assert_allclose(joined("e1")[0][:, 4], 0.2 / np.sqrt(29), rtol=1e-4)
+
+
+def test_a_recording_that_lacks_a_stream_goes_on_without_it() -> None:
+    reads = READS | {"action": hiding(AU, {"t1", "e1"})}
+    reads["pulse"] = made(23, 3, lost={"e1": slice(None)})
+    joined = join("identity+action+pulse", reads, RECORDINGS)
+    features, valid = joined("e1")
+    assert valid.all()
+    assert (features[:, 512:564] == 0).all()
+    assert features[:, -3:].tolist() == [[1, 0, 0]] * 40
+    only = fit_scaling(AU, ["t2"], frame_limit=2000)
+    np.testing.assert_array_equal(joined.scalings["action"].mean, only.mean)
+    first = join("identity+action", READS | {"identity": hiding(encoder, {"e1"})}, RECORDINGS)
+    assert first("e1")[0][:, -2:].tolist() == [[0, 1]] * 40
+
+
+def test_what_cannot_be_joined_is_named() -> None:
+    def broken(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        raise StoreError("the store lacks it")
+
+    def nan(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        values, valid = made(29, 2)(recording)
+        values[3, 3] = np.nan
+        return values, valid
+
+    missing = {"action": hiding(AU, {"e1"}), "pulse": made(23, 3, lost={"e1": slice(None)})}
+    nowhere = READS | {"action": hiding(AU, {"t1", "t2"})}
+    with pytest.raises(StoreError, match="'e1' has no valid frame in action or pulse"):
+        join("action+pulse", missing, RECORDINGS)("e1")
+    with pytest.raises(StoreError, match="the store lacks it"):
+        join("identity+action", READS | {"identity": broken}, RECORDINGS)("t1")
+    with pytest.raises(StoreError, match="stream 'action' has no valid frame in any Train"):
+        join("identity+action", nowhere, RECORDINGS)
+    with pytest.raises(StoreError, match="stream 'action' of 't1' holds NaN"):
+        join("action", {"action": nan}, RECORDINGS)
+    with pytest.raises(CohortError, match=r"'pulse' of 'identity.pulse' has no reader"):
+        join("identity+pulse", {"identity": encoder}, RECORDINGS)
+    with pytest.raises(CohortError, match=r"lacks \['split'\]"):
+        join("action", READS, RECORDINGS.drop(columns="split"))
+    with pytest.raises(StoreError, match="'nobody' is not in the table"):
+        join("action", READS, RECORDINGS)("nobody")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda v, ok: (v[:, :28], ok), r"has shape \(40, 28\); expected \(n_frames, 29\)"),
+        (lambda v, ok: (v[:39], ok[:39]), "39 frames and the recording 40"),
+        (lambda v, ok: (v, ok.astype(int)), "one bool a frame"),
+        (lambda v, ok: (np.where(v > 7, np.nan, v), ok), "NaN or infinity"),
+    ],
+)
+def test_a_wrong_stream_is_named_with_its_recording(spoil, message: str) -> None:
+    def read(recording: str) -> tuple[np.ndarray, np.ndarray]:
+        values, valid = AU(recording)
+        return spoil(values, valid) if recording == "e1" else (values, valid)
+
+    with pytest.raises(StoreError, match=rf"stream 'action' of 'e1'.*{message}"):
+        join("identity+action", READS | {"action": read}, RECORDINGS)("e1")
+
+
+def test_joined_streams_become_windows() -> None:
+    reads = READS | {"action": hiding(AU, {"e1"})}
+    read = join("identity+action", reads, RECORDINGS, frame_limit=40)
+    protocol = Protocol(sequence_length=40, window_length=16, feature_dim=543)
+    test = build_windows(RECORDINGS, read, protocol).subset("test")
+    assert test.mask.sum() == 70
+    of_e1 = (test.index["recording"] == "e1").to_numpy()
+    assert (test.features[of_e1][..., 512:541] == 0).all()
+    assert test.features[~of_e1][..., -1].sum() == 30
+
+
+# --- recordings that lack a stream
+
+TABLE = pd.DataFrame(
+    {"recording": [f"r{k:03d}" for k in range(150)], "split": ["train", "dev", "test"] * 50}
+)
+
+
+def drawn(share: float, seed: int = 0, table: pd.DataFrame = TABLE) -> set[str]:
+    return lacking(table, share, rng=np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(("share", "each"), [(0, 0), (0.1, 5), (0.5, 25), (0.999, 49)])
+def test_every_split_lacks_the_same_share(share: float, each: int) -> None:
+    counts = TABLE[TABLE["recording"].isin(drawn(share))]["split"].value_counts()
+    assert [counts.get(split, 0) for split in ("train", "dev", "test")] == [each] * 3
+
+
+def test_the_draw_follows_the_seed_and_not_the_order_and_grows_with_the_share() -> None:
+    assert drawn(0.3) == drawn(0.3, table=TABLE.sample(frac=1, random_state=3))
+    assert drawn(0.3) != drawn(0.3, seed=1)
+    assert drawn(0.1) < drawn(0.3) < drawn(0.8)
+    for share in (-0.1, 1.0, float("nan")):
+        with pytest.raises(CohortError, match="from 0 to below 1"):
+            drawn(share)
+    with pytest.raises(CohortError, match=r"lacks .'split'"):
+        drawn(0.2, table=TABLE[["recording"]])
+    with pytest.raises(StreamMissingError, match="'t1' is one of the 1"):
+        hiding(AU, {"t1"})("t1")
+
+
+# --- other rates
+
+
+@pytest.mark.parametrize(
+    ("n", "rate", "n_frames"), [(4, 1, 120), (40, 30, 40), (133, 100, 40), (20, 7, 90), (3, 1, 80)]
+)
+def test_each_frame_gets_the_sample_that_is_current(n: int, rate: int, n_frames: int) -> None:
+    values = np.arange(1.0, n + 1)[:, None]  # each sample holds its own number
+    out, valid = to_frames(values, np.ones(n, bool), rate=rate, fps=30, n_frames=n_frames)
+    current = [frame * rate // 30 for frame in range(n_frames)]
+    assert out.dtype == np.float32
+    assert out[:, 0].tolist() == [k + 1 if k < n else 0 for k in current]
+    np.testing.assert_array_equal(valid, out[:, 0] > 0)
+
+
+def test_invalid_samples_are_not_bridged_and_a_rounded_rate_puts_none_off() -> None:
+    values, valid = np.array([[1.0], [np.nan], [3.0]]), np.array([True, False, True])
+    out, there = to_frames(values, valid, rate=1 / 1.0000001, fps=4, n_frames=12)
+    assert there.tolist() == [True] * 4 + [False] * 4 + [True] * 4
+    assert out[:, 0].tolist() == [1] * 4 + [0] * 4 + [3] * 4
+
+
+# --- late fusion
+
+
+def table(**predicted: float) -> pd.DataFrame:
+    bdi = {"a": 3.0, "b": 20.0, "c": 40.0}
+    rows = [(k, f"p{k}", "test", bdi[k], v, "any") for k, v in predicted.items()]
+    return pd.DataFrame(rows, columns=["recording", "person", "split", "bdi", "bdi_hat", "model"])
+
+
+def test_the_mean_is_over_the_streams_that_a_recording_has() -> None:
+    rounded = table(b=20, c=20)
+    rounded["bdi"] += 1e-5  # no disagreement
+    fused = fuse({"identity": table(a=10, b=12, c=14), "action": rounded, "pulse": table(c=2)})
+    assert fused["recording"].tolist() == ["a", "b", "c"]
+    assert fused["bdi_hat"].tolist() == [10, 16, 12]
+    assert fused["streams"].tolist() == ["identity", "identity+action", "identity+action+pulse"]
+    assert fused[["person", "split", "bdi"]].iloc[1].tolist() == ["pb", "test", 20.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"), [("bdi", 4.0, "label"), ("person", "x", "person")]
+)
+def test_tables_that_disagree_are_refused(column: str, value: object, what: str) -> None:
+    other = table(a=5, b=5)
+    other.loc[0, column] = value
+    with pytest.raises(ResultError, match=f"disagree about the {what} of recording 'a'"):
+        fuse({"action": table(a=1, b=2), "pulse": other})
+
+
+def test_tables_that_are_not_one_run_are_refused() -> None:
+    good = table(a=1, b=2)
+    with pytest.raises(ResultError, match="no table to fuse"):
+        fuse({})
+    with pytest.raises(ResultError, match=r"'pulse' lacks \['bdi_hat'\]"):
+        fuse({"action": good, "pulse": good.drop(columns="bdi_hat")})
+    with pytest.raises(ResultError, match="'pulse' has recording 'a' twice"):
+        fuse({"action": good, "pulse": pd.concat([good, good])})
+    with pytest.raises(ResultError, match="recording 'b' without finite numbers"):
+        fuse({"action": good.assign(bdi_hat=[1.0, np.nan])})
