@@ -1,21 +1,53 @@
-"""The options that several verbs share, and what they open."""
+"""The application: how errors reach the user, the options that verbs share, what they open."""
 
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from deplib.errors import CohortError, EncoderError
+from deplib.errors import CohortError, DeplibError, EncoderError, VerificationError
 
 if TYPE_CHECKING:
     from deplib.cohorts.base import Cohort
     from deplib.cohorts.video import Aligner
     from deplib.extraction import OnnxEncoder
 
-RECORDINGS, ENCODER, WORK = "Whose recordings", "Which encoder", "How the work is done"
-"""Headings of the help."""
+OK, FAULTS, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: sound; data must not be used; could not be done as asked; stopped by the user."""
+
+
+class _CleanErrors(TyperGroup):
+    """A group of verbs that turns errors into one message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # typer brings its own copy of click, or uses click's
+        try:
+            return super().invoke(ctx)
+        except (DeplibError, OSError) as error:
+            typer.secho(f"deplib {ctx.invoked_subcommand}: {error}", fg="red", err=True)
+            raise typer.Exit(FAULTS if isinstance(error, VerificationError) else FAILED) from None
+        except KeyboardInterrupt:
+            again = "\nstopped; the same command goes on where this one ended"
+            typer.secho(again, fg="yellow", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_CleanErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Does temporal architecture matter when depression severity is regressed from facial "
+        "video? The report's work, verb by verb. With a corpus of your own: check, extract, train."
+    ),
+    epilog=(
+        "Exit codes: 0 done and sound, 1 the data has faults, 2 it could not be done as asked "
+        "(the message says why). Large files go to $DEPLIB_DATA, or to your cache folder."
+    ),
+)
 
 
 class Task(StrEnum):
@@ -46,102 +78,53 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-Root = Annotated[
-    Path | None,
-    typer.Option(
-        help="A folder of AVEC2014: aligned frames or videos, and labels. Without it, the "
-        "simulated cohort.",
-        rich_help_panel=RECORDINGS,
-    ),
-]
-Tasks = Annotated[
-    list[Task] | None,
-    typer.Option("--task", help="With --root: only this task. Both by default.",
-                 rich_help_panel=RECORDINGS),
-]  # fmt: skip
-Detector = Annotated[
-    str | None,
-    typer.Option(
-        help="With --root, for clips that are videos: finds the faces to align. The ONNX file of "
-        "an SCRFD or YuNet detector, the name of a known one (deplib fetch), or 'haar', which "
-        "comes with OpenCV and is the least exact.",
-        rich_help_panel=RECORDINGS,
-    ),
-]
-World = Annotated[
-    str,
-    typer.Option(
-        help="Without --root: the simulated world: null (severity changes nothing), default, "
-        "published.",
-        rich_help_panel=RECORDINGS,
-    ),
-]
-Encoder = Annotated[
-    str | None,
-    typer.Option(
-        help="The ONNX file of a face encoder, or the name of a known one (deplib fetch). "
-        "Without it, the small one that is shipped.",
-        rich_help_panel=ENCODER,
-    ),
-]
-Preprocessing = Annotated[
-    str | None,
-    typer.Option(
-        "--preprocess",
-        help="What the encoder expects of its pixels: arcface (RGB, (x - 127.5) / 127.5), raw, or "
-        "in full 'RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112'. By default arcface, "
-        "or raw where the network normalises by itself.",
-        rich_help_panel=ENCODER,
-    ),
-]
-Flip = Annotated[
-    bool,
-    typer.Option(
-        "--flip", help="Embed the mirrored frame, too, and add the two.", rich_help_panel=ENCODER
-    ),
-]
-RunsOn = Annotated[
-    Device, typer.Option("--device", help="Where the encoder runs.", rich_help_panel=ENCODER)
-]
-ReferenceFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="A frame and its right embedding, to find wrong preprocessing.",
-        rich_help_panel=ENCODER,
-    ),
-]
-Split = Annotated[
-    SplitBy,
-    typer.Option(
-        help="official: as the cohort has it, where persons recur in several splits. disjoint: "
-        "nobody is in two of them.",
-        rich_help_panel=WORK,
-    ),
-]
-Jobs = Annotated[
-    int,
-    typer.Option(
-        min=0, help="Processes, one thread each; 0: one a core.", rich_help_panel=WORK
-    ),
-]  # fmt: skip
-MaxMissRate = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Stop when more of all frames have no face, or cannot be read.",
-        rich_help_panel=WORK,
-    ),
-]
-MaxRecordingMissRate = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Leave out a recording that lacks more of its frames, and go on.",
-        rich_help_panel=WORK,
-    ),
-]
+def of_work(text: str, *names: str, panel: str = "How the work is done", **more: Any) -> Any:
+    """Return an option by its help, under a heading of the help."""
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
+_WHOSE, _WHICH = {"panel": "Whose recordings"}, {"panel": "Which encoder"}
+_CORPUS = (
+    "A folder of AVEC2014: aligned frames or videos, and labels. Without it, the simulated cohort."
+)
+_DETECTOR = (
+    "With --root, for clips that are videos: finds the faces to align. The ONNX file of an SCRFD "
+    "or YuNet detector, the name of a known one (deplib fetch), or 'haar', which comes with OpenCV "
+    "and is the least exact."
+)
+_WORLD = "Without --root: the simulated world: null (severity changes nothing), default, published."
+_ENCODER = (
+    "The ONNX file of a face encoder, or the name of a known one (deplib fetch). Without it, the "
+    "small one that is shipped."
+)
+_PIXELS = (
+    "What the encoder expects of its pixels: arcface (RGB, (x - 127.5) / 127.5), raw, or in full "
+    "'RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112'. By default arcface, or raw where "
+    "the network normalises by itself."
+)
+_SPLIT = (
+    "official: as the cohort has it, where persons recur in several splits. disjoint: nobody is in "
+    "two of them."
+)
+_RATE = "Stop when more of all frames have no face, or cannot be read."
+_REFERENCE = "A frame and its right embedding, to find wrong preprocessing."
+_ONLY_TASK = "With --root: only this task. Both by default."
+_FLIP = "Embed the mirrored frame, too, and add the two."
+_LEAVE = "Leave out a recording that lacks more of its frames, and go on."
+
+Root = Annotated[Path | None, of_work(_CORPUS, **_WHOSE)]
+Tasks = Annotated[list[Task] | None, of_work(_ONLY_TASK, "--task", **_WHOSE)]
+Detector = Annotated[str | None, of_work(_DETECTOR, **_WHOSE)]
+World = Annotated[str, of_work(_WORLD, **_WHOSE)]
+Encoder = Annotated[str | None, of_work(_ENCODER, **_WHICH)]
+Preprocessing = Annotated[str | None, of_work(_PIXELS, "--preprocess", **_WHICH)]
+Flip = Annotated[bool, of_work(_FLIP, "--flip", **_WHICH)]
+RunsOn = Annotated[Device, of_work("Where the encoder runs.", "--device", **_WHICH)]
+ReferenceFile = Annotated[Path | None, of_work(_REFERENCE, **_WHICH)]
+Split = Annotated[SplitBy, of_work(_SPLIT)]
+Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core.", min=0)]
+MaxMissRate = Annotated[float, of_work(_RATE, min=0, max=1)]
+MaxRecordingMissRate = Annotated[float, of_work(_LEAVE, min=0, max=1)]
 
 
 def n_jobs(jobs: int, device: Device = Device.CPU) -> int:
@@ -205,8 +188,6 @@ def known_or_path(name: str) -> Path:
     if name not in weights.KNOWN:
         return Path(name)
     if (path := weights.find(name)) is None:
-        raise EncoderError(
-            f"{name} is not on this machine: read its licence with 'deplib fetch {name}', or give "
-            "the path of your own copy"
-        )
+        how = f"read its licence with 'deplib fetch {name}', or give the path of your own copy"
+        raise EncoderError(f"{name} is not on this machine: {how}")
     return path

@@ -5,6 +5,7 @@ the windows' predictions, as in every table of this report, so it is also a sum:
 the training recordings, and what each window adds to that.
 """
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_num
 from deplib.deploy.bundle import Bundle, open_model
 from deplib.errors import CohortError, ModelError, VerificationError
 from deplib.extraction import MissCount, embed_recording
+from deplib.paths import write_atomically
 from deplib.streams import ENCODED
 from deplib.windows import BDI_MAX, BDI_MIN, WindowSet
 
@@ -94,6 +96,38 @@ class Prediction:
             "fps": FPS,
             "caveats": self.caveats,
         }
+
+    def save_plot(self, path: Path) -> None:
+        """Draw what each window adds to the mean label, and the score it ends at, into a file.
+
+        Parameters
+        ----------
+        path
+            Ends in .svg or .png; replaced whole, or not at all.
+        """
+        import matplotlib.pyplot as plt
+
+        added, ends = self.windows["contribution"].to_numpy(), self.windows["end"]
+        sums = self.label_mean + added.cumsum()
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(7.2, 3.9), width_ratios=(4, 1), layout="constrained"
+        )
+        widths, colours = ends - self.windows["start"], np.where(added < 0, "#0072B2", "#D55E00")
+        left.bar(self.windows["start"], added, widths, sums - added, align="edge", color=colours)
+        left.axhline(self.label_mean, color="black", linestyle=":", linewidth=1)
+        left.set(xlabel="time in the clip, s", ylabel="BDI-II points")
+        left.set_title(f"What each window adds to the training mean of {self.label_mean:.1f}")
+        spread = [[self.score - self.low], [self.high - self.score]]
+        right.errorbar(0, self.score, spread, fmt="o", color="black", capsize=4)
+        right.set(ylim=(BDI_MIN, BDI_MAX), title=f"score {self.score:.1f}")
+        right.set_xticks([0], [f"{self.level:.0%} interval\n{self.low:.1f} to {self.high:.1f}"])
+        figure.supxlabel("\n".join(self.caveats), fontsize=8, x=0.01, ha="left", wrap=True)
+        kind, drawn = path.suffix.lower().removeprefix("."), io.BytesIO()
+        with plt.rc_context({"svg.hashsalt": "deplib"}):  # the same answer is the same file
+            date = {"Date": None} if kind == "svg" else None
+            figure.savefig(drawn, format=kind, dpi=150, metadata=date)
+        plt.close(figure)
+        write_atomically(path, drawn.getvalue())
 
 
 def predict_folder(

@@ -1,4 +1,4 @@
-"""Verbs from a corpus's frames to verified features."""
+"""Verbs about a corpus, the weights of encoders, and features."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,15 +6,85 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deplib.cli import options
-from deplib.cli.app import FAULTS, OK, app
-from deplib.errors import DeplibError
+from deplib.cli.options import FAULTS, OK, app, of_work
 
 if TYPE_CHECKING:
-    from deplib.cohorts.base import Cohort
     from deplib.extraction import OnnxEncoder, Reference, VerificationReport
 
 LOG, REPORT = "extract.jsonl", "report.json"
 """Files that `extract` leaves beside the features: what happened, and what the verifier found."""
+
+
+@app.command()
+def corpus(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    recordings: Annotated[int, typer.Option(min=6, help="How many.")] = 12,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of each.")] = 64,
+    videos: Annotated[
+        bool, typer.Option("--videos", help="Whole scenes as mp4, not aligned frames.")
+    ] = False,
+) -> None:
+    """Write a small simulated corpus in the layout of AVEC2014, to try the other verbs on."""
+    from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
+
+    source = SimulatedCohort(n_recordings=recordings)
+    write_avec_layout(source, folder, max_frames=frames, videos=videos)
+    detector = " --detector haar" if videos else ""
+    typer.echo(f"{recordings} recordings of {frames} frames at most, rendered and not filmed")
+    typer.echo(f"next: deplib extract --root {folder}{detector}")
+
+
+@app.command()
+def check(
+    root: Annotated[
+        Path, typer.Argument(help="The corpus's folder: frames or videos, and labels.")
+    ],
+    task: options.Tasks = None,
+    detector: options.Detector = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Decode every frame, and not only the first, middle and last."),
+    ] = False,
+    jobs: options.Jobs = 0,
+) -> None:
+    """List what is wrong with a folder of AVEC2014 before anything runs.
+
+    Finds clips without a label, labels that are no score, empty folders, gaps, copies, unreadable
+    frames. Exit code 0: nothing. 1: problems; what is left out, the other verbs leave out, too.
+    """
+    from tqdm import tqdm
+
+    found = options.open_cohort("", root, task, detector)
+    with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
+        n_jobs = options.n_jobs(jobs)
+        problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())  # type: ignore[attr-defined]
+    for row in problems.to_dict("records"):
+        left_out = " (left out)" if row["excluded"] else ""
+        line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
+        typer.secho(line, fg="red" if row["excluded"] else "yellow")
+    typer.echo(f"{len(found.recordings)} recordings can be used, {len(problems)} problems")
+    raise typer.Exit(FAULTS if len(problems) else OK)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="One of the known files.")] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="I have read the licence and keep to it.")
+    ] = False,
+) -> None:
+    """Download the weights of a known encoder or detector, checked by their hash.
+
+    Without a name, lists them. Without --accept-licence, shows the licence and downloads nothing.
+    """
+    from deplib.extraction import weights
+
+    if name is not None:
+        typer.echo(str(weights.fetch(name, accept_licence=accept_licence)))
+        return
+    for known in weights.KNOWN.values():
+        typer.echo(f"{known.name}: {known.what}, {known.size / 1e6:.0f} MB; {known.licence}")
+        typer.echo(f"  {weights.find(known.name) or 'not on this machine'}")
 
 
 @app.command()
@@ -30,31 +100,16 @@ def extract(
     reference: options.ReferenceFile = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="The store's folder. Without it, one of its own in the data folder.",
-            rich_help_panel=options.WORK,
-        ),
+        of_work("The store's folder. Without it, one of its own in the data folder."),
     ] = None,
-    dtype: Annotated[
-        str,
-        typer.Option(help="float16, or float32 at twice the size.", rich_help_panel=options.WORK),
-    ] = "float16",
-    frame_limit: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Frames of a recording that are used.", rich_help_panel=options.WORK
-        ),
-    ] = 2000,
+    dtype: Annotated[str, of_work("float16, or float32 at twice the size.")] = "float16",
+    frame_limit: Annotated[int, of_work("Frames of a recording that are used.", min=1)] = 2000,
     jobs: options.Jobs = 0,
     max_miss_rate: options.MaxMissRate = 0.05,
     max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run",
-            help="Embed 64 frames, say how long all would take, and write nothing.",
-            rich_help_panel=options.WORK,
-        ),
+        of_work("Embed 64 frames, say how long all would take, and write nothing.", "--dry-run"),
     ] = False,
 ) -> None:
     """Turn every frame of a cohort into an embedding, and verify all of them.
@@ -62,15 +117,23 @@ def extract(
     Can be stopped at any time, even killed: the same command goes on where it ended. Beside the
     features it leaves extract.jsonl, what happened, and report.json, what the verifier found.
     Exit code 1: some recordings could not be used, or the features have faults.
-    """  # fmt: skip
+    """
     from tqdm import tqdm
 
-    from deplib.extraction import Bounds, FeatureStore, check_reference, estimate, pipeline, verify
+    from deplib.extraction import Bounds, FeatureStore, check_reference, estimate, pipeline
+    from deplib.extraction import verify as examine
 
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
     processes = options.n_jobs(jobs, device)
-    _say_what_will_be_read(cohort, network)
+    typer.echo(f"{cohort.name} with {network!r}")
+    if network.normalises_inside:
+        typer.echo(f"the network {network.normalises_inside}")
+    if getattr(cohort, "simulated", False):
+        typer.echo("these recordings are simulated: rendered, not filmed")
+    if (find := getattr(cohort, "check", None)) and len(problems := find()):
+        n = f"{len(problems)} problems in the corpus, {int(problems['excluded'].sum())} of them"
+        typer.secho(f"{n} leave a recording out: deplib check lists them", fg="yellow")
     known = _reference(reference, network)
     if known is not None:  # now, and not after hours of work
         check_reference(network, known.frame, known.embedding)
@@ -79,15 +142,16 @@ def extract(
     there = (folder / "store.json").exists()
     store = FeatureStore(folder, header=header) if there else None
     todo = pipeline.plan(cohort, store, frame_limit=frame_limit)
-    frames = sum(todo.values())
     changed = len(store.done().intersection(todo)) if store else 0
     typer.echo(
-        f"to {folder}: {len(todo)} of {len(cohort.recordings)} recordings to do, {frames:,} frames"
+        f"to {folder}: {len(todo)} of {len(cohort.recordings)} recordings to do, "
+        f"{sum(todo.values()):,} frames"
         + (f"; {changed} of them have changed since they were extracted" if changed else "")
     )
     typer.echo(str(estimate(cohort, network, store, frame_limit=frame_limit, jobs=processes)))
     if dry_run:
         return
+    frames = sum(todo.values())
     with tqdm(total=frames, unit=" frames", unit_scale=True, desc=cohort.name) as bar:
         report = pipeline.extract(
             cohort,
@@ -104,13 +168,12 @@ def extract(
     for recording, why in report.refused.items():
         typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
+    limits = {"invalid_rate": max_miss_rate, "recording_invalid_rate": max_recording_miss_rate}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        verdict = verify(
+        verdict = examine(
             FeatureStore(folder),
             table,
-            bounds=Bounds(
-                invalid_rate=max_miss_rate, recording_invalid_rate=max_recording_miss_rate
-            ),
+            bounds=Bounds(**limits),
             encoder=network,
             cohort=cohort,
             reference=known,
@@ -141,37 +204,19 @@ def verify(
     whether its rows are those of the frames there, and with --reference whether preprocessing is
     right, which nothing else shows. Exit code 0: sound. 1: faults. 2: no store there.
     """
-    from deplib.extraction import FeatureStore, embedded_encoder, verify
+    from deplib.extraction import FeatureStore, embedded_encoder
+    from deplib.extraction import verify as examine
 
-    opened = FeatureStore(store)
-    network = None
+    opened, network = FeatureStore(store), None
     if encoder is not None:
         network = options.open_encoder(encoder, preprocess, flip=flip)
     elif opened.header.encoder == (shipped := embedded_encoder()).id:
         network = shipped
-    report = verify(
-        opened,
-        encoder=network,
-        cohort=None if root is None else options.open_cohort("default", root, task, detector),
-        reference=None if network is None else _reference(reference, network),
-    )
+    cohort = None if root is None else options.open_cohort("", root, task, detector)
+    known = None if network is None else _reference(reference, network)
+    report = examine(opened, encoder=network, cohort=cohort, reference=known)
     _print_report(report, store, json_file)
     raise typer.Exit(OK if report.ok else FAULTS)
-
-
-def _say_what_will_be_read(cohort: "Cohort", network: "OnnxEncoder") -> None:
-    typer.echo(f"{cohort.name} with {network!r}")
-    if network.normalises_inside:
-        typer.echo(f"the network {network.normalises_inside}")
-    if getattr(cohort, "simulated", False):
-        typer.echo("these recordings are simulated: rendered, not filmed")
-    if (find := getattr(cohort, "check", None)) and len(problems := find()):
-        excluded = int(problems["excluded"].sum())
-        typer.secho(
-            f"{len(problems)} problems in the corpus, {excluded} of them leave a recording out: "
-            "deplib check lists them",
-            fg="yellow",
-        )
 
 
 def _reference(path: Path | None, network: "OnnxEncoder") -> "Reference | None":
@@ -185,14 +230,8 @@ def _reference(path: Path | None, network: "OnnxEncoder") -> "Reference | None":
 
 def _print_report(report: "VerificationReport", store: Path, json_file: Path | None) -> None:
     for finding in report.findings.itertuples():
-        typer.secho(
-            f"{finding.severity} [{finding.check}] {finding.message}",
-            fg="red" if finding.severity == "fault" else "yellow",
-        )
+        colour = "red" if finding.severity == "fault" else "yellow"
+        typer.secho(f"{finding.severity} [{finding.check}] {finding.message}", fg=colour)
     typer.echo(f"{store}: {report}")
-    if json_file is None:
-        return
-    try:
+    if json_file is not None:
         json_file.write_text(report.to_json() + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DeplibError(f"cannot write the report to {json_file}: {error.strerror}") from error

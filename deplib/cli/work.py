@@ -1,0 +1,330 @@
+"""Verbs that train, that make the book, and that take a trained model out of the laboratory."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deplib.cli import options
+from deplib.cli.options import app, of_work
+from deplib.errors import DeplibError, EncoderError, ResultError
+
+if TYPE_CHECKING:
+    from deplib.deploy import Prediction
+
+PICTURES = (".svg", ".png")
+"""What a plot's file name may end in."""
+_SEES = (
+    "What the models see: identity (the encoder's embeddings), affect or random (of the encoders "
+    "that are shipped), action, pulse; several joined by '+'."
+)
+_STREAMS = (
+    "With --root and the features action or pulse: the folder of their CSV files, such as "
+    "OpenFace writes."
+)
+_RECIPE = (
+    "How the models are taught: protocol, smoothed, bags, pretrained (MambaGRU) or dropout "
+    "(HybridPooling-dropout)."
+)
+_MODEL = "A model or baseline of the report; may be given again. Without it, the study's four."
+_WHAT = (
+    "What the encoder is: identity (the one named above, or the shipped one), affect or random "
+    "(its twins)."
+)
+_PART = (
+    "Only this part: ablation (the comparison and its controls), or options (the study's advice, "
+    "tested); may be given again."
+)
+_THREADS = "Threads of the encoder, beside the one that reads: more for a large encoder."
+
+
+@app.command()
+def train(
+    root: options.Root = None,
+    task: options.Tasks = None,
+    detector: options.Detector = None,
+    world: options.World = "default",
+    encoder: options.Encoder = None,
+    preprocess: options.Preprocessing = None,
+    flip: options.Flip = False,
+    device: options.RunsOn = options.Device.CPU,
+    out: Annotated[
+        Path | None, of_work("Folder of the results. Without it, one in the data folder.")
+    ] = None,
+    model: Annotated[list[str] | None, of_work(_MODEL)] = None,
+    seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
+    features: Annotated[str, of_work(_SEES)] = "identity",
+    streams: Annotated[Path | None, of_work(_STREAMS)] = None,
+    recipe: Annotated[str, of_work(_RECIPE)] = "protocol",
+    split: options.Split = options.SplitBy.OFFICIAL,
+    jobs: options.Jobs = 0,
+    max_miss_rate: options.MaxMissRate = 0.05,
+    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
+) -> None:
+    """Train models on a cohort and print their scores on Test.
+
+    Give the options that extract was given. Features that are missing are extracted first, and
+    all are verified before anything is trained. It can be stopped at any time: the same command
+    goes on, in the middle of a training if need be.
+    """
+    from deplib import results, study
+    from deplib.paths import data_root
+    from deplib.statistics import score_runs
+
+    cohort = options.open_cohort(world, root, task, detector)
+    network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
+    folder = out or data_root() / "runs"
+    specs = study.training_specs(
+        cohort.name,
+        models=model,
+        seeds=range(seeds),
+        split_rule=split.value,
+        features=features,
+        recipe=recipe,
+    )
+    study.complete(
+        specs,
+        root=folder,
+        cohorts={cohort.name: cohort},
+        encoder=network,
+        limits=study.MissLimits(max_miss_rate, max_recording_miss_rate),
+        stream_folder=streams,
+        jobs=options.n_jobs(jobs),
+        progress=True,
+    )
+    about = {"split_rule": split.value, "features": features, "recipe": recipe}
+    table = results.load(cohort.name, root=folder, model=[s.model for s in specs], **about)
+    test = table[(table["split"] == "test") & (table["seed"] < seeds)]
+    scores = score_runs(test)
+    typer.echo(
+        f"{cohort.name}, Test ({test['recording'].nunique()} recordings of "
+        f"{test['person'].nunique()} persons): MAE in BDI-II points, mean over runs, ± SD between "
+        "them (95 % interval over persons), and PCC"
+    )
+    for name in scores.models:
+        mae, pcc = (scores.summary(name, metric) for metric in ("mae", "pcc"))
+        spread = f" ± {mae.seed_sd:.2f}" if mae.n_runs > 1 else ""
+        typer.echo(
+            f"  {name:<22} {mae.n_runs} {mae.estimate:6.2f}{spread} ({mae.low:.2f} to "
+            f"{mae.high:.2f})  {pcc.estimate:5.2f}"
+        )
+    typer.echo(f"results: {folder}")
+
+
+@app.command()
+def run(jobs: options.Jobs = 0) -> None:
+    """Compute on this machine what the book is built on: verified features of its cohorts.
+
+    What is there already is kept; the same command goes on where it was stopped.
+    """
+    from deplib import study
+
+    study.prepare(jobs=options.n_jobs(jobs), progress=True)
+    typer.echo("the features of the small and the full cohort are there and verified")
+
+
+@app.command()
+def sweep(
+    world: Annotated[
+        list[str] | None, typer.Option(help="Only this world; may be given again.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only this model; may be given again.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Only this seed; may be given again.")
+    ] = None,
+    split: Annotated[
+        list[options.SplitBy] | None,
+        typer.Option(help="Only runs on this split: official, or disjoint; may be given again."),
+    ] = None,
+    part: Annotated[list[options.Part] | None, typer.Option(help=_PART)] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."),
+    ] = None,
+    jobs: options.Jobs = 0,
+) -> None:
+    """Compute the versioned results that are missing or stale, into results/.
+
+    It takes hours and can be stopped at any time; the same command goes on from there. Without any
+    option that narrows it, it also computes what choosing on Dev does in many cohorts.
+    """
+    from deplib import study
+
+    specs = study.sweep_specs(
+        world,
+        models=model,
+        seeds=seed,
+        split_rules=[one.value for one in split or options.SplitBy],
+        parts=[one.value for one in part or options.Part],
+    )
+    if not specs:
+        raise ResultError(
+            f"the grid has no run of these; it has the models {[*study.VARIED, *study.BASELINES]}, "
+            f"seeds 0 to {max(study.SEEDS)} and the worlds {list(study.WORLDS)}; the "
+            "person-disjoint split has the study's four and ridge in the default world"
+        )
+    n_jobs = options.n_jobs(jobs)
+    done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
+    typer.echo(f"{len(done)} results are up to date")
+    if not (world or model or seed or split or part):  # about the whole study, not some runs
+        from deplib.selection import choices
+
+        choices.complete(jobs=n_jobs, progress=True)
+        typer.echo("choosing on Dev in many cohorts is up to date")
+
+
+@app.command()
+def publish(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Chapters, by name; all where none is given.")
+    ] = None,
+    jobs: options.Jobs = 0,
+    force: Annotated[bool, typer.Option("--force", help="Also what is not stale.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Execute nothing; name what is stale, and fail.")
+    ] = False,
+) -> None:
+    """Execute the stale chapters and write their pages into book/. Call it in the repository."""
+    from deplib import publish as publishing
+
+    report = publishing.publish(
+        Path.cwd(),
+        names=names or None,
+        jobs=options.n_jobs(jobs),
+        force=force,
+        check=check,
+        progress=typer.echo,
+    )
+    n_same = len(report.same) + len(report.fresh)
+    typer.echo(f"{len(report.written)} pages written, {n_same} as they were")
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder of the pair; deplib predict takes it.")],
+    root: options.Root = None,
+    task: options.Tasks = None,
+    detector: options.Detector = None,
+    world: options.World = "default",
+    encoder: options.Encoder = None,
+    preprocess: options.Preprocessing = None,
+    flip: options.Flip = False,
+    device: options.RunsOn = options.Device.CPU,
+    model: Annotated[str, of_work("A model of the report.")] = "HybridPooling",
+    features: Annotated[str, of_work(_WHAT)] = "identity",
+    seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
+    split: options.Split = options.SplitBy.OFFICIAL,
+    level: Annotated[
+        float, of_work("How often the interval around a score shall hold the truth.")
+    ] = 0.9,
+    int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
+    force: Annotated[bool, of_work("Replace another pair in the folder.", "--force")] = False,
+    jobs: options.Jobs = 0,
+    max_miss_rate: options.MaxMissRate = 0.05,
+    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
+) -> None:
+    """Write a trained model and its encoder as two checked ONNX files, for deplib predict.
+
+    Give the options that train was given. Weights that are not on this machine are trained first.
+    Prints the run's scores, the interval that the files carry, and how far the written model is
+    from PyTorch.
+    """
+    from deplib.deploy.runs import export_run, first_kept
+    from deplib.study import Inputs, MissLimits, RunSpec
+
+    if features != RunSpec.features and (encoder or flip):
+        raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
+    cohort = options.open_cohort(world, root, task, detector)
+    inputs = Inputs(
+        cohort,
+        options.open_encoder(encoder, preprocess, flip=flip, device=device),
+        limits=MissLimits(max_miss_rate, max_recording_miss_rate),
+        jobs=options.n_jobs(jobs),
+        progress=True,
+    )
+    # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
+    names = [world, cohort.name] if root is None else [cohort.name]
+    about = {"features": features, "split_rule": split.value}
+    specs = [RunSpec(model, seed, name, **about) for name in names]  # type: ignore[arg-type]
+    given = {"level": level, "int8": int8, "overwrite": force, "say": typer.echo}
+    done = export_run(first_kept(specs, inputs), inputs, out, **given)  # type: ignore[arg-type]
+    card = done.card
+    sizes = [(out / name).stat().st_size / 1e6 for name in ("model.onnx", "encoder.onnx")]
+    typer.echo(
+        f"{out}: {card.model} (seed {seed}) on {card.features} features, trained on "
+        f"{card.cohort}; model {sizes[0]:.2f} MB, encoder {sizes[1]:.2f} MB"
+    )
+    for how, mae in done.mae.iterrows():
+        typer.echo(f"MAE {how}: Dev {mae['dev']:.2f}, Test {mae['test']:.2f} BDI-II points")
+    typer.echo(
+        f"interval: the score ± {card.half_width:.1f} points, by the errors on Dev at level "
+        f"{card.level:.0%}; Test chose nothing"
+    )
+    points = f"{done.difference:.2g} z-units ({done.difference * card.label_std:.2g} points)"
+    typer.echo(f"largest difference from PyTorch on Dev and Test: {points}")
+    typer.echo(f"next: deplib predict FRAMES {out}")
+
+
+@app.command()
+def predict(
+    frames: Annotated[
+        Path, typer.Argument(help="Folder of one clip's aligned frames, 112x112 in RGB.")
+    ],
+    pair: Annotated[Path, typer.Argument(help="Folder of an encoder and a model, as exported.")],
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw what each window adds to the score: an SVG or PNG file to write."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the answer as JSON, and nothing else.")
+    ] = False,
+    threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
+) -> None:
+    """Estimate the BDI-II score of one clip from its frames; this is no diagnosis.
+
+    Prints the score with its interval, what each window of the clip adds to it, and how many
+    frames could be used. Exit code 1: too few of them.
+    """
+    from tqdm import tqdm
+
+    from deplib.deploy import open_bundle, predict_folder
+
+    if plot is not None and plot.suffix.lower() not in PICTURES:
+        raise DeplibError(f"--plot {plot}: the name must end in {' or '.join(PICTURES)}")
+    if plot is not None and not plot.parent.is_dir():
+        raise DeplibError(f"--plot {plot}: there is no folder {plot.parent}; make it first")
+    bundle = open_bundle(pair, threads=threads)
+    with tqdm(unit=" frames", unit_scale=True, desc="reading", leave=False, disable=None) as bar:
+        answer = predict_folder(bundle, frames, progress=bar.update)
+    if plot is not None:
+        answer.save_plot(plot)
+    if as_json:
+        typer.echo(json.dumps(answer.as_dict(), indent=1, allow_nan=False))
+    else:
+        _print_answer(answer, frames)
+
+
+def _print_answer(answer: "Prediction", frames: Path) -> None:
+    interval = f"{answer.level:.0%} interval {answer.low:.1f} to {answer.high:.1f}"
+    clipped = f" (clipped to the scale's 0-63 from {answer.unclipped:.1f})"
+    outside = clipped if answer.score != answer.unclipped else ""
+    typer.echo(f"{frames}: BDI-II {answer.score:.1f}, {interval}{outside}")
+    gaps = f"; {answer.n_gaps:,} more frame numbers are not there" if answer.n_gaps else ""
+    typer.echo(f"{answer.n_frames:,} frames, {answer.n_missing:,} of them missing and masked{gaps}")
+    for fault in answer.faults[:3]:
+        typer.secho(f"  {fault.message}", fg="yellow")
+    if len(answer.faults) > 3:
+        typer.secho(f"  and {len(answer.faults) - 3:,} faults more: --json lists all", fg="yellow")
+    titles = {"start": "start, s", "end": "end, s", "n_frames": "frames"}
+    table = answer.windows.rename(columns=titles)
+    typer.echo(table.to_string(index=False, float_format="{:.2f}".format))
+    typer.echo(
+        f"the mean of the training labels, {answer.label_mean:.2f}, and the contributions add up "
+        f"to {answer.unclipped:.2f}"
+    )
+    typer.echo(f"{answer.model} on {answer.features} features, trained on {answer.cohort}")
+    for sentence in answer.caveats:
+        typer.secho(sentence, bold=True)
