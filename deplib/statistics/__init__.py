@@ -14,55 +14,29 @@ from deplib.statistics.intervals import (
     RESAMPLES,
     SEED,
     Interval,
-    Method,
     cluster_bootstrap,
     interval_of,
     mean_over_persons,
     paired_difference,
 )
+from deplib.statistics.population import MEAN, SCORES, SD, SHARES, persons_of
+from deplib.statistics.power import ErrorModel, Samples, fit, power_curve, twins
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
-from deplib.statistics.runs import (
-    Components,
-    interquartile_mean,
-    probability_of_improvement,
-)
-from deplib.statistics.scores import Scores, Summary, score_runs
+from deplib.statistics.scores import Components, Scores, Summary, score_runs
 from deplib.statistics.significance import (
     MCID_SHARE,
     Equivalence,
     TestResult,
     equivalence_of,
-    equivalence_test,
     holm,
     sign_flip_test,
 )
 
 __all__ = [
-    "MCID_SHARE",
-    "RESAMPLES",
-    "SEED",
-    "Components",
-    "Equivalence",
-    "Interval",
-    "Method",
-    "Scores",
-    "Summary",
-    "TestResult",
-    "bootstrap_distribution",
-    "cluster_bootstrap",
-    "compare_correlations",
-    "correlation_p_value",
-    "critical_r",
-    "equivalence_of",
-    "equivalence_test",
-    "fisher_interval",
-    "holm",
-    "interquartile_mean",
-    "interval_of",
-    "jackknife",
-    "mean_over_persons",
-    "paired_difference",
-    "probability_of_improvement",
-    "score_runs",
-    "sign_flip_test",
-]
+    "MCID_SHARE", "MEAN", "RESAMPLES", "SCORES", "SD", "SEED", "SHARES", "Components",
+    "Equivalence", "ErrorModel", "Interval", "Samples", "Scores", "Summary", "TestResult",
+    "bootstrap_distribution", "cluster_bootstrap", "compare_correlations", "correlation_p_value",
+    "critical_r", "equivalence_of", "fisher_interval", "fit", "holm", "interval_of", "jackknife",
+    "mean_over_persons", "paired_difference", "persons_of", "power_curve", "score_runs",
+    "sign_flip_test", "twins",
+]  # fmt: skip

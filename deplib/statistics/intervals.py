@@ -188,35 +188,6 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
 
 
-def resampled(
-    y: ArrayLike,
-    predictions: list[ArrayLike],
-    persons: ArrayLike,
-    metric: str,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return a metric of one model, or of the first of two minus the second.
-
-    Returns
-    -------
-    tuple
-        As it is; in each resample of persons, (n_resamples,); and without one person at a time,
-        (n_persons,).
-    """
-    check_metric(metric)
-    sums = person_sums(y, predictions, persons)
-
-    def score(counts: np.ndarray) -> np.ndarray:  # (k, n_persons) -> (k,)
-        values = FROM_MOMENTS[metric](moments_of(counts, sums))
-        return values[:, 0] if values.shape[1] == 1 else values[:, 0] - values[:, 1]
-
-    exact = [METRICS[metric](y, y_hat) for y_hat in predictions]
-    estimate = exact[0] if len(exact) == 1 else exact[0] - exact[1]
-    values = score(resample(len(sums), n_resamples, rng))
-    return estimate, values, score(1.0 - np.eye(len(sums)))
-
-
 def _interval(
     y: ArrayLike,
     predictions: list[ArrayLike],
@@ -227,11 +198,19 @@ def _interval(
     method: Method,
     rng: np.random.Generator,
 ) -> Interval:
+    """Interval of a metric of one model, or of the first of two minus the second."""
+    check_metric(metric)
+    check_confidence(confidence)
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
-    check_confidence(confidence)
-    estimate, values, left_out = resampled(y, predictions, persons, metric, n_resamples, rng)
-    defined = values[np.isfinite(values)]
+    sums, sign = person_sums(y, predictions, persons), [1.0, -1.0][: len(predictions)]
+
+    def score(counts: np.ndarray) -> np.ndarray:  # (k, n_persons) -> (k,)
+        return FROM_MOMENTS[metric](moments_of(counts, sums)) @ sign
+
+    estimate = float(np.dot([METRICS[metric](y, y_hat) for y_hat in predictions], sign))
+    values = score(resample(len(sums), n_resamples, rng))
+    defined, left_out = values[np.isfinite(values)], score(1.0 - np.eye(len(sums)))
     low, high = interval_of(defined, estimate, left_out, confidence, method)
     undefined = n_resamples - len(defined)
     return Interval(estimate, low, high, confidence, len(left_out), undefined)

@@ -19,15 +19,6 @@ from deplib.errors import ResultError
 from deplib.metrics import METRICS
 from deplib.statistics.intervals import RESAMPLES, SEED, Interval, interval_of
 from deplib.statistics.resampling import bootstrap_distribution, check_metric, jackknife
-from deplib.statistics.runs import (
-    Components,
-    components_of,
-    draw_runs,
-    interquartile_mean,
-    probability_of_improvement,
-    superiority,
-    trimmed,
-)
 from deplib.statistics.significance import (
     Equivalence,
     TestResult,
@@ -35,8 +26,6 @@ from deplib.statistics.significance import (
     sign_flip_test,
 )
 
-HIGHER_IS_BETTER = {"mae": False, "rmse": False, "pcc": True, "ccc": True}
-"""The metrics that say which of two runs is the better one."""
 LABEL_TOLERANCE = 1e-3  # BDI-II points: results keep six digits of the z-scored labels
 COLUMNS = ["recording", "person", "bdi", "model", "seed"]  # and bdi_hat
 
@@ -49,6 +38,19 @@ class Summary(Interval):
     person_sd: float = float("nan")  # of the mean over seeds, between resamples of persons
     n_runs: int = 0
     n_defined: int = 0  # runs in which the metric is defined: the mean is over these
+
+
+@dataclass(frozen=True)
+class Components:
+    """Parts of the variance of one metric of one model, as SDs of the score.
+
+    A variance is estimated by what is left when another is taken away, so a small one can come out
+    below 0: it is set to 0.
+    """
+
+    seed_sd: float  # from the seed alone: what it does to the score on any persons
+    person_sd: float  # from the draw of persons alone: what they do to the score at any seed
+    interaction_sd: float  # from both at once: a seed that suits some persons, and all the rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,9 @@ class Scores:
         runs, left_out = self.resampled[metric][:, rows], self.left_out[metric][:, rows]
         if draw_seeds:
             # A generator a model, so that no two share their draws of seeds.
-            runs = draw_runs(runs, np.random.default_rng([self.seed, int(rows[0])]))
+            rng = np.random.default_rng([self.seed, int(rows[0])])
+            drawn = rng.integers(0, len(rows), size=runs.shape)
+            runs = np.take_along_axis(runs, drawn, axis=1)
         with warnings.catch_warnings():  # of resamples in which no run has a value: nan says so
             warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
             return np.nanmean(runs, axis=1), np.nanmean(left_out, axis=1)
@@ -147,53 +151,29 @@ class Scores:
         rng = np.random.default_rng(self.seed)
         return sign_flip_test(errors[0] - errors[1], self.persons, n_resamples=RESAMPLES, rng=rng)
 
-    def interquartile_mean(self, model: str, metric: str = "mae") -> Interval:
-        """Return the interquartile mean over seeds, its 95 % interval over persons and seeds.
-
-        nan where a run leaves the metric undefined.
-        """
-        values, rows = self.values(model, metric), self._rows(model)
-        if not np.isfinite(values).all():
-            return Interval(float("nan"), float("nan"), float("nan"))
-        value, rng = interquartile_mean(values), np.random.default_rng(self.seed)
-        drawn = trimmed(draw_runs(self.resampled[metric][:, rows], rng))
-        left_out = trimmed(self.left_out[metric][:, rows])
-        return Interval(value, *interval_of(drawn[np.isfinite(drawn)], value, left_out))
-
-    def improvement(self, first: str, second: str, metric: str = "mae") -> Interval:
-        """Return the probability that a run of the first beats one of the second.
-
-        Over all pairs of runs, ties at one half (Agarwal et al. 2021), with a 95 % interval over
-        persons and seeds, by percentiles: a share is often 0 or 1. nan where a run of either
-        leaves the metric undefined.
-
-        Raises
-        ------
-        ValueError
-            If the metric does not say which of two runs is better, as bias and sigma_ratio.
-        """
-        if metric not in HIGHER_IS_BETTER:
-            raise ValueError(
-                f"{metric!r} does not say which run is better; choose from {list(HIGHER_IS_BETTER)}"
-            )
-        pair = (first, second) if HIGHER_IS_BETTER[metric] else (second, first)
-        values = [self.values(model, metric) for model in pair]
-        if not all(np.isfinite(runs).all() for runs in values):
-            return Interval(float("nan"), float("nan"), float("nan"))
-        value, rng = probability_of_improvement(*values), np.random.default_rng(self.seed)
-        drawn = [draw_runs(self.resampled[metric][:, self._rows(m)], rng) for m in pair]
-        shares = superiority(*drawn)
-        shares = shares[np.isfinite(shares)]
-        return Interval(value, *interval_of(shares, value, np.empty(0), 0.95, "percentile"))
-
     def components(self, model: str, metric: str = "mae") -> Components:
-        """Return the parts of the variance of a metric that seeds and persons have.
+        """Tell the parts of a metric's variance apart, by a two-way analysis of variance.
 
-        By a two-way analysis of variance of the jackknife's pseudo-values, see ``components_of``;
-        all nan for a single run, and where the metric is undefined for a run.
+        Persons and seeds are crossed: each run scores each person. What person p adds to the score
+        of run s is taken from the jackknife, theta_s + (P - 1) (mean of theta_s without one -
+        theta_s without p): for MAE just the error of the person, for the other metrics its linear
+        part. The mean squares of persons, seeds and residual of that table, with both factors
+        random, give the three variances (Cornfield and Tukey 1956). There is one value a cell, so
+        the residual holds the interaction and all else. All nan for a single run, and where the
+        metric is undefined for a run.
         """
         values = self.values(model, metric)
-        return components_of(values, self.left_out[metric][:, self._rows(model)])
+        left_out = self.left_out[metric][:, self._rows(model)]
+        n_persons, n_runs = left_out.shape
+        if n_runs < 2 or not np.isfinite([*values, *left_out.ravel()]).all():
+            return Components(float("nan"), float("nan"), float("nan"))
+        cells = (n_persons - 1) * (left_out.mean(axis=0) - left_out) + values
+        of_person, of_run = cells.mean(axis=1, keepdims=True), cells.mean(axis=0, keepdims=True)
+        residual = cells - of_person - of_run + cells.mean()
+        interaction = (residual**2).sum() / (n_persons - 1) / (n_runs - 1) / n_persons
+        seed = max(of_run.var(ddof=1) - interaction, 0.0)
+        person = max(of_person.var(ddof=1) / n_persons - interaction / n_runs, 0.0)
+        return Components(*np.sqrt([seed, person, interaction]).tolist())
 
     def _rows(self, model: str) -> np.ndarray:
         rows = np.flatnonzero(self.runs["model"] == model)

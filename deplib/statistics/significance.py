@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtr
 from statsmodels.stats.multitest import multipletests
 
-from deplib.statistics.intervals import interval_of, resampled, widening
+from deplib.statistics.intervals import interval_of, widening
 from deplib.statistics.resampling import check_resamples, person_codes
 
 MCID_SHARE = 0.175
@@ -37,7 +37,6 @@ class TestResult:
     statistic: float
     p_value: float  # nan where the statistic is undefined
     n_persons: int
-    n_recordings: int
     n_resamples: int  # drawn, or all that exist where those are fewer
 
 
@@ -98,7 +97,7 @@ def sign_flip_test(
     observed, flipped = abs(sums.sum()), np.abs(signs @ sums)
     count = int((flipped >= observed - ROUNDING * np.abs(sums).sum()).sum())
     p_value = count / len(signs) if exact else (1 + count) / (1 + len(signs))
-    return TestResult(float(d.mean()), p_value, n_persons, len(d), len(signs))
+    return TestResult(float(d.mean()), p_value, n_persons, len(signs))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
@@ -148,70 +147,37 @@ class Equivalence:
     equivalent: bool  # -margin < low and high < margin: the same as p_value < alpha
 
 
-def equivalence_test(
-    y: ArrayLike,
-    y_hat_a: ArrayLike,
-    y_hat_b: ArrayLike,
-    persons: ArrayLike,
-    *,
-    margin: float,
-    metric: str = "mae",
-    alpha: float = 0.05,
-    n_resamples: int = 10_000,
-    rng: np.random.Generator,
+def equivalence_of(
+    values: np.ndarray, estimate: float, left_out: np.ndarray, margin: float, alpha: float = 0.05
 ) -> Equivalence:
-    """Test whether metric(a) - metric(b) lies within a margin: two one-sided tests (TOST).
+    """Test whether a difference lies within a margin: two one-sided tests (TOST).
 
     A difference without significance is no equivalence. Here the null hypothesis is a difference
     of at least ``margin`` in either direction, and rejecting it needs both one-sided tests.
 
     Parameters
     ----------
-    y, y_hat_a, y_hat_b, persons
-        (n_recordings,) each, as for ``paired_difference``.
+    values, estimate, left_out
+        As of ``interval_of``: the difference in resamples, as it is, and without each person.
     margin
         In the units of the metric and above 0; stated before the data are seen.
-    metric
-        A key of ``deplib.metrics.METRICS``.
     alpha
         Level of the test, below 0.5.
-    n_resamples
-        Resamples of persons; more than 1 / alpha.
-    rng
-        The same state gives the same result.
 
     Returns
     -------
     Equivalence
-        The interval is ``paired_difference`` with a confidence of 1 - 2 alpha. The p-value
-        is that interval turned round: the smallest alpha at which it lies within the margin, and
-        at least 1 / (n_resamples + 1). So ``p_value < alpha`` and ``equivalent`` always agree.
-        Interval and p-value are nan, and the two not equivalent, where the metric is undefined,
-        or is so in all but 1 / alpha resamples.
+        The interval has a confidence of 1 - 2 alpha. The p-value is that interval turned round:
+        the smallest alpha at which it lies within the margin, and at least 1 / (n_resamples + 1).
+        So ``p_value < alpha`` and ``equivalent`` always agree. Interval and p-value are nan, and
+        the two not equivalent, where the metric is undefined, or is so in all but 1 / alpha
+        resamples.
 
     Raises
     ------
     ValueError
-        As ``paired_difference``; and if the margin is not above 0, or alpha not between 0 and 0.5.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.normal(15, 12, 50)
-    >>> a, b = y + rng.normal(0, 9, (2, 50))
-    >>> equivalence_test(y, a, b, np.arange(50), margin=20.0, rng=rng).equivalent
-    True
-    >>> equivalence_test(y, a, b, np.arange(50), margin=0.1, rng=rng).equivalent
-    False
+        If the margin is not above 0, alpha not between 0 and 0.5, or the resamples are too few.
     """
-    estimate, values, left_out = resampled(y, [y_hat_a, y_hat_b], persons, metric, n_resamples, rng)
-    return equivalence_of(values, estimate, left_out, margin, alpha)
-
-
-def equivalence_of(
-    values: np.ndarray, estimate: float, left_out: np.ndarray, margin: float, alpha: float = 0.05
-) -> Equivalence:
-    """Return the equivalence that resampled differences give; arguments as of ``interval_of``."""
     if not 0.0 < margin < np.inf:
         raise ValueError(f"margin is {margin}; it must be above 0, in the units of the metric")
     if not 0.0 < alpha < 0.5:

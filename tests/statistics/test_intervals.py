@@ -84,15 +84,6 @@ def test_two_clips_of_a_person_are_not_two_persons():
     assert naive.high - naive.low < 0.8 * (once.high - once.low)
 
 
-def test_order_of_rows_does_not_matter_beyond_the_draws():
-    y, (y_hat, _), persons = sample()
-    order = rng(5).permutation(50)
-    a = cluster_bootstrap(y, y_hat, persons, rng=rng(), n_resamples=20_000)
-    b = cluster_bootstrap(y[order], y_hat[order], persons[order], rng=rng(), n_resamples=20_000)
-    assert a.low == pytest.approx(b.low, abs=0.1)
-    assert a.estimate == pytest.approx(b.estimate, abs=1e-12)
-
-
 def test_paired_difference_uses_the_same_persons_for_both():
     y, (a, _), persons = sample()
     worse = a + np.sign(a - y)  # every error one point larger
@@ -171,12 +162,6 @@ def test_bad_input_is_refused(change, message):
     arguments = {"y": y, "y_hat": y_hat, "persons": persons, "rng": rng(), **change}
     with pytest.raises(ValueError, match=message):
         cluster_bootstrap(**arguments)
-
-
-def test_random_generator_is_required():
-    y, (y_hat, _), persons = sample()
-    with pytest.raises(TypeError, match="rng"):
-        cluster_bootstrap(y, y_hat, persons)
 
 
 def test_a_mean_over_persons_is_the_mean_with_an_interval_around_it():

@@ -34,9 +34,3 @@ def test_a_metric_is_undefined_without_the_one_person_who_differs():
     values = jackknife([10.0, 10.0, 30.0], [[1.0, 2.0, 4.0]], [*"abc"])
     assert np.isnan(values["pcc"][:, 0]).tolist() == [False, False, True]
     assert np.isfinite(values["mae"]).all()
-
-
-def test_one_person_cannot_be_left_out_or_resampled():
-    for call in (lambda d: jackknife(*d), lambda d: bootstrap_distribution(*d, rng=rng())):
-        with pytest.raises(ValueError, match="1 person"):
-            call(([1.0, 2.0], [[1.0, 2.0]], [*"aa"]))

@@ -57,22 +57,6 @@ def test_the_interval_of_a_mean_over_seeds_is_that_of_scipy_where_persons_come_o
     assert ours.person_sd == pytest.approx(theirs.standard_error, rel=0.05)
 
 
-def test_equal_runs_have_no_spread_between_seeds_and_the_interval_of_one_of_them(table):
-    one = table.query("model == 'a' and seed == 0")
-    many = pd.concat([one.assign(seed=k) for k in range(10)])
-    summary, alone = (score_runs(t).summary("a") for t in (many, one))
-    assert summary.seed_sd == pytest.approx(0, abs=1e-12)
-    assert (summary.low, summary.high) == pytest.approx((alone.low, alone.high))
-
-
-def test_a_shift_of_all_predictions_of_a_seed_is_spread_between_seeds_only():
-    rng = np.random.default_rng(3)
-    errors = np.abs(rng.normal(20, 1, (1, N))) + np.arange(5)[:, None]  # all too high: MAE = bias
-    summary = score_runs(runs_of("a", errors)).summary("a")
-    assert summary.seed_sd == pytest.approx(np.arange(5).std(ddof=1))
-    assert summary.high - summary.low < 1
-
-
 def test_differences_are_paired_on_the_same_persons(table, scores):
     difference = scores.difference("a", "b")
     expected = by_hand(table, "a", "mae").mean() - by_hand(table, "b", "mae").mean()
@@ -106,7 +90,7 @@ def test_the_same_state_gives_the_same_interval_and_rows_may_come_in_any_order(t
 
 
 def test_models_or_metrics_that_do_not_exist_are_named(scores):
-    for call in (scores.summary, scores.components, scores.interquartile_mean):
+    for call in (scores.summary, scores.components):
         with pytest.raises(ResultError, match="no run of 'd'"):
             call("d")
         with pytest.raises(ValueError, match="unknown metric 'r2'"):

@@ -22,7 +22,7 @@ def test_exact_p_value_is_scipys_on_the_sums_of_persons():
     )
     assert ours.p_value == pytest.approx(theirs.pvalue, abs=1e-12)
     assert ours.statistic == pytest.approx(differences.mean())
-    assert (ours.n_persons, ours.n_recordings, ours.n_resamples) == (8, 10, 2**8)
+    assert (ours.n_persons, ours.n_resamples) == (8, 2**8)
 
 
 def test_drawn_p_value_is_near_scipys_and_never_zero():
@@ -34,13 +34,6 @@ def test_drawn_p_value_is_near_scipys_and_never_zero():
     assert ours.p_value == pytest.approx(theirs.pvalue, abs=0.005)
     sure = sign_flip_test(np.ones(40), np.arange(40), n_resamples=999, rng=rng())
     assert (sure.p_value, sure.n_resamples) == (1 / 1000, 999)
-
-
-def test_all_flips_are_counted_as_far_as_they_fit():
-    differences = rng().normal(0, 1, 13)
-    assert sign_flip_test(differences, range(13), rng=rng()).n_resamples == 2**13
-    drawn = sign_flip_test(differences, range(13), n_resamples=2**13 - 1, rng=rng())
-    assert drawn.n_resamples == 2**13 - 1
 
 
 def test_a_second_clip_of_everybody_is_no_evidence():

@@ -1,18 +1,13 @@
 """Persons, sessions and BDI-II scores, drawn freely: the population behind the simulated cohort.
 
-The marginal of the scores, a person's share of severity and the reliability of the questionnaire
-are those of ``deplib.cohorts.simulated.labels``. That module balances the splits on purpose, as the
-official ones are; what a sample of persons can show has to be asked of free draws, so nothing is
-balanced here unless asked for.
+The cohort balances its splits on purpose, as the official ones are; what a sample of persons can
+show has to be asked of free draws, so nothing is balanced here unless asked for.
 """
-
-from functools import cache
 
 import numpy as np
 from scipy import stats
 
-from deplib.cohorts.base import BANDS
-from deplib.cohorts.simulated import (
+from deplib.cohorts.simulated.labels import (
     MAX_SESSIONS,
     PERSON_SHARE,
     RELIABILITY,
@@ -21,32 +16,11 @@ from deplib.cohorts.simulated import (
     to_bdi,
 )
 
-SCORES = np.arange(BANDS[-1][-1] + 1)
-"""The possible scores, 0 to 63."""
-PERSONS_PER_RECORDING = 40 / 50
-"""As in Test of the simulated cohort: 50 recordings of 40 persons."""
-
-
-@cache
-def score_shares() -> np.ndarray:
-    """Return the share of each score in the population, (64,); the same array each time.
-
-    >>> bool(np.isclose(score_shares().sum(), 1))
-    True
-    """
-    shares = np.diff(stats.norm.cdf(THRESHOLDS), prepend=0.0, append=1.0)
-    shares.flags.writeable = False
-    return shares
-
-
-def score_mean() -> float:
-    """Return the mean score of the population, BDI-II points."""
-    return float(score_shares() @ SCORES)
-
-
-def score_sd() -> float:
-    """Return the standard deviation of the score in the population, BDI-II points."""
-    return float(np.sqrt(score_shares() @ (SCORES - score_mean()) ** 2))
+SHARES = np.diff(stats.norm.cdf(THRESHOLDS), prepend=0.0, append=1.0)
+"""Share of each BDI-II score in the population, (64,)."""
+SCORES = np.arange(len(SHARES))
+MEAN = float(SHARES @ SCORES)
+SD = float(np.sqrt(SHARES @ (SCORES - MEAN) ** 2))
 
 
 def persons_of(n_recordings: int) -> int:
@@ -55,7 +29,7 @@ def persons_of(n_recordings: int) -> int:
     >>> persons_of(50)
     40
     """
-    return max(2, round(n_recordings * PERSONS_PER_RECORDING))
+    return max(2, round(n_recordings * 40 / 50))
 
 
 def draw_persons(
@@ -63,21 +37,11 @@ def draw_persons(
 ) -> np.ndarray:
     """Draw who is on each recording: one session a person and the rest at random, at most four.
 
-    Parameters
-    ----------
-    n_samples
-        Independent samples.
-    n_recordings
-        In each of them.
-    rng
-        Source of randomness.
-    n_persons
-        In each sample; ``persons_of(n_recordings)`` by default.
-
     Returns
     -------
     ndarray of int, shape (n_samples, n_recordings)
-        Person 0 to ``n_persons - 1`` of each recording, in order.
+        Person 0 to ``n_persons - 1`` of each recording, in order; ``persons_of(n_recordings)``
+        persons by default.
 
     Raises
     ------
@@ -108,13 +72,7 @@ def draw_scores(
     rng
         Source of randomness.
     balanced
-        Spread the scores of a sample evenly over the marginal, as ``draw_labels`` does with a
-        split.
-
-    Returns
-    -------
-    ndarray of float, shape (n_samples, n_recordings)
-        Whole numbers, 0 to 63.
+        Spread the scores of a sample evenly over the marginal, as the cohort does with a split.
     """
     if balanced:
         return np.stack([draw_labels(who, np.zeros_like(who), rng=rng)[1] for who in person])
@@ -126,22 +84,9 @@ def draw_scores(
 def shared_and_own(
     person: np.ndarray, share: float, *, rng: np.random.Generator, n_values: int | None = None
 ) -> np.ndarray:
-    """Draw standard normal values of which persons keep a share of the variance.
+    """Draw standard normal values, of which two recordings of a person correlate by ``share``.
 
-    Parameters
-    ----------
-    person
-        (n_samples, n_recordings), persons numbered from 0 within each sample.
-    share
-        0 to 1: the correlation between two recordings of a person.
-    rng
-        Source of randomness.
-    n_values
-        Independent values a recording; None for one without an axis of its own.
-
-    Returns
-    -------
-    ndarray of float, shape (n_samples, n_recordings) or (n_samples, n_recordings, n_values)
+    Of shape (n_samples, n_recordings), and (..., n_values) where those are given.
     """
     last = () if n_values is None else (n_values,)
     level = rng.standard_normal((len(person), person.max() + 1, *last))

@@ -1,0 +1,299 @@
+"""What a sample of persons can show: predictors of known truth, and samples of them.
+
+The prediction of model ``m`` for a recording with label ``y`` is normal given the label,
+
+    y_hat_m = mean_m + pcc_m * sd_m * (y - E y) / SD y + sd_m * sqrt(1 - pcc_m^2) * e_m,
+
+where the standard normal residuals ``e`` of the models are correlated with each other, and those of
+two recordings of one person as well. So MAE, RMSE, PCC and the difference between two models have
+a true value, a sum over the 64 possible scores, and whatever is estimated from a sample can be set
+beside it. Persons and scores are those of ``population``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+
+from deplib.errors import ResultError
+from deplib.metrics import pcc
+from deplib.statistics.population import (
+    MEAN,
+    SCORES,
+    SD,
+    SHARES,
+    draw_persons,
+    draw_scores,
+    shared_and_own,
+)
+
+_NODES = np.linspace(-8, 8, 2_001)  # of the residual of one model, in integrals over two
+_WEIGHTS = stats.norm.pdf(_NODES) / stats.norm.pdf(_NODES).sum()
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Independent samples of one population, all of one size."""
+
+    person: np.ndarray  # (n_samples, n_recordings), numbered from 0 within each sample
+    y: np.ndarray  # (n_samples, n_recordings), BDI-II points
+    y_hat: np.ndarray  # (n_samples, n_models, n_recordings), BDI-II points
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Absolute errors, (n_samples, n_models, n_recordings), BDI-II points."""
+        return np.abs(self.y_hat - self.y[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorModel:
+    """The joint distribution of the predictions of some models; BDI-II points.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a spread is negative, or a correlation is not within its bounds.
+    """
+
+    names: tuple[str, ...]
+    mean: np.ndarray  # (n_models,), of the predictions over the population
+    sd: np.ndarray  # (n_models,)
+    pcc: np.ndarray  # (n_models,), correlation with the label
+    residual_correlation: np.ndarray  # (n_models, n_models)
+    person_share: float  # correlation of a model's residuals on two recordings of one person
+
+    def __post_init__(self) -> None:
+        n, r = len(self.names), np.asarray(self.residual_correlation)
+        shapes = [np.shape(v) for v in (self.mean, self.sd, self.pcc, r)]
+        if shapes != [(n,), (n,), (n,), (n, n)]:
+            raise ValueError(f"{n} models need shapes ({n},) thrice and ({n}, {n}), not {shapes}")
+        if not (np.all(self.sd >= 0) and np.all(np.abs(self.pcc) <= 1)):
+            raise ValueError("sd must be at least 0, and pcc lie from -1 to 1")
+        possible = np.linalg.eigvalsh(r).min() > -1e-9 and np.allclose(np.diag(r), 1)
+        if not (possible and 0 <= self.person_share <= 1):
+            raise ValueError(f"no correlations: residual {r.tolist()}, person {self.person_share}")
+
+    def draw(
+        self,
+        n_samples: int,
+        n_recordings: int,
+        *,
+        rng: np.random.Generator,
+        n_persons: int | None = None,
+        balanced: bool = False,
+    ) -> Samples:
+        """Draw samples of persons, their scores and the predictions of all models.
+
+        Parameters and errors are those of ``draw_persons`` and ``draw_scores``.
+        """
+        person = draw_persons(n_samples, n_recordings, rng=rng, n_persons=n_persons)
+        y = draw_scores(person, rng=rng, balanced=balanced)
+        values, vectors = np.linalg.eigh(self.residual_correlation)
+        factor = vectors * np.sqrt(values.clip(min=0)) @ vectors.T  # symmetric: no arbitrary sign
+        own = shared_and_own(person, self.person_share, rng=rng, n_values=len(self.names))
+        y_hat = self._given(y[..., None]) + self.residual_sd * (own @ factor.T)
+        return Samples(person, y, np.moveaxis(y_hat, -1, 1))
+
+    @property
+    def residual_sd(self) -> np.ndarray:
+        """SD of each model's predictions given the label, (n_models,)."""
+        return self.sd * np.sqrt(1 - self.pcc**2)
+
+    @cached_property
+    def mae(self) -> np.ndarray:
+        """True MAE of each model, (n_models,), BDI-II points."""
+        return SHARES @ folded_mean(self._shift, self.residual_sd)
+
+    @cached_property
+    def rmse(self) -> np.ndarray:
+        """True RMSE of each model, (n_models,), BDI-II points."""
+        return np.sqrt(SHARES @ (self._shift**2 + self.residual_sd**2))
+
+    @property
+    def error_sd(self) -> np.ndarray:
+        """True SD of each model's absolute errors, (n_models,), BDI-II points."""
+        return np.sqrt(self.rmse**2 - self.mae**2)
+
+    def difference_sd(self, a: int = 0, b: int = 1) -> float:
+        """Return the true SD of the paired differences of two models' absolute errors."""
+        r = float(np.clip(self.residual_correlation[a, b], -1, 1))
+        shift, sd = self._shift, self.residual_sd
+        # The error of b, given that of a and the label, is normal again: its mean is closed.
+        error_a = np.abs(shift[:, [a]] + sd[a] * _NODES)
+        error_b = folded_mean(shift[:, [b]] + sd[b] * r * _NODES, sd[b] * np.sqrt(1 - r * r))
+        covariance = float(SHARES @ (error_a * error_b) @ _WEIGHTS) - self.mae[a] * self.mae[b]
+        variance = self.error_sd[a] ** 2 + self.error_sd[b] ** 2 - 2 * covariance
+        return float(np.sqrt(max(variance, 0.0)))
+
+    def _given(self, y: np.ndarray) -> np.ndarray:
+        """Return the mean prediction of each model for a label, (..., n_models)."""
+        return self.mean + self.pcc * self.sd * (y - MEAN) / SD
+
+    @property
+    def _shift(self) -> np.ndarray:
+        """Mean error at each score, (64, n_models)."""
+        return self._given(SCORES[:, None]) - SCORES[:, None]
+
+
+def fit(test: pd.DataFrame, models: Sequence[str]) -> ErrorModel:
+    """Fit the error model to the Test predictions of trained runs.
+
+    Every quantity is the mean over seeds of what single runs show, so that a draw stands for the
+    predictions of one run each.
+
+    Parameters
+    ----------
+    test
+        ``recording``, ``person``, ``bdi``, ``bdi_hat``, ``model``, ``seed``: the recordings of one
+        split, as ``deplib.results.load`` returns them.
+    models
+        Names in ``test``; all with the same seeds.
+
+    Raises
+    ------
+    ResultError
+        If the models do not have the same recordings and seeds, each once, if a prediction is
+        constant, or if no person occurs twice.
+    """
+    rows = test[test["model"].isin(models)]
+    people = rows.drop_duplicates("recording").set_index("recording").sort_index()
+    wanted = pd.MultiIndex.from_product([models, sorted(rows["seed"].unique())])
+    wide = rows.pivot_table(index="recording", columns=["model", "seed"], values="bdi_hat")
+    if len(rows) != wide.size or wide.reindex(columns=wanted).isna().any(axis=None):
+        raise ResultError(
+            f"{', '.join(models)} do not have the same recordings and seeds, each once, so that "
+            "their errors cannot be paired: select one split, or run `make sweep`"
+        )
+    y, person = people["bdi"].to_numpy(), people["person"].to_numpy()
+    runs = wide[wanted].to_numpy().reshape(len(y), len(models), -1)
+    if (runs.std(axis=0) == 0).any():
+        raise ResultError("a run predicts a constant: its correlation with the label is undefined")
+    a = (y - y.mean())[:, None, None]
+    slope = (a * runs).sum(axis=0) / (a**2).sum()
+    residual = runs - runs.mean(axis=0) - slope * a
+    unit = residual / np.sqrt((residual**2).sum(axis=0))
+    shared = np.mean(intraclass_correlation(residual.reshape(len(y), -1), person))
+    return ErrorModel(
+        names=tuple(models),
+        mean=MEAN + (runs - y[:, None, None]).mean(axis=(0, 2)),
+        sd=runs.std(axis=0, ddof=1).mean(axis=1),
+        pcc=np.array([np.mean([pcc(y, run) for run in one]) for one in runs.transpose(1, 2, 0)]),
+        residual_correlation=np.einsum("nas,nbs->ab", unit, unit) / runs.shape[2],
+        person_share=max(0.0, float(shared)),  # an estimate below 0 stands for none
+    )
+
+
+def twins(model: ErrorModel, difference_sd: float) -> ErrorModel:
+    """Return two models of equal truth whose paired differences have a given SD, BDI-II points.
+
+    Mean, SD and PCC are the averages over ``model``; the correlation of residuals is solved for.
+
+    Raises
+    ------
+    ValueError
+        If two such models cannot differ as much, or by nothing at all.
+    """
+    mean, sd, r_label = (np.full(2, v.mean()) for v in (model.mean, model.sd, model.pcc))
+
+    def pair(r: float) -> ErrorModel:
+        both = np.array([[1, r], [r, 1]])
+        return ErrorModel(("first", "second"), mean, sd, r_label, both, model.person_share)
+
+    widest = pair(-1.0).difference_sd()
+    if not 0 < difference_sd < widest:
+        raise ValueError(
+            f"difference_sd is {difference_sd:g}; it must lie between 0 and {widest:.2f}, that of "
+            "two such models with opposite residuals"
+        )
+    r = optimize.brentq(lambda r: pair(r).difference_sd() - difference_sd, -1, 1, xtol=1e-10)
+    return pair(float(r))
+
+
+def power_curve(
+    pair: ErrorModel,
+    differences: Sequence[float],
+    *,
+    n_recordings: int = 50,
+    n_samples: int = 2_000,
+    n_resamples: int = 1_999,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return how often sign flips over persons find a true difference in MAE at the 5 % level.
+
+    Of two models with the same truth (``twins``) the second has every error reduced by one share,
+    so that the difference of their MAEs is that share of the MAE. All differences are tried on the
+    same samples, and all samples see the same flips.
+
+    Returns
+    -------
+    DataFrame
+        A row a difference: ``difference``, ``power``, and ``wrong``, the share of samples in which
+        the better model has the larger MAE.
+
+    Raises
+    ------
+    ValueError
+        If there are not two models of equal MAE, or a difference is outside 0 to that MAE.
+    """
+    mae = float(pair.mae[0])
+    if len(pair.names) != 2 or not np.allclose(pair.mae, mae, rtol=1e-6):
+        raise ValueError(f"two models of equal MAE are needed, not {pair.names} with {pair.mae}")
+    if not all(0 <= difference <= mae for difference in differences):
+        raise ValueError(f"a difference in {list(differences)} is not between 0 and {mae:.2f}")
+    samples = pair.draw(n_samples, n_recordings, rng=rng)
+    sums = np.zeros((n_samples, samples.person.max() + 1, 2))
+    at = (np.arange(n_samples)[:, None], samples.person)
+    np.add.at(sums, at, np.moveaxis(samples.errors, 1, -1))
+    signs = rng.choice([1.0, -1.0], size=(n_resamples, sums.shape[1]))
+    first, second = (signs @ sums[:, :, k].T for k in (0, 1))  # (n_resamples, n_samples)
+    found = []
+    for difference in differences:
+        kept = 1 - difference / mae
+        observed = sums[:, :, 0].sum(axis=1) - kept * sums[:, :, 1].sum(axis=1)
+        as_extreme = (np.abs(first - kept * second) >= np.abs(observed) - 1e-9).sum(axis=0)
+        p = (1 + as_extreme) / (1 + n_resamples)
+        found.append((difference, (p <= 0.05).mean(), (observed < 0).mean()))
+    return pd.DataFrame(found, columns=["difference", "power", "wrong"])
+
+
+def intraclass_correlation(values: np.ndarray, persons: ArrayLike) -> np.ndarray:
+    """Return how k quantities, (n_recordings, k), of two recordings of one person correlate: (k,).
+
+    ICC(1) by one-way analysis of variance (Shrout & Fleiss 1979) for unequal group sizes; nan for
+    a constant.
+
+    Raises
+    ------
+    ResultError
+        If no person occurs twice, or there is one person only.
+    """
+    code, names = pd.factorize(np.asarray(persons))
+    size, n, k = np.bincount(code), len(code), len(names)
+    if k < 2 or k == n:
+        raise ResultError(
+            f"{n} recordings of {k} persons: the correlation within persons needs two persons at "
+            "least, and one of them twice"
+        )
+    means = np.stack([np.bincount(code, column) for column in values.T], axis=1) / size[:, None]
+    between = (size[:, None] * (means - values.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
+    within = ((values - means[code]) ** 2).sum(axis=0) / (n - k)
+    typical = (n - (size**2).sum() / n) / (k - 1)
+    with np.errstate(invalid="ignore"):
+        return (between - within) / (between + (typical - 1) * within)
+
+
+def folded_mean(mean: ArrayLike, sd: ArrayLike) -> np.ndarray:
+    """Return ``E|mean + sd * z|`` for a standard normal ``z``: the mean of a folded normal.
+
+    >>> float(folded_mean(3.0, 0.0)), round(float(folded_mean(0.0, 1.0)), 4)
+    (3.0, 0.7979)
+    """
+    mean, sd = np.asarray(mean, dtype=float), np.asarray(sd, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(sd > 0, mean / sd, np.inf)
+    spread = sd * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)
+    return spread + np.abs(mean) * (1 - 2 * stats.norm.cdf(-np.abs(ratio)))

@@ -1,0 +1,217 @@
+"""Predictors of known truth: against large samples, scipy, and the library's own tests."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.power import TTestPower
+
+from deplib.cohorts.simulated import PERSON_SHARE, RELIABILITY
+from deplib.errors import ResultError
+from deplib.metrics import mae, pcc, rmse
+from deplib.statistics import (
+    MEAN,
+    SCORES,
+    SD,
+    SHARES,
+    ErrorModel,
+    fit,
+    persons_of,
+    power_curve,
+    sign_flip_test,
+    twins,
+)
+from deplib.statistics.population import draw_persons, draw_scores, shared_and_own
+from deplib.statistics.power import folded_mean, intraclass_correlation
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def two(r=0.8, **changed):
+    known = {
+        "names": ("a", "b"),
+        "mean": np.array([13.0, 15.0]),
+        "sd": np.array([4.0, 7.0]),
+        "pcc": np.array([0.1, 0.5]),
+        "residual_correlation": np.array([[1.0, r], [r, 1.0]]),
+        "person_share": 0.9,
+    }
+    return ErrorModel(**known | changed)
+
+
+def runs(n_seeds=2, n=4_000):
+    """Draws of a known error model as a table of runs, on the same labels."""
+    samples = two().draw(1, n, rng=rng())
+    one = pd.DataFrame(
+        {"recording": np.arange(n), "person": samples.person[0], "bdi": samples.y[0]}
+    )
+    return pd.concat(
+        one.assign(bdi_hat=samples.y_hat[0, k] + 0.01 * seed, model=name, seed=seed)
+        for seed in range(n_seeds)
+        for k, name in enumerate(two().names)
+    )
+
+
+def test_the_truth_is_what_a_population_of_300_000_recordings_shows():
+    model, large = two(), two().draw(1, 300_000, rng=rng())
+    for k in (0, 1):
+        y, y_hat = large.y[0], large.y_hat[0, k]
+        assert mae(y, y_hat) == pytest.approx(model.mae[k], abs=0.08)
+        assert rmse(y, y_hat) == pytest.approx(model.rmse[k], abs=0.1)
+        assert pcc(y, y_hat) == pytest.approx(model.pcc[k], abs=0.01)
+        assert y_hat.mean() == pytest.approx(model.mean[k], abs=0.08)
+        assert y_hat.std() == pytest.approx(model.sd[k], rel=0.01)
+        assert large.errors[0, k].std() == pytest.approx(model.error_sd[k], rel=0.01)
+    difference = large.errors[0, 0] - large.errors[0, 1]
+    assert difference.std() == pytest.approx(model.difference_sd(), rel=0.01)
+    assert two(1.0).difference_sd(0, 0) == pytest.approx(0, abs=0.02)
+
+
+def test_perfect_predictions_have_no_error_and_a_shift_is_one():
+    model = two(mean=MEAN + np.array([0.0, 3.0]), sd=np.full(2, SD), pcc=np.ones(2))
+    np.testing.assert_allclose(model.mae, [0, 3], atol=1e-9)
+    np.testing.assert_allclose(model.rmse, [0, 3], atol=1e-6)
+    np.testing.assert_allclose(model.draw(3, 10, rng=rng()).errors[:, 1], 3)
+
+
+def test_a_folded_normal_is_that_of_scipy():
+    for mean, sd in [(0.0, 1.0), (3.0, 2.0), (-5.0, 0.5)]:
+        expected = stats.foldnorm(abs(mean) / sd, scale=sd).mean()
+        assert folded_mean(mean, sd) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("sd", [0.5, 3.0, 8.0])
+def test_twins_are_equal_in_truth_and_differ_as_asked(sd):
+    pair = twins(two(), sd)
+    assert pair.mae[0] == pair.mae[1]
+    assert pair.difference_sd() == pytest.approx(sd, abs=1e-6)
+    drawn = pair.draw(1, 100_000, rng=rng(1)).errors[0]
+    assert (drawn[0] - drawn[1]).std() == pytest.approx(sd, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sd": np.array([-1.0, 1.0])}, "at least 0"),
+        ({"pcc": np.array([0.0, 1.2])}, "pcc lie"),
+        ({"mean": np.zeros(3)}, "shapes"),
+        ({"person_share": 1.5}, "no correlations"),
+        ({"residual_correlation": np.array([[1, 2], [2, 1]])}, "no correlations"),
+    ],
+)
+def test_impossible_models_are_refused(changed, message):
+    with pytest.raises(ValueError, match=message):
+        two(**changed)
+    for sd in (0.0, 100.0):
+        with pytest.raises(ValueError, match="must lie between 0 and"):
+            twins(two(), sd)
+
+
+def test_a_known_model_is_found_again():
+    found, known = fit(runs(), ("a", "b")), two()
+    np.testing.assert_allclose(found.mean, known.mean, atol=0.4)
+    np.testing.assert_allclose(found.sd, known.sd, rtol=0.05)
+    np.testing.assert_allclose(found.pcc, known.pcc, atol=0.05)
+    np.testing.assert_allclose(found.mae, known.mae, atol=0.5)
+    np.testing.assert_allclose(found.residual_correlation, known.residual_correlation, atol=0.03)
+    assert found.person_share == pytest.approx(known.person_share, abs=0.03)
+    assert fit(runs(), ("b", "a")).sd.tolist() == found.sd[::-1].tolist()
+
+
+def test_runs_that_cannot_be_paired_are_refused():
+    rows = runs(n=60)
+    for wrong, models in (
+        (rows, ("a", "c")),
+        (pd.concat([rows, rows]), ("a", "b")),
+        (rows[(rows["model"] == "a") | (rows["seed"] == 0)], ("a", "b")),
+        (rows[(rows["model"] == "a") | (rows["recording"] != 3)], ("a", "b")),
+    ):
+        with pytest.raises(ResultError, match="same recordings and seeds, each once"):
+            fit(wrong, models)
+    with pytest.raises(ResultError, match="constant"):
+        fit(rows.assign(bdi_hat=15.0), ("a", "b"))
+    with pytest.raises(ResultError, match="one of them twice"):
+        fit(rows.assign(person=rows["recording"]), ("a", "b"))
+
+
+def test_the_correlation_within_persons_is_known_for_simple_groups():
+    same = np.array([[1.0], [1.0], [4.0], [4.0], [9.0], [9.0]])
+    assert intraclass_correlation(same, [*"aabbcc"]) == pytest.approx([1.0])
+    opposite = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    assert intraclass_correlation(opposite, [*"aabb"]) == pytest.approx([-1.0])
+    assert np.isnan(intraclass_correlation(np.ones((4, 1)), [*"aabb"])).all()
+
+
+def test_all_samples_at_once_decide_as_the_test_of_the_library():
+    pair, n, decided = twins(two(), 3.0), 40, 0
+    for seed in range(n):
+        rows = power_curve(pair, [0.0, 1.2], n_samples=1, rng=rng(seed))
+        samples = pair.draw(1, 50, rng=rng(seed))
+        a, b = samples.errors[0]
+        for found, kept in zip(rows["power"], (1.0, 1 - 1.2 / pair.mae[0]), strict=True):
+            differences = a - kept * b
+            p = sign_flip_test(differences, samples.person[0], n_resamples=1_999, rng=rng()).p_value
+            if not 0.03 < p < 0.07:  # the two draw different flips
+                decided += 1
+                assert found == (p <= 0.05)
+    assert decided > n
+
+
+def test_the_curve_is_that_of_the_paired_t_test_where_everybody_comes_once():
+    pair = twins(two(person_share=0.0), 3.0)
+    found = power_curve(pair, [0.0, 0.5, 1.0], n_recordings=50, rng=rng(2))
+    for row in found.itertuples():
+        kept = 1 - row.difference / pair.mae[0]
+        sd = np.sqrt(pair.error_sd[0] ** 2 * (1 - kept) ** 2 + kept * 9.0)
+        expected = TTestPower().power(row.difference / sd, 45, 0.05) if row.difference else 0.05
+        assert row.power == pytest.approx(expected, abs=0.06)
+    assert found["wrong"].is_monotonic_decreasing
+    with pytest.raises(ValueError, match="equal MAE"):
+        power_curve(two(), [0.5], rng=rng())
+    with pytest.raises(ValueError, match="is not between"):
+        power_curve(pair, [50.0], rng=rng())
+
+
+def test_every_sample_has_its_persons_and_recordings_one_to_four_each():
+    person = draw_persons(300, 50, rng=rng())
+    sessions = np.stack([np.bincount(who, minlength=40) for who in person])
+    assert (sessions.sum(axis=1) == 50).all()
+    assert (sessions.min(), sessions.max() <= 4) == (1, True)
+    assert (draw_persons(5, 8, n_persons=2, rng=rng()) == [[0] * 4 + [1] * 4] * 5).all()
+    assert [persons_of(n) for n in (50, 100, 1000, 2)] == [40, 80, 800, 2]
+    for n_persons, n_recordings in ((1, 3), (5, 4), (2, 9)):
+        with pytest.raises(ValueError, match="1 to 4 recordings each"):
+            draw_persons(2, n_recordings, n_persons=n_persons, rng=rng())
+
+
+def test_scores_have_the_exact_marginal_and_persons_share_severity():
+    person = draw_persons(1, 200_000, n_persons=100_000, rng=rng(1))
+    y = draw_scores(person, rng=rng(2))[0]
+    shares = np.bincount(y.astype(int), minlength=len(SCORES)) / len(y)
+    np.testing.assert_allclose(shares, SHARES, atol=0.003)
+    assert (y.mean(), y.std()) == pytest.approx((MEAN, SD), abs=0.12)
+    again = person[0, 1:] == person[0, :-1]
+    r = np.corrcoef(y[1:][again], y[:-1][again])[0, 1]
+    normal = PERSON_SHARE * RELIABILITY
+    assert normal - 0.06 < r < normal  # rounding and skew take a little away
+    free, even = (
+        draw_scores(draw_persons(40, 50, rng=rng(3)), rng=rng(4), balanced=b).mean(axis=1)
+        for b in (False, True)
+    )
+    assert even.std() < 0.2 < free.std()
+
+
+def test_a_share_is_the_correlation_between_recordings_of_a_person():
+    person = np.repeat(np.arange(40_000), 2)[None]
+    for share in (0.0, 0.6, 1.0):
+        values = shared_and_own(person, share, rng=rng(5))[0].reshape(-1, 2)
+        assert np.corrcoef(values.T)[0, 1] == pytest.approx(share, abs=0.02)
+    assert shared_and_own(person[:, :4], 0.5, rng=rng(), n_values=3).shape == (1, 4, 3)
+
+
+def test_the_same_state_gives_the_same_draw():
+    a, b, c = (two().draw(3, 20, rng=rng(s)).y_hat for s in (1, 1, 2))
+    assert (a == b).all()
+    assert (a != c).any()
