@@ -14,7 +14,7 @@ export DEPLIB_DATA ?= $(CURDIR)/.deplib
 export OMP_NUM_THREADS = 1
 export PYTHONHASHSEED = 0
 
-BUILD := $(BIN)jupyter-book build -W -n --keep-going book
+BUILD := $(BIN)jupyter-book build -W --keep-going book
 
 .PHONY: help install book test unit-tests page-tests colab bench sweep lint lint-workflows
 help:   ## list the verbs
@@ -22,10 +22,10 @@ help:   ## list the verbs
 
 install: $(READY)   ## the packages of requirements.lock, into .venv; every other verb does it, too
 
-book: $(READY)   ## compute whatever is missing or stale, execute the chapters, build book/_build/html
+book: $(READY)   ## compute what is missing or stale, execute the chapters, build book/_build/html
 	$(BIN)deplib run && $(BIN)deplib publish && $(BUILD)
 
-test: $(READY)   ## the build with warnings as errors, unit tests, every cell of the published chapters
+test: $(READY)   ## the build with warnings as errors, unit tests, every cell of every chapter
 	$(BIN)deplib run && $(BUILD) --all
 	DEPLIB_SITE=book/_build/html $(MAKE) --no-print-directory --keep-going unit-tests page-tests
 
@@ -33,24 +33,23 @@ unit-tests: $(READY)
 	$(BIN)pytest --numprocesses $(JOBS) --dist worksteal
 
 # What `pytest --nbval book/` does, a page a process: nbval knows no other way of sharing the work.
-PAGES ?= book/*.ipynb
 page-tests: $(READY)
 	@echo "Executing the published chapters again, to compare every cell:"
-	@printf '%s\n' $(PAGES) | xargs -P $(JOBS) -I PAGE sh -c \
+	@printf '%s\n' book/*.ipynb | xargs -P $(JOBS) -I PAGE sh -c \
 	    'said=$$($(BIN)pytest --nbval PAGE 2>&1) && echo "PAGE: the same" || { echo "$$said"; exit 1; }'
 
-colab: $(READY)   ## every chapter alone in a fresh environment, timed into results/timings/: half an hour
-	$(BIN)deplib rehearse --record
+colab: $(READY)   ## two chapters alone, each in a fresh environment, as on Colab
+	DEPLIB_COLAB=1 $(BIN)pytest tests/test_colab.py
 
-bench: $(READY)   ## speed and memory of each stage and of the whole book, on this machine: some 25 minutes
+bench: $(READY)   ## speed and memory of each stage beside a plain version of it
 	set -e; for script in bench/*.py; do $(BIN)python "$$script"; done
 
 sweep: $(READY)   ## the multi-seed study into results/: long, and resumable
 	$(BIN)deplib sweep
 
-lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that notebooks/ and book/ hold the same text
+lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that files agree with each other
 	$(BIN)ruff check --quiet && $(BIN)ruff format --check --quiet && $(BIN)mypy --no-error-summary && $(BIN)codespell
-	$(BIN)pytest tests/test_repository.py tests/hosting
+	$(BIN)pytest tests/test_repository.py tests/test_hosting.py
 
 lint-workflows: $(READY) $(if $(WITH_ACTIONLINT),$(ACTIONLINT))
 	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -304,7 +304,7 @@ def _execute(chapter: Chapter, force: bool) -> bool:
             f"stale; add under `deplib:` in notebooks/{chapter.name}.py: {'; '.join(unsaid)}"
         )
     page = page_of(chapter.source, executed, made_from)
-    files = _take_figures(page, chapter.name)
+    files = take_figures(page, chapter.name)
     if why := unstable(page, str(chapter.root.resolve()), str(data_root())):
         raise PublishError(f"{why} (kept at {result})")
     changed = force or bool(_reasons(chapter, made_from))
@@ -496,7 +496,7 @@ def _outputs(raw: list[NotebookNode], count: int) -> list[NotebookNode]:
     return kept
 
 
-def _take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
+def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
     """Move what can be downloaded of figures out of a page; return each file's name and text."""
     files: dict[str, str] = {}
     for cell in page.cells:

@@ -19,7 +19,7 @@ HEADER = """\
 # ---
 
 """
-AFTER_ONE = "#   deplib:\n#     after:\n#     - one\n#     needs:\n#     - results/*.csv\n"
+NEEDS = "#   deplib:\n#     needs:\n#     - results/*.csv\n"
 
 
 INDEX = "# %% [markdown]\n# # A book\n"
@@ -35,6 +35,6 @@ def write_book(root: Path, **texts: str) -> Path:
     (root / "_toc.yml").write_text("\n".join([*toc, "      - file: references", ""]))
     (root / "book" / "references.md").write_text("# References\n")
     for name, text in {"index": INDEX, **texts}.items():
-        header = HEADER.format(deplib=AFTER_ONE if "results/" in text else "")
+        header = HEADER.format(deplib=NEEDS if "results/" in text else "")
         (root / "notebooks" / f"{name}.py").write_text(header + text)
     return root

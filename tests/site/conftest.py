@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from pages_of_book import ROOT, Site, documents
 from playwright.sync_api import Browser, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))  # browsing.py, whatever pytest's import mode
+
+from browsing import ROOT, Site, documents
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """What the browser may be called."""
@@ -29,20 +32,14 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shared = shared.parent  # one build for all workers
     root = shared / "clone"
     with FileLock(shared / "site.lock"):
-        built = root / "book" / "_build" / "html"
         if not (shared / "built").is_file():
-            root.mkdir(exist_ok=True)
-            for file in ROOT.iterdir():
-                if file.is_file() and not file.name.startswith("."):
-                    shutil.copy(file, root)  # pages include some of them
             skip = shutil.ignore_patterns("_build", "__pycache__")
             shutil.copytree(ROOT / "book", root / "book", ignore=skip, dirs_exist_ok=True)
             command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "book"]
-            command += ["-W", "-n", "--keep-going"]
-            run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+            run = subprocess.run([*command, "-W"], cwd=root, capture_output=True, text=True)
             assert run.returncode == 0, run.stdout + run.stderr
             (shared / "built").touch()
-    return built
+    return root / "book" / "_build" / "html"
 
 
 class _Quiet(SimpleHTTPRequestHandler):

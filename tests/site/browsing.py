@@ -1,4 +1,4 @@
-"""The pages of a built book, and a visit to one."""
+"""The pages of a built book, served on this machine, and a visit to one in a browser."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Request, Response, ViewportSize
+from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ("genindex", "search")
@@ -33,7 +33,6 @@ class Visit:
     page: Page
     outside: list[str] = field(default_factory=list)  # addresses asked for beyond the book
     said: list[str] = field(default_factory=list)  # errors and warnings on the console
-    weights: dict[str, int] = field(default_factory=dict)  # bytes by file
 
 
 def documents(folder: Path) -> tuple[str, ...]:
@@ -44,14 +43,10 @@ def documents(folder: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def visit(
-    browser: Browser, site: Site, name: str, *, mode: str, width: int, until: str = "load"
-) -> Iterator[Visit]:
-    """Open a page as one who comes for the first time and chose light or dark."""
+def visit(browser: Browser, site: Site, name: str, *, mode: str, width: int) -> Iterator[Visit]:
+    """Open a page as one who comes for the first time, and whose system is light or dark."""
     size = ViewportSize(width=width, height=900)
-    context = browser.new_context(viewport=size, reduced_motion="reduce")
-    store = f"localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}');"
-    context.add_init_script(store)
+    context = browser.new_context(viewport=size, reduced_motion="reduce", color_scheme=mode)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE)
     seen = Visit(context.new_page())
 
@@ -59,21 +54,13 @@ def visit(
         if not request.url.startswith((site.address, "data:", "blob:")):
             seen.outside.append(request.url)
 
-    def answered(response: Response) -> None:
-        if response.status >= 400:
-            seen.said.append(f"{response.status} for {response.url}")
-        elif response.url.startswith(site.address):
-            seen.weights[response.url.removeprefix(site.address)] = len(response.body())
-
     seen.page.on("request", asked)
-    if until == "networkidle":
-        seen.page.on("response", answered)
     seen.page.on("requestfailed", lambda one: seen.said.append(f"{one.url}: {one.failure}"))
     seen.page.on("pageerror", lambda error: seen.said.append(str(error)))
     seen.page.on(
         "console",
         lambda one: seen.said.append(one.text) if one.type in {"error", "warning"} else None,
     )
-    seen.page.goto(f"{site.address}{name}.html", wait_until=until)  # type: ignore[arg-type]
+    seen.page.goto(f"{site.address}{name}.html")
     yield seen
     context.close()
