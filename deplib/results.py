@@ -145,7 +145,7 @@ class Result:
             table = pq.read_table(path)
             row = json.loads(table.schema.metadata[b"run"])
             history = pd.DataFrame(**json.loads(row.pop("history")))
-            result = _result(row, table.to_pandas(), history)
+            result = _result(row, table.to_pandas(), history).rounded()
             if result.digest != row["digest"]:
                 raise ValueError("its numbers are not those that were written")
         except FileNotFoundError:
@@ -288,12 +288,15 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
     The table of runs is written last: until then the tables are refused or as they were, and the
     parts that they are made from are still there.
     """
-    there = {one.spec: one for one in read_all(world, root=root)} if _exists(world, root) else {}
-    there |= {one.spec: one.rounded() for one in done}
-    kept = [
-        there[spec]
-        for spec in sorted(there, key=lambda spec: [str(v) for v in asdict(spec).values()])
-    ]
+    there = {one.spec: one.rounded() for one in done}
+    if _exists(world, root):
+        tables = _read(world, root)
+        faulty = [spec for spec in _faulty(tables) if spec not in there]
+        if faulty:
+            raise ResultError(_not_whole(world, faulty[0]))
+        there = {one.spec: one for one in _results(tables)} | there
+    order = sorted(there, key=lambda spec: [str(value) for value in asdict(spec).values()])
+    kept = [there[spec] for spec in order]
     rows = {
         "predictions": [_marked(one.spec, one.predictions) for one in kept],
         "histories": [_marked(one.spec, one.history) for one in kept if len(one.history)],
@@ -353,7 +356,7 @@ def _blocks(table: pd.DataFrame) -> dict[tuple[Any, ...], slice]:
         new[1:] |= codes[1:] != codes[:-1]
     starts = np.flatnonzero(new)
     specs = table.iloc[starts][SPEC].itertuples(index=False, name=None)
-    stops = [*starts[1:], len(table)]
+    stops = [*starts, len(table)][1:]
     return {s: slice(int(a), int(b)) for s, a, b in zip(specs, starts, stops, strict=True)}
 
 

@@ -131,14 +131,13 @@ def _complete(
     keys = _keys(specs, inputs, versioned)
     done = {} if keys is None else _stored(keys, world, root)
     missing = [spec for spec in specs if spec not in done]
-    if not missing:
-        return done
-    if (versioned and _renew(missing, inputs, world)) or keys is None:
+    if missing and ((versioned and _renew(missing, inputs, world)) or keys is None):
         keys = _keys(specs, inputs, versioned)
         assert keys is not None
         done = _stored(keys, world, root)
         missing = [spec for spec in specs if spec not in done]
     for group in _alike(missing):
+        assert keys is not None
         finished = (
             import_module("deplib.deploy.runs").results_in_8_bits(
                 group, inputs, keys, done, jobs=jobs
@@ -158,9 +157,11 @@ def _complete(
         for result in finished:
             result.save(_part(result.spec))
             done[result.spec] = result.rounded()
-    results.merge(world, done.values(), root=root)
-    for spec in specs:
-        _part(spec).unlink(missing_ok=True)
+    parts = [path for spec in specs if (path := _part(spec)).exists()]
+    if parts:  # also those of a call that was killed before or while it merged them
+        results.merge(world, done.values(), root=root)
+        for path in parts:
+            path.unlink()
     return done
 
 

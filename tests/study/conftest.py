@@ -4,10 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_world import COHORT, PROTOCOL
-
-from deplib import study
-from deplib.extraction import embedded_encoder
+import small_world
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +13,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("extracted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEPLIB_DATA", str(data))
-        study.prepare_features(COHORT(), embedded_encoder(), protocol=PROTOCOL, jobs=1)
+        small_world.inputs().store("identity")
     return data
 
 
@@ -26,4 +23,12 @@ def data(extracted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     folder = tmp_path / "data"
     shutil.copytree(extracted, folder)
     monkeypatch.setenv("DEPLIB_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of the versioned results."""
+    folder = tmp_path / "versioned"
+    monkeypatch.setattr("deplib.results.folder", lambda: folder)
     return folder

@@ -6,41 +6,40 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from deplib import study
+from deplib import results, study
 from deplib.cohorts.simulated import SimulatedCohort
+from deplib.extraction import embedded_encoder
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
+from deplib.study import completion, runs
 
-N_RECORDINGS = 9
 PROTOCOL = Protocol(epochs=4, window_length=8)
-COHORT = partial(SimulatedCohort, n_recordings=N_RECORDINGS, max_frames=12)
+COHORT = partial(SimulatedCohort, n_recordings=9, max_frames=12)
 
 
-def complete(specs: list[RunSpec], folder: Path, **options: object) -> list[Result]:
+def inputs(world: str = "default") -> study.Inputs:
+    """The streams of a small world."""
+    return study.Inputs(COHORT(world), embedded_encoder(), protocol=PROTOCOL, jobs=1)
+
+
+def complete(specs: list[RunSpec], root: Path | None = None, **options: object) -> list[Result]:
     """Complete runs of the small worlds in this process."""
     cohorts = {spec.world: COHORT(spec.world) for spec in specs}
-    return study.complete(
-        specs, folder, **{"cohorts": cohorts, "protocol": PROTOCOL, "jobs": 1} | options
-    )
+    given = {"cohorts": cohorts, "protocol": PROTOCOL, "jobs": 1, "root": root} | options
+    return study.complete(specs, **given)
 
 
-def key_of(spec: RunSpec) -> str:
-    """The key that ``complete`` asks for."""
-    encoder = study.completion.embedded_encoder()
-    return study.run_key(spec, COHORT(spec.world), encoder, PROTOCOL)
-
-
-def die(moment: str, folder: Path) -> None:
-    """Train LDBM with a checkpoint an epoch, and be killed in mid-epoch or in mid-write."""
-    study.runs.Checkpoint = partial(study.runs.Checkpoint, every=0)
+def die(moment: str, root: Path) -> None:
+    """Train two models with a checkpoint an epoch, and be killed somewhere on the way."""
+    runs.Checkpoint = partial(runs.Checkpoint, every=0)
     calls = []
 
     def killing(real, at):
-        def function(*args):
+        def function(*args, **options):
             calls.append(args)
             if len(calls) == at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return real(*args)
+            return real(*args, **options)
 
         return function
 
@@ -48,19 +47,12 @@ def die(moment: str, folder: Path) -> None:
         from deplib.training import loop
 
         loop.check_loss = killing(loop.check_loss, at=3)
-    else:
-        from deplib.training import checkpoint
-
-        real = checkpoint.Path.replace
-        of_results = killing(lambda *args: None, at=3)
-
-        def replace(path: Path, target: Path) -> Path:
-            if target.suffix == ".safetensors" and target.parent.name != "recordings":
-                of_results(path)
-            return real(path, target)
-
-        checkpoint.Path.replace = replace
-    complete([RunSpec("LDBM")], folder)
+    elif moment == "part":  # between the first run and the second
+        completion.Result.save = killing(completion.Result.save, at=1)
+    elif moment.startswith("merge"):  # between the tables
+        real = results.write_whole
+        results.write_whole = killing(real, at=int(moment[-1]) + 1)  # a part comes before
+    complete([RunSpec("LDBM"), RunSpec("RidgeMean")], root)
 
 
 if __name__ == "__main__":
