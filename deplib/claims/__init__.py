@@ -1,5 +1,9 @@
-"""What the study states and others published, and what can be said about it without its data."""
+"""What the study states and others published, and what can be said about it without its data.
 
+`ledger` judges every statement of the study; a simulated cohort never decides about AVEC2014.
+"""
+
+from deplib.claims.ledger import VERDICTS, Evidence, claims, ledger
 from deplib.claims.quoted import (
     CERTAINTY,
     FACTS,
@@ -9,4 +13,15 @@ from deplib.claims.quoted import (
     published,
 )
 
-__all__ = ["CERTAINTY", "FACTS", "REPORTED", "TEST_BANDS", "constant_test_mae", "published"]
+__all__ = [
+    "CERTAINTY",
+    "FACTS",
+    "REPORTED",
+    "TEST_BANDS",
+    "VERDICTS",
+    "Evidence",
+    "claims",
+    "constant_test_mae",
+    "ledger",
+    "published",
+]
