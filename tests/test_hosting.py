@@ -1,0 +1,358 @@
+"""What is hosted: no file that may not be there, careful workflows, and a sound CI script."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+import pytest
+import typer.main
+import yaml
+
+from deplib import REPOSITORY
+from deplib.cli import app
+
+ROOT = Path(__file__).parents[1]
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.stem: path for path in sorted((GITHUB / "workflows").glob("*.yml"))}
+ACTIONS = {path.parent.name: path for path in sorted((GITHUB / "actions").glob("*/action.yml"))}
+WRITES = {
+    ("publish", "deploy"): {"pages": "write", "id-token": "write"},
+    ("weekly", "report"): {"issues": "write"},
+}
+"""The only jobs that may do more than read the repository, and what."""
+
+LARGEST = 2_000_000
+"""Bytes of a file: the networks that are shipped have 1.3 million."""
+MEASURED = (
+    "results/*/pooled.safetensors",
+    "results/selection/surrogate.safetensors",
+    "deplib/extraction/*/*reference.safetensors",
+)
+"""Arrays that are no weights: means of features, and one frame with its embedding."""
+CORPUS_NAME = re.compile(
+    r"(?<!\d)\d{3}_\d_(Freeform|Northwind|Depression|audio|video)", re.IGNORECASE
+)
+FILMED = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg", ".wav", ".mp3", ".flac"}
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"}
+WEIGHTS = {".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".pb", ".tflite", ".caffemodel", ".npz", ".npy"}
+WEIGHTS |= {".pkl", ".pickle", ".bin", ".mat", ".onnx", ".safetensors"}
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE " + rb"KEY-----")
+CONFLICT = re.compile(rb"^(<{7}|>{7}|\|{7}) ", re.MULTILINE)
+READERS: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys((".json", ".ipynb"), json.loads),
+    **dict.fromkeys((".yml", ".yaml", ".cff"), yaml.safe_load),
+    ".toml": tomllib.loads,
+}
+
+
+def tracked() -> list[str]:
+    """Return the files that git tracks or would track; all that there are where there is no git."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        names = [name for name in listed.stdout.split("\0") if name]
+    else:
+        skip = {".venv", ".deplib", "_build", ".git", "__pycache__"}
+        paths = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+        names = [path.as_posix() for path in paths if not skip & set(path.parts)]
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+def trained_here() -> set[str]:
+    """Return the hashes of networks whose recipe lies beside them."""
+    notes = [json.loads(path.read_text()) for path in (ROOT / "deplib").rglob("*.json")]
+    return {one["sha256"] for one in notes if isinstance(one, dict) and "recipe" in one}
+
+
+def complaint(name: str, content: bytes) -> str | None:
+    """Say why a file may not be in the repository; None where it may."""
+    path = PurePosixPath(name)
+    kind, text = path.suffix.lower(), path.parts[0] == "notebooks"
+    found = {
+        f"it has {len(content):,} bytes": len(content) > LARGEST,
+        "its name is one of AVEC2014": CORPUS_NAME.search(name),
+        "it is a film or a sound": kind in FILMED,
+        "it is a picture outside of book/": kind in PICTURES and path.parts[0] != "book",
+        "it is a label: one number": kind in {".csv", ".txt"}
+        and re.fullmatch(rb"\s*\d+(\.\d+)?\s*", content),
+        "it holds weights that were not trained here": kind in WEIGHTS
+        and not any(path.match(pattern) for pattern in MEASURED)
+        and sha256(content).hexdigest() not in trained_here(),
+        "it holds a private key": PRIVATE_KEY.search(content),
+        "it holds the marks of a merge": CONFLICT.search(content),
+        "notebooks/ holds texts only": text and kind != ".py",
+        "a text holds an output": text
+        and re.search(rb"^# ?\+? ?outputs?=|image/png|^.{2000}", content, re.MULTILINE),
+        f"it cannot be read as {kind}": kind in READERS and not readable(kind, content),
+    }
+    return next((why for why, wrong in found.items() if wrong), None)
+
+
+def readable(kind: str, content: bytes) -> bool:
+    try:
+        READERS[kind](content.decode())
+    except (ValueError, yaml.YAMLError):
+        return False
+    return True
+
+
+def test_no_file_is_what_it_may_not_be() -> None:
+    files = tracked()
+    assert len(files) > 200
+    found = {name: complaint(name, (ROOT / name).read_bytes()) for name in files}
+    assert {name: why for name, why in found.items() if why} == {}
+    assert len(trained_here()) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("data/203_1_Freeform_video.mp4", b"", "AVEC2014"),
+        ("tests/203_1_Depression.csv", b"12\n", "AVEC2014"),
+        ("tests/clip.avi", b"", "film"),
+        ("tests/face.jpg", b"", "picture"),
+        ("labels/one.csv", b"12\n", "label"),
+        ("weights/w600k_r50.onnx", b"another network", "weights"),
+        ("deplib/models/best.safetensors", b"", "weights"),
+        ("big.svg", b" " * (LARGEST + 1), "bytes"),
+        ("id_rsa", b"-----BEGIN RSA PRIVATE " + b"KEY-----\n", "private key"),
+        ("README.md", b"ours\n<<<<<<< HEAD\n", "merge"),
+        ("notebooks/01_protocol.ipynb", b"{}", "texts only"),
+        ("notebooks/new.py", b"# image/png: iVBOR", "output"),
+        ("results/cost.json", b"{", "cannot be read"),
+        ("_toc.yml", b"a: [", "cannot be read"),
+        ("pyproject.toml", b"a = ", "cannot be read"),
+        ("results/default/pooled.safetensors", b"means", None),
+        ("book/landing.png", b"a picture of the book", None),
+        ("book/figures/scores.csv", b"model,score\nLDBM,9.5\n", None),
+        ("notebooks/new.py", b"# %%\n1 + 1\n", None),
+    ],
+)
+def test_a_file_that_may_not_be_is_found(name: str, content: bytes, why: str | None) -> None:
+    found = complaint(name, content)
+    assert found is None if why is None else why in (found or "")
+
+
+def test_the_hooks_are_tools_of_the_lock_change_no_file_and_name_tests_that_exist() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    for hook in local["hooks"]:
+        tool, *arguments = hook["entry"].split()
+        assert hook["language"] == "system"
+        assert tool == "make" or Path(sys.prefix, "bin", Path(tool).name).is_file(), hook["id"]
+        assert not {"--fix", "--write-changes", "-w"} & set(arguments)
+        assert "format" not in arguments or "--check" in arguments
+        assert all((ROOT / one).is_file() for one in arguments if one.startswith("tests/"))
+
+
+# Workflows
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a workflow; its ``on`` is a string, not what YAML 1.1 makes of it."""
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {("on" if key is True else key): value for key, value in found.items()}
+
+
+def all_jobs() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return every job with the workflow and the name that it has."""
+    workflows = {file: read(path)["jobs"] for file, path in WORKFLOWS.items()}
+    return [(file, name, job) for file, jobs in workflows.items() for name, job in jobs.items()]
+
+
+def steps(*files: str) -> Iterator[dict[str, Any]]:
+    """Return the steps of workflows and of this repository's actions; all where none is named."""
+    for file, _, job in all_jobs():
+        yield from job["steps"] if not files or file in files else ()
+    for name, path in ACTIONS.items():
+        yield from read(path)["runs"]["steps"] if not files or name in files else ()
+
+
+def scripts(*files: str) -> str:
+    return "\n".join(step.get("run", "") for step in steps(*files))
+
+
+def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
+    pins: dict[str, set[tuple[str, str]]] = {}
+    for path in [*WORKFLOWS.values(), *ACTIONS.values()]:
+        for line in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8")):
+            if line.startswith("./"):
+                assert (ROOT / line / "action.yml").is_file()
+                continue
+            found = re.fullmatch(r"(actions/[\w/.-]+?)(?:/\w+)?@([0-9a-f]{40}) # (v[\d.]+)", line)
+            assert found, f"{path.name}: {line}"
+            pins.setdefault(found[1], set()).add((found[2], found[3]))
+    assert {action for action, stated in pins.items() if len(stated) > 1} == set()
+
+
+def test_a_job_may_do_no_more_than_it_needs_and_has_an_end() -> None:
+    for name, path in WORKFLOWS.items():
+        assert read(path)["permissions"] == {}, name
+    for file, name, job in all_jobs():
+        assert job["permissions"] == WRITES.get((file, name), {"contents": "read"}), (file, name)
+        assert job["timeout-minutes"] <= 180, (file, name)
+        assert job["runs-on"] == "ubuntu-24.04", (file, name)
+        checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
+        assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+        assert not ((file, name) in WRITES and checkouts), "it runs nothing of the repository"
+    assert "${{" not in scripts()  # an expression in a script can be an injection
+
+
+def test_the_workflows_call_verbs_that_exist() -> None:
+    rules = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):(?!=)", rules, flags=re.MULTILINE))
+    made = set(re.findall(r"^make ([a-z-]+)$", scripts(), flags=re.MULTILINE))
+    assert made <= targets
+    assert {"lint", "test", "book", "colab", "install", "unit-tests"} <= made
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for call in re.findall(r"\.venv/bin/deplib((?: [\w-]+)+)", scripts()):
+        verb, *options = call.split()
+        with click.Context(commands[verb]) as context:
+            commands[verb].parse_args(context, options)  # raises where there is no such
+
+
+def test_main_alone_is_published_and_everything_is_made_from_scratch_once_a_week() -> None:
+    publish, weekly = read(WORKFLOWS["publish"]), read(WORKFLOWS["weekly"])
+    assert publish["on"]["push"] == {"branches": ["main"]}
+    assert publish["jobs"]["deploy"]["needs"] == "build"
+    (when,) = weekly["on"]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"])
+    assert not [one for one in steps("weekly") if re.search("cache|computed", one.get("uses", ""))]
+    assert set(weekly["jobs"]["report"]["needs"]) == set(weekly["jobs"]) - {"report"}
+
+
+def test_what_is_kept_between_runs_has_the_hash_of_its_inputs() -> None:
+    found = {step.get("id"): step for step in steps("computed")}
+    assert "hashFiles('deplib/**', 'requirements.lock')" in found["kept"]["with"]["key"]
+    assert "restore-keys" not in found["kept"]["with"], "what was made from other inputs"
+
+
+@pytest.mark.parametrize("file", ["test", "publish", "weekly"])
+def test_a_failing_chapter_is_uploaded_from_where_publish_keeps_it(file: str) -> None:
+    (upload,) = [one for one in steps(file) if "actions/upload-artifact" in one.get("uses", "")]
+    assert upload["if"] == "failure()"
+    assert upload["with"]["include-hidden-files"] is True  # .deplib is hidden
+    assert ".deplib/published/*/work/" in upload["with"]["path"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "done"),
+    [
+        ("", "create --title The weekly run from scratch fails\n"),
+        ("4 Another fault\n12 Re: The weekly run from scratch fails\n", "create --title "),
+        (
+            "9 The weekly run from scratch fails\n7 The weekly run from scratch fails\n",
+            "comment 7 ",
+        ),
+    ],
+)
+def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
+    tmp_path: Path, listed: str, done: str
+) -> None:
+    (step,) = read(WORKFLOWS["weekly"])["jobs"]["report"]["steps"]
+    (tmp_path / "listed").write_text(listed)
+    fake = tmp_path / "gh"
+    said = f'echo "$2 $3" "$4" >> {tmp_path}/done\n'
+    fake.write_text(f'#!/bin/sh\n[ "$2" = list ] && cat {tmp_path}/listed && exit\n{said}')
+    fake.chmod(0o755)
+    environment = {name: str(value) for name, value in step["env"].items()}
+    environment["PATH"] = f"{tmp_path}:/usr/bin:/bin"
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    subprocess.run(command, env=environment, check=True)
+    assert (tmp_path / "done").read_text().startswith(done)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "audit"),
+    [
+        ("", "", None),
+        ("persist-credentials: false", "fetch-depth: 1", "artipacked"),
+        ("run: make lint", 'run: make lint "${{ github.head_ref }}"', "template-injection"),
+    ],
+)
+def test_zizmor_finds_what_is_wrong_and_nothing_in_the_workflows(
+    tmp_path: Path, old: str, new: str, audit: str | None
+) -> None:
+    text = WORKFLOWS["test"].read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "planted.yml").write_text(text.replace(old, new) if old else text)
+    zizmor = str(Path(sys.executable).with_name("zizmor"))
+    target = str(tmp_path / "planted.yml") if audit else str(GITHUB)
+    command = [zizmor, "--offline", "--pedantic", target]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.returncode == 0) == (audit is None), run.stdout
+    assert audit is None or audit in run.stdout
+
+
+def test_new_versions_of_the_actions_are_asked_for_every_week() -> None:
+    updates = read(GITHUB / "dependabot.yml")["updates"]
+    assert {one["package-ecosystem"] for one in updates} == {"github-actions", "npm"}
+    assert {one["schedule"]["interval"] for one in updates} == {"weekly"}
+    owner = REPOSITORY.removeprefix("https://github.com/")
+    texts = [path.read_text("utf-8") for path in GITHUB.rglob("*") if path.is_file()]
+    assert not [text for text in texts if owner in text]  # an address of the repository's own
+
+
+# .ci/run on made-up machines
+
+TOOLS = ("make", "git", "python3", "chromium", "npm")
+RECORDS = '#!/bin/sh\necho "{name} $* CI=$CI" >> {log}\n'
+TEST = "make test CI=true"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
+    """Run a copy of the script where only some commands are; return its exit code and its calls."""
+    (tmp_path / "clone" / ".ci").mkdir(parents=True)
+    script = shutil.copy(ROOT / ".ci" / "run", tmp_path / "clone" / ".ci")
+    folder, log = tmp_path / "bin", tmp_path / "log"
+    folder.mkdir()
+
+    def run(*commands: str, **bodies: str) -> tuple[int, list[str]]:
+        for name in ("bash", "dirname"):
+            (folder / name).symlink_to(shutil.which(name) or name)
+        for name in (*commands, "apt-get", "sleep"):
+            body = bodies.get(name.replace("-", "_"), "")
+            (folder / name).write_text(RECORDS.format(name=name, log=log) + body)
+            (folder / name).chmod(0o755)
+        command = [str(folder / "bash"), str(script)]
+        done = subprocess.run(command, env={"PATH": str(folder)}, check=False)
+        calls = [line.strip() for line in log.read_text().splitlines()] if log.exists() else []
+        return done.returncode, [call for call in calls if not call.startswith("python3")]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("there", "bodies", "code", "installed"),
+    [
+        (TOOLS, {}, 0, None),
+        (("make", "git", "python3", "google-chrome", "npm"), {}, 0, None),
+        (("make", "git", "python3"), {}, 0, "chromium fonts-dejavu-core npm"),
+        (TOOLS, {"python3": "exit 1\n"}, 0, "python3-venv"),
+        (TOOLS, {"make": "exit 2\n"}, 2, None),
+        (("make", "python3"), {"apt_get": "exit 100\n"}, 100, "-"),
+    ],
+)
+def test_the_ci_script_installs_what_is_missing_and_ends_with_the_tests(
+    machine: Callable[..., tuple[int, list[str]]],
+    there: tuple[str, ...],
+    bodies: dict[str, str],
+    code: int,
+    installed: str | None,
+) -> None:
+    returned, calls = machine(*there, **bodies)
+    assert returned == code
+    assert (calls[-1:] == [TEST]) == (code != 100)
+    if installed is None:
+        assert calls == [TEST]
+    elif code == 0:
+        assert calls[1].endswith(f"--no-install-recommends {installed} CI=")
