@@ -1,6 +1,7 @@
 """Make the plain ``pytest --nbval book/`` execute the chapters as `deplib.publish` does."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +16,4 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(KERNEL_ENVIRONMENT)
     os.environ[VARIABLE] = str(data_root())
     config.option.nbval_current_env = True
+    config.option.nbval_sanitize_with = str(Path(__file__).with_name("nbval.cfg"))

@@ -64,7 +64,7 @@ def test_binder_installs_every_requirement_of_deplib_in_the_versions_of_the_lock
     assert f"pytorch-cpu={locked()['torch']}" in conda
     assert {name(Requirement(one).name) for one in project()["dependencies"]} <= {*found, "torch"}
     assert pip[-1] == "-e .."
-    assert [one for one in conda if one.startswith("python=")][0] in of_conda("environment.yml")[0]
+    assert next(one for one in conda if one.startswith("python=")) in of_conda("environment.yml")[0]
 
 
 def test_the_lock_fulfils_every_range_of_pyproject() -> None:

@@ -1,0 +1,246 @@
+"""README.md and CONTRIBUTING.md hold: recipes are followed, commands run or say why not."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+}
+EDITOR = """\
+import re, sys
+from pathlib import Path
+
+CHANGES = {changes!r}
+for name in sys.argv[1:]:
+    path, (pattern, new) = Path(name), CHANGES[name]
+    text, n = re.subn(pattern, new, path.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
+    assert n, f"{{name}} holds nothing like {{pattern}}"
+    path.write_text(text, encoding="utf-8")
+"""
+
+
+def recipe(title: str) -> list[str]:
+    """Return the lines of the one block of shell below a heading of CONTRIBUTING.md."""
+    section = TEXTS["CONTRIBUTING.md"].split(f"# {title}\n")[1].split("\n#")[0]
+    (block,) = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    return block.splitlines()
+
+
+def clone(folder: Path) -> Path:
+    """Copy the repository, without what was built; ``.venv`` is the environment of the tests."""
+    left_out = shutil.ignore_patterns("__pycache__", "_build", ".pytest_cache")
+    for name in ("deplib", "tests", "notebooks", "book", "results"):
+        shutil.copytree(ROOT / name, folder / name, ignore=left_out, symlinks=True)
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name[0] != ".":
+            shutil.copy(path, folder / path.name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def editor(folder: Path, changes: Mapping[str, tuple[str, str]]) -> str:
+    """Write an editor that knows what to do: in each file, what matches becomes something new."""
+    script, path = folder / "editor.py", folder / "editor"
+    script.write_text(EDITOR.format(changes=dict(changes)))
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "{script}" "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def follow(lines: Sequence[str], root: Path, **environment: str) -> str:
+    """Run lines of shell in a copy, with the copy's library; return what they print."""
+    script = "set -euo pipefail\n" + "\n".join(lines)
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    own = {"PYTHONPATH": str(root), "DEPLIB_DATA": str(root / "data"), "PYTHONHASHSEED": "0"}
+    run = subprocess.run(
+        ["bash", "-c", script],
+        cwd=root,
+        env={**outer, **own, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert run.returncode == 0, f"{script}\n\n{run.stdout}"
+    return run.stdout
+
+
+# Commands
+
+FROM_NOTHING = """\
+deplib corpus small --recordings 30 --frames 32
+deplib check small
+deplib extract --root small
+deplib train --root small --model LDBM
+deplib export pair --root small --model LDBM
+deplib predict "$(find small -name '*_aligned' | head -n 1)" pair"""
+"""As README.md has it, in this order."""
+LICENSEE = (
+    "deplib extract --root CORPUS --encoder ENCODER.onnx",
+    "deplib train --root CORPUS --encoder ENCODER.onnx",
+)
+HOURS, RECIPE, SELF = "takes hours", "a recipe below has it", "runs these tests, or is run by them"
+NOT_RUN = {
+    "deplib corpus small": RECIPE,
+    "deplib publish --check": "tests/test_publish.py has the same by name",
+    "deplib publish": RECIPE,
+    "deplib train --root small --model MyModel": RECIPE,
+    "deplib sweep --model MyModel": HOURS,
+    "jupyter-book build -W --keep-going book": RECIPE,
+    "pytest --nbval book/18_question.ipynb": RECIPE,
+    "pytest tests/test_house.py tests/test_repository.py": RECIPE,
+    "pytest tests/models": RECIPE,
+    "python tests/models/golden.py MyModel": RECIPE,
+    "git add notebooks/18_question.py book _toc.yml": RECIPE,
+    **dict.fromkeys(("make book", "make sweep"), HOURS),
+    **dict.fromkeys(("make help", "make lint", "make test", "make unit-tests"), SELF),
+    **dict.fromkeys(("pytest -n 2", 'pytest -m "not slow"'), SELF),
+    "pip install pre-commit": "needs the network",
+    "pre-commit install": "would change this repository's hooks",
+    "dask scheduler": "tests/study has a cluster",
+    "dask worker ADDRESS": "tests/study has a cluster",
+}
+TOOLS = "deplib|make|jupyter-book|pytest|python|pip|pre-commit|git|dask"
+
+
+def commands(text: str) -> set[str]:
+    """Return the commands of a text's code; a verb alone, such as `deplib check`, is none."""
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    mentions = {one for one in spans if re.fullmatch("deplib [a-z]+", one)}
+    lines = [one.strip() for block in blocks for one in block.splitlines()]
+    parts = [part.strip() for line in lines + spans for part in line.split(" && ")]
+    bare = {re.sub(r"\s+#.*", "", part).removeprefix(".venv/bin/") for part in parts}
+    found = {one for one in bare if re.match(rf"(?:{TOOLS}) ", one)}
+    return found - (mentions - {one for one in NOT_RUN if one in mentions})
+
+
+def test_every_command_is_run_or_listed_with_a_reason() -> None:
+    printed = set().union(*map(commands, TEXTS.values()))
+    known = {*FROM_NOTHING.splitlines(), *LICENSEE, *NOT_RUN}
+    assert (printed - known, known - printed) == (set(), set())  # nothing is listed in vain
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_score_and_what_a_licensee_types(tmp_path: Path) -> None:
+    """With the shipped encoder given as a file, and the corpus that the block wrote."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    blocks = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+    (block,) = [block for block in blocks if "deplib corpus" in block]
+    lines = [re.sub(r"\s+#.*", "", line).strip() for line in block.strip().splitlines()]
+    assert lines == [f".venv/bin/{line}" for line in FROM_NOTHING.splitlines()]
+    said = follow(lines, tmp_path)
+    assert re.search(r"BDI-II [\d.]+, 90% interval [\d.]+ to [\d.]+", said)
+    assert "This is no diagnosis" in said
+    (encoder,) = (ROOT / "deplib" / "extraction").rglob("embedded.onnx")
+    names = {"CORPUS": "small", "ENCODER.onnx": shlex.quote(str(encoder))}
+    for command in LICENSEE:
+        line = re.sub("CORPUS|ENCODER.onnx", lambda found: names[found[0]], command)
+        assert re.search("sound|predictor +runs", follow([f".venv/bin/{line}"], tmp_path))
+
+
+def test_the_readme_names_the_two_commands_first_and_its_python_runs() -> None:
+    block = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)[0]
+    verbs = [line.split("#")[0].split() for line in block.splitlines()]
+    assert verbs == [["make", "book"], ["make", "test"]]
+    (code,) = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(re.sub(r"^  ", "", code, flags=re.MULTILINE), "README.md", "exec"), names)
+    assert {"LDBM", "MambaGRU"} <= set(names["test"]["model"])  # type: ignore[index]
+
+
+# Recipes
+
+CELLS = r"""\1
+# %%
+print(f"There are {len('question')} letters.")
+"""
+
+
+@pytest.mark.slow
+def test_the_recipe_for_a_chapter_is_followed(tmp_path: Path) -> None:
+    lines = recipe("A new chapter")
+    assert len(lines) <= 10
+    root = clone(tmp_path / "a clone")
+    keep = {"index", "17_limits"}
+    for path in (root / "notebooks").glob("*.py"):  # bare titles, so that it takes seconds
+        if path.stem not in keep:
+            path.unlink()
+            (root / "book" / f"{path.stem}.ipynb").unlink(missing_ok=True)
+            (root / "book" / f"{path.stem}.md").write_text(f"# {path.stem}\n")
+    for text in (root / "notebooks").glob("*.py"):
+        text.write_text(text.read_text().replace(".ipynb)", ".md)"))
+    (root / "notebooks" / "index.py").write_text("# %% [markdown]\n# # A book\n")
+    for path in (root / "book").glob("*.md"):
+        path.write_text(path.read_text().replace(".ipynb)", ".md)"))
+    place = (r"( *)- file: 17_limits\n", r"\g<0>\1- file: 18_question\n")
+    changes = {
+        "_toc.yml": place,
+        "notebooks/18_question.py": (r"(invalidate_caches\(\)\n).*", CELLS),
+    }
+    chosen = "-k 'jupytext or set_up_cell or Cell'"
+    tried = [line for line in lines if not line.startswith("git add")]
+    follow(tried, root, EDITOR=editor(tmp_path, changes), PYTEST_ADDOPTS=chosen)
+    html = root / "book" / "_build" / "html"
+    assert "There are 8 letters." in (html / "18_question.html").read_text(encoding="utf-8")
+    assert 'href="18_question.html"' in (html / "17_limits.html").read_text(encoding="utf-8")
+
+
+MODEL = '''\
+"""MyModel: a mean over the real frames that weighs late ones more."""
+
+import torch
+from torch import Tensor, nn
+
+from deplib.models.blocks import check_input, regressor
+
+
+class MyModel(nn.Module):
+    """Weights that grow with time, at a rate that is learnt."""
+
+    def __init__(self, *, channels: int = 512, hidden: int = 64) -> None:
+        super().__init__()
+        self.channels = channels
+        self.rate = nn.Parameter(torch.ones(1))
+        self.mlp = regressor(channels, hidden)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T), (B, T) bool -> (B,) z-scored BDI-II."""
+        x = check_input(x, mask, channels=self.channels)
+        time = mask.cumsum(1) / mask.sum(1, keepdim=True)
+        weights = (self.rate * time).masked_fill(~mask, -torch.inf).softmax(1)
+        return self.mlp(weights[:, None].bmm(x).squeeze(1)).squeeze(1)
+'''
+
+
+@pytest.mark.slow
+def test_the_recipe_for_a_model_is_followed(tmp_path: Path) -> None:
+    lines = recipe("A new model")
+    assert len(lines) <= 10
+    changes = {
+        "deplib/models/my_model.py": (r".*class MyModel.*", MODEL.replace("\\", r"\\")),
+        "deplib/models/registry.py": (r"(BEYOND = \{\n)", r'\1    "MyModel": "my_model",\n'),
+        "deplib/study/grid.py": (r"(VARIED = \(\n)", r'\1    "MyModel",\n'),
+        "deplib/figures.py": (r'("Mamba": "#\w+",\n)', r'\1        "MyModel": "#123456",\n'),
+        "notebooks/09_results.py": (
+            r"(#     - deplib.models)",
+            r"#     - deplib.models.my_model\n\1",
+        ),
+    }
+    root = clone(tmp_path / "a clone")
+    tried = [line for line in lines if "deplib sweep" not in line]
+    chosen = "-k MyModel -p no:cacheprovider"
+    said = follow(tried, root, EDITOR=editor(tmp_path, changes), PYTEST_ADDOPTS=chosen)
+    assert int(said.split(" passed")[0].split()[-1]) > 20  # the contract has more than 20 parts
+    assert "MyModel" in said.split("BDI-II points")[1]  # the table of scores
+    golden = json.loads((root / "tests" / "models" / "golden.json").read_text())
+    assert len(golden["MyModel"]["output"]) == 3
