@@ -187,15 +187,10 @@ class Evidence:
         rows = np.random.default_rng(0).normal(size=(8, int(self.facts["encoder_dim"])))
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    @cached_property
+    @property
     def runs(self) -> Scores:
         """The grid on Test of the simulated cohort, with constant and oracle."""
-        from deplib import baselines, study
-
-        cohort = study.open_cohort(self.world)
-        grid = results.load(self.world, **results.ABLATION)
-        both = pd.concat([grid, baselines.references(cohort.recordings, cohort.truth)])
-        return score_runs(both[both["split"] == "test"])
+        return _runs(self.world)
 
     def scores(self, metric: str, split: str = "test", labels: str = "true") -> pd.Series:
         """Return a metric of the four on the simulated cohort, mean over seeds."""
@@ -215,6 +210,16 @@ class Evidence:
         """Return it as text, with its 95 % interval."""
         d = self.difference(first, second)
         return f"{d.estimate:+.2f} ({d.low:+.2f} to {d.high:+.2f})"
+
+
+@lru_cache
+def _runs(world: str) -> Scores:
+    from deplib import baselines, study
+
+    cohort = study.open_cohort(world)
+    grid = results.load(world, **results.ABLATION)
+    both = pd.concat([grid, baselines.references(cohort.recordings, cohort.truth)])
+    return score_runs(both[both["split"] == "test"])
 
 
 @lru_cache
