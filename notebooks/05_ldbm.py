@@ -54,7 +54,7 @@ from deplib.statistics import score_runs
 from deplib.training import train
 
 figures.style()
-badge(study.open_cohort("default"))
+badge("default")
 
 # %% [markdown]
 # **No patch size beats the plain average of all frames.** LDBM has ten times the parameters of the

@@ -52,7 +52,7 @@ from deplib.statistics import score_runs
 from deplib.training import train
 
 figures.style()
-badge(study.open_cohort("default"))
+badge("default")
 
 # %% [markdown]
 # **It does not look for them.** The Transformer could weigh every frame against every other one, at

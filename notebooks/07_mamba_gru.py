@@ -56,7 +56,7 @@ from deplib.statistics import score_runs
 from deplib.training import train
 
 figures.style()
-badge(study.open_cohort("default"))
+badge("default")
 
 # %% [markdown]
 # **The end of the clip.** Remove the last tenth of a clip: masked, MambaGRU's answer moves by half of
