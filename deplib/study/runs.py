@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -180,7 +179,6 @@ def _fit(
             f"{spec.name} is not trained but made from the run in {RunSpec.precision}: call "
             "deplib.study.complete"
         )
-    torch.set_num_threads(1)
     given: dict[str, Any] = {"seed": spec.seed, "config": config_of(spec)}
     if spec.recipe == RunSpec.recipe:
         path = data_root() / "checkpoints" / spec.world / f"{spec.name}.safetensors"

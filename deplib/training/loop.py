@@ -102,8 +102,8 @@ def train(
         Learning rate, weight decay, batch sizes, number of epochs and patience.
     seed
         Determines the order of the batches, and the initial weights of a model that is named. The
-        same seed gives the same bits on one machine with one thread
-        (``torch.set_num_threads(1)``); elsewhere, see ``SAME_MAE``.
+        same seed gives the same bits on one machine; on another, an MAE within
+        ``deplib.metrics.MAE_TOLERANCE``.
     config
         Keywords of a model that is named, such as ``{"patch": 4}``.
     name
@@ -138,7 +138,7 @@ def train(
     else:
         name, model = name or type(model).__name__, copy.deepcopy(model)
         require_contract(model, windows)
-    with _flushed_denormals(), trusted(_is_clean(windows)):
+    with _one_thread(), trusted(_is_clean(windows)):
         what = objective(model, windows, protocol)
         optimizer = adam(model.parameters(), protocol)
         rng = np.random.default_rng(seed)
@@ -298,14 +298,18 @@ def _is_clean(windows: WindowSet) -> bool:
 
 
 @contextmanager
-def _flushed_denormals() -> Iterator[None]:
-    """Let the processor take numbers below 1e-38 as 0: MambaGRU's gradients are full of them.
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread, in which numbers below 1e-38 are taken as 0.
 
-    Predictions keep their bytes; on some processors a step takes a fifth of the time.
+    MambaGRU's gradients are full of such denormals: with them a step takes five times as long on
+    some processors. The flag holds for the thread that sets it, and no prediction changes by it.
     """
     before = float(torch.tensor([1e-40]) * 1) == 0  # torch does not tell
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(before)
+        torch.set_num_threads(threads)
