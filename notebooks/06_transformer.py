@@ -39,6 +39,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from torch import nn
 from torch.nn.functional import relu, scaled_dot_product_attention
@@ -183,8 +184,7 @@ with torch.inference_mode():
 
 # %% mystnb={"figure": {"caption": "Weight that each layer of a trained VanillaTransformer gives to each frame of one Test window, times the number of frames; 1 (dashed) is a plain average. Trained on the small simulated cohort.", "name": "fig-transformer-attention"}, "image": {"alt": "Three lines over five hundred frames, on a logarithmic axis from a tenth to ten. All three stay close to one from the first frame to the last."}}
 fig, ax = plt.subplots(figsize=(5.2, 2.8))
-for name, shade in zip(looked, ("#00D29B", "#009E73", "#005C43"), strict=True):
-    ax.plot(looked.index, looked[name], color=shade, label=name)
+sns.lineplot(looked, palette=["#00D29B", "#009E73", "#005C43"], dashes=False, ax=ax)
 ax.axhline(1, color=figures.GREY, linestyle="--")
 ax.set_title("Attention stays close to a plain average")
 ax.set(yscale="log", ylim=(0.1, 10), xlabel="frame", ylabel="weight, in averages")

@@ -156,6 +156,7 @@ class MambaBlock(nn.Module):
         return u + self.out_proj(self.scan(silu(x)) * silu(self.gate_proj(v)))
 
 
+# %%
 class Mamba(nn.Module):
     """Two Mamba blocks over the real frames; no positions, since the recurrence knows the order."""
 
