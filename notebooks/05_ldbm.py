@@ -66,7 +66,7 @@ badge("default")
 # ## What LDBM does
 #
 # LDBM belongs to the study's main paper,
-# [Wang et al. 2025](99_references.md). It cuts a window into patches, turns each patch into one
+# [Wang et al. 2025](references.md). It cuts a window into patches, turns each patch into one
 # token, and alternates attention between tokens with the merging of neighbours. So the first layer
 # compares quarter seconds, and the last one compares stretches of four seconds. The name is nowhere
 # expanded and no public code could be found: what follows is built from the study's description.
