@@ -61,23 +61,6 @@ def moved_from_neutral(quiet, **channels):
 # --- identities and scenes
 
 
-def test_an_identity_is_32_normal_numbers_that_the_seed_decides():
-    first, again = (sample_identity(rng=np.random.default_rng(5)) for _ in range(2))
-    other = sample_identity(rng=np.random.default_rng(6))
-    assert first.shape == (32,)
-    assert first.dtype == np.float32
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_a_scene_is_frozen_and_the_seed_decides_it():
-    first, again = (sample_scene(rng=np.random.default_rng(5)) for _ in range(2))
-    assert first == again
-    assert first != sample_scene(rng=np.random.default_rng(6))
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        first.noise = 3.0
-
-
 def test_every_number_of_the_code_changes_the_head():
     code = sample_identity(rng=np.random.default_rng(1))
     base = Anatomy(code)
@@ -124,26 +107,19 @@ def test_persons_differ_more_than_expressions_of_a_person():
     assert between > 2 * within
 
 
-@pytest.mark.parametrize("shape", [(3,), (3, len(CHANNELS) + 1), (2, 2, len(CHANNELS))])
-def test_wrong_shapes_are_refused(shape):
-    with pytest.raises(CohortError, match="shape"):
-        renderer(1).crops(np.zeros(shape, np.float32))
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_parameters_that_are_not_finite_are_refused_by_row(bad):
+def test_bad_parameters_and_identities_are_refused():
+    for shape in ((3,), (3, len(CHANNELS) + 1), (2, 2, len(CHANNELS))):
+        with pytest.raises(CohortError, match="shape"):
+            renderer(1).crops(np.zeros(shape, np.float32))
     params = trajectory(4)
-    params[2, 5] = bad
+    params[2, 5] = np.nan
     with pytest.raises(CohortError, match="row 2 of 4"):
         renderer(1).crops(params)
     with pytest.raises(CohortError, match="finite"):
         renderer(1).scene_frame(params[2])
-
-
-@pytest.mark.parametrize("identity", [np.zeros(31), np.full(32, np.nan)])
-def test_a_bad_identity_is_refused(identity):
-    with pytest.raises(CohortError, match="32 finite numbers"):
-        FaceRenderer(identity, sample_scene(rng=np.random.default_rng(0)))
+    for identity in (np.zeros(31), np.full(32, np.nan)):
+        with pytest.raises(CohortError, match="32 finite numbers"):
+            FaceRenderer(identity, sample_scene(rng=np.random.default_rng(0)))
 
 
 # --- scene, landmarks and alignment
@@ -191,12 +167,6 @@ def test_landmarks_follow_the_head(quiet):
     width = np.diff(still[3:], axis=0)[0, 0]
     assert np.diff(points(smile=1)[3:], axis=0)[0, 0] > 1.1 * width
     assert np.diff(points(lip_pucker=1)[3:], axis=0)[0, 0] < 0.85 * width
-
-
-def test_alignment_removes_roll(quiet):
-    inner = np.s_[30:105, 25:87]
-    difference = moved_from_neutral(quiet, roll=12)[inner]
-    assert difference.mean() < 3  # of 3 x 255; a smile changes the mouth by far more
 
 
 @pytest.mark.parametrize(
@@ -252,12 +222,6 @@ def test_an_action_changes_its_part_of_the_face(quiet, channel, place):
     assert part.mean() > 3 * rest
 
 
-def test_a_stronger_action_changes_more(quiet):
-    for channel in CHANNELS[:10]:
-        weak, strong = (moved_from_neutral(quiet, **{channel: v}).sum() for v in (0.3, 1.0))
-        assert strong > 1.3 * weak > 0, channel
-
-
 def test_gaze_and_blink_show_in_the_eyes(quiet):
     def dark(**channels):  # centre of darkness in the image's left eye
         eye = quiet.crops(frame(**channels)[None])[0, 46:58, 28:49].astype(float).mean(-1)
@@ -270,12 +234,6 @@ def test_gaze_and_blink_show_in_the_eyes(quiet):
     eye = np.s_[46:58, 28:49]
     opened, closed = quiet.crops(np.stack([NEUTRAL, frame(blink=1)]))
     assert closed[eye].max() < opened[eye].max() - 20  # no white of the eye is left
-
-
-def test_brightness_follows_the_exposure(quiet):
-    dim, even, bright = (quiet.crops(frame(light_gain=g)[None]).mean() for g in (-0.4, 0.0, 0.3))
-    assert dim / even == pytest.approx(np.exp(-0.4), rel=0.03)
-    assert bright > 1.05 * even
 
 
 def test_the_key_light_comes_from_the_side_it_names(quiet):
@@ -319,21 +277,3 @@ def test_a_head_is_the_same_on_every_canvas():
     fine = paint_head(anatomy, Canvas(-20.0, -20.0, 456, 456, 3.0))[::3, ::3].astype(float)
     assert np.abs(fine - coarse).mean() < 1.5
     assert np.abs(fine - coarse)[40:140, 40:112].max() < 40  # no mole moves or is lost
-
-
-# --- the detector of the report
-
-DETECTOR = cv2.data.haarcascades + "haarcascade_frontalface_default.xml"
-
-
-def test_a_face_detector_finds_the_simulated_faces():
-    cascade = cv2.CascadeClassifier(DETECTOR)
-
-    def found(image):
-        return len(cascade.detectMultiScale(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))) > 0
-
-    faces = [renderer(100 + seed) for seed in range(20)]
-    assert sum(found(face.scene_frame(NEUTRAL).image) for face in faces) >= 19
-    assert sum(found(face.crops(NEUTRAL[None])[0]) for face in faces) >= 19
-    blank = np.full((480, 640, 3), 128, np.uint8)
-    assert not found(blank)
