@@ -1,11 +1,11 @@
 """The reference frame: what is shipped, what it finds, and files that are something else."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from deplib.extraction.embedded.reference import make_reference
-from deplib.extraction.verification.planted import TWICE
+from planted import TWICE
 from safetensors.numpy import save_file
 
 from deplib.errors import VerificationError
@@ -20,9 +20,15 @@ from deplib.extraction import (
     embedded_encoder,
     embedded_reference,
     load_reference,
+    network_card,
+    network_path,
     reference_cosine,
     save_reference,
 )
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # outside the wheel
+
+from encoders.make_reference import make_reference
 
 FRAME = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
 EMBEDDING = np.linspace(-1, 1, 8, dtype=np.float32)

@@ -1,0 +1,251 @@
+"""Faults planted on purpose: each damages one thing in a sound store, as practice does.
+
+A damage changes a copy of the store in place, or returns the encoder or the frames that stand in
+the place of the sound ones, with which everything is extracted again.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deplib.cohorts.base import Cohort
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.extraction import (
+    IMAGENET,
+    RAW,
+    UNIT,
+    FeatureStore,
+    OnnxEncoder,
+    Preprocess,
+    VerificationReport,
+    embedded_encoder,
+    embedded_reference,
+    extract,
+    fill_invalid,
+    verify,
+)
+from deplib.extraction.store import to_json
+
+ONE, OTHER, TWIN = "002_1", "003_1", "002_2"  # of two persons, and another of the first
+TWICE = Preprocess(mean=(127.5 + 127.5**2,) * 3, std=(127.5**2,) * 3)
+"""ArcFace's normalisation of pixels that it has been applied to before."""
+
+Frames = Callable[[str, int, int | None], np.ndarray]
+Rows = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Refilmed:
+    """A cohort with other frames and all else the same, its fingerprint too."""
+
+    name: str
+    simulated: bool
+    recordings: pd.DataFrame
+    fingerprint: str
+    filmed: Frames
+
+    def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        return self.filmed(recording, start, stop)
+
+
+def refilmed(cohort: Cohort, frames: Frames) -> Refilmed:
+    return Refilmed(cohort.name, cohort.simulated, cohort.recordings, cohort.fingerprint, frames)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A store, and what made it."""
+
+    store: FeatureStore
+    cohort: Cohort
+    encoder: OnnxEncoder
+
+    def examine(self) -> VerificationReport:
+        """Make every check: the store against its table, encoder, frames and reference."""
+        return verify(
+            self.store, encoder=self.encoder, cohort=self.cohort, reference=embedded_reference()
+        )
+
+    def again(self, **changed: Any) -> "Extracted":
+        """Extract with another encoder or cohort, into a folder inside the store's."""
+        new = replace(self, **changed)
+        folder = self.store.root / "extracted"
+        extract(new.cohort, new.encoder, folder)
+        return replace(new, store=FeatureStore(folder))
+
+
+def sound_extraction(folder: Path) -> Extracted:
+    """Extract a small simulated cohort, whose frames are kept in memory."""
+    cohort = SimulatedCohort(n_recordings=12, max_frames=40)
+    kept = {name: cohort.frames(name) for name in cohort.recordings["recording"]}
+    held = refilmed(cohort, lambda recording, start, stop: kept[recording][start:stop])
+    encoder = embedded_encoder()
+    extract(held, encoder, folder)
+    return Extracted(FeatureStore(folder), held, encoder)
+
+
+Damage = Callable[[Extracted], Extracted | None]
+
+
+def rows(change: Rows, *, every: bool = False) -> Damage:
+    def damage(found: Extracted) -> None:
+        for name in sorted(found.store.done()) if every else [ONE]:
+            features = change(found.store.read(name)[0])
+            found.store.write(name, features, np.ones(len(features), bool))
+
+    return damage
+
+
+def at(index: Any, value: float) -> Rows:
+    def change(features: np.ndarray) -> np.ndarray:
+        features[index] = value
+        return features
+
+    return change
+
+
+def unit(features: np.ndarray) -> np.ndarray:
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def half_rate(features: np.ndarray) -> np.ndarray:
+    n = np.arange(len(features))
+    return features[np.where(n < len(n) // 2, n // 2 * 2, n)]
+
+
+def random(kept: int) -> Rows:
+    """Random unit vectors in all rows, or in every tenth."""
+
+    def change(features: np.ndarray) -> np.ndarray:
+        valid = np.arange(len(features)) % 10 < kept
+        return fill_invalid(features, valid, rng=np.random.default_rng(0))
+
+    return change
+
+
+def swap(one: str, other: str) -> Damage:
+    def damage(found: Extracted) -> None:
+        contents = {one: found.store.read(other), other: found.store.read(one)}
+        for name, content in contents.items():
+            found.store.write(name, *content)
+
+    return damage
+
+
+def content(edit: Callable[[bytes], bytes]) -> Damage:
+    def damage(found: Extracted) -> None:
+        path = found.store.path(ONE)
+        path.write_bytes(edit(path.read_bytes()))
+
+    return damage
+
+
+def edited_entry(found: Extracted) -> None:
+    entry = replace(found.store.entry(ONE), n_invalid=1)
+    found.store.path(ONE).with_suffix(".json").write_bytes(to_json(asdict(entry)))
+
+
+def lost(kind: str, share: float, *, every: bool = False) -> Damage:
+    def damage(found: Extracted) -> None:
+        for name in sorted(found.store.done()) if every else [ONE]:
+            features, valid = found.store.read(name)
+            n = max(1, round(share * len(valid)))
+            valid[:n] = kind == "gap"  # before a gap time jumps, but the frame itself is sound
+            features = fill_invalid(features, valid, rng=np.random.default_rng(0))
+            found.store.write(name, features, valid, {kind: n})
+
+    return damage
+
+
+def preprocessed(preprocess: Preprocess) -> Damage:
+    return lambda found: found.again(encoder=OnnxEncoder(found.encoder.path, preprocess))
+
+
+def exposed(gain: float, offset: float) -> Damage:
+    def damage(found: Extracted) -> Extracted:
+        def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
+            filmed = found.cohort.frames(recording, start, stop)
+            if recording != ONE:
+                return filmed
+            return np.clip(gain * filmed + offset, 0, 255).astype(np.uint8)
+
+        return found.again(cohort=refilmed(found.cohort, frames))
+
+    return damage
+
+
+def header(**changed: str) -> Damage:
+    def damage(found: Extracted) -> None:
+        path = found.store.root / "store.json"
+        path.write_bytes(to_json(json.loads(path.read_bytes()) | changed))
+
+    return damage
+
+
+def plant(fault: str, sound: Extracted, folder: Path) -> Extracted:
+    """Copy a sound store and damage the copy."""
+    copy = replace(sound, store=FeatureStore(shutil.copytree(sound.store.root, folder)))
+    damaged = PLANTED[fault][0](copy) or copy
+    return replace(damaged, store=FeatureStore(damaged.store.root))
+
+
+FLAT: Rows = lambda f: unit(1 + 0.05 * f * f.shape[1] ** 0.5)  # noqa: E731
+PLANTED: dict[str, tuple[Damage, str]] = {
+    "no face in any clip": (rows(lambda f: 0 * f, every=True), "all_zero_store"),
+    "no face in one clip": (rows(lambda f: 0 * f), "all_zero"),
+    "lost faces not marked": (rows(at(slice(5, 8), 0)), "all_zero"),
+    "overflow in half precision": (rows(at(5, np.nan)), "not_finite"),
+    "the same, in one value": (rows(at((5, 3), np.inf)), "not_finite"),
+    "output stored as it came": (rows(lambda f: 21.5 * f), "norm"),
+    "a network's pooled layer": (rows(FLAT), "variance"),
+    "scores of classes": (rows(lambda f: unit(0.03 * f + np.eye(f.shape[1])[7])), "peak"),
+    "one still image": (rows(lambda f: f[:1].repeat(len(f), axis=0)), "near_constant"),
+    "stuck decoder": (
+        rows(lambda f: f[np.minimum(np.arange(len(f)), len(f) // 3)]), "duplicate_frames",
+    ),
+    "half the frame rate": (rows(half_rate), "duplicate_frames"),
+    "random vectors": (rows(random(0)), "incoherent"),
+    "one random in ten": (rows(random(9)), "incoherent"),
+    "one clip, two names": (
+        lambda found: found.store.write(OTHER, *found.store.read(ONE)) and None, "identical",
+    ),
+    "swapped persons": (swap(ONE, OTHER), "identity_mismatch spot_check"),
+    "swapped sessions": (swap(ONE, TWIN), "spot_check"),
+    "frames sorted as text": (
+        rows(lambda f: f[np.random.default_rng(0).permutation(len(f))]), "spot_check",
+    ),
+    "five frames late": (rows(lambda f: np.roll(f, 5, axis=0)), "spot_check"),
+    "one frame short": (rows(lambda f: f[:-1]), "length"),
+    "truncated file": (content(lambda file: file[:1000]), "integrity"),
+    "one bit flipped": (
+        content(lambda f: f[:-1000] + bytes([f[-1000] ^ 1]) + f[-999:]), "integrity",
+    ),
+    "file gone": (lambda found: found.store.path(ONE).unlink(), "integrity"),
+    "ledger entry edited": (edited_entry, "integrity"),
+    "ledger entry gone": (
+        lambda found: found.store.path(ONE).with_suffix(".json").unlink(), "missing",
+    ),
+    "never extracted": (lambda found: found.store.discard(ONE), "missing"),
+    **{
+        f"frames marked {kind}": (lost(kind, 0.02), kind)
+        for kind in ("blank", "unreadable", "no_face", "not_embedded", "gap")
+    },
+    "an empty chair": (lost("no_face", 0.7), "no_face invalid_rate"),
+    "one frame in eight lost": (lost("no_face", 0.125, every=True), "no_face invalid_rate"),
+    "under-exposed clip": (exposed(0.2, 0), "exposure identity_mismatch"),
+    "over-exposed clip": (exposed(0.4, 195), "exposure identity_mismatch"),
+    "another encoder": (header(encoder=f"sha256={64 * '0'} {UNIT}"), "wrong_encoder"),
+    "another corpus": (header(fingerprint=64 * "0"), "wrong_cohort"),
+    "BGR": (preprocessed(Preprocess("BGR")), "reference"),
+    "divided by 255": (preprocessed(UNIT), "reference"),
+    "ImageNet statistics": (preprocessed(IMAGENET), "reference"),
+    "raw pixels": (preprocessed(RAW), "reference similar_persons"),
+    "normalised twice": (preprocessed(TWICE), "reference similar_persons"),
+}  # fmt: skip
+"""Every fault, with the checks that find it where all checks are made."""

@@ -1,0 +1,236 @@
+"""The shipped networks, the renders they are tried on, and the recipes in ``bench/encoders``."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import typer
+
+from deplib.cohorts.simulated import CHANNELS, INDEX, sample_identity
+from deplib.errors import EncoderError
+from deplib.extraction import SHOWN, encoder, known_renders, network_card, network_path, stream
+from deplib.extraction.encoder import NETWORKS, open_encoder
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # outside the wheel
+
+from encoders import train as recipes
+from encoders.face_verification import _best_threshold, _pairs, verification_accuracy
+
+EXPORT_TOLERANCE = 1e-4  # of an output, between torch and onnxruntime
+each = pytest.mark.parametrize("name", NETWORKS)
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    return known_renders(6, rng=stream("held-out", 21))[0]
+
+
+@each
+def test_a_shipped_file_is_the_one_on_its_card(name: str) -> None:
+    card, path = network_card(name), network_path(name)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+    assert path.stat().st_size < 2 * 2**20
+    recipe = vars(recipes.RECIPES["identity" if name == "embedded" else name])
+    shared = card["recipe"].keys() & recipe.keys()
+    assert {key: card["recipe"][key] for key in shared} == {key: recipe[key] for key in shared}
+    assert card["parameters"] == sum(p.numel() for p in recipes.EmbeddedEncoder().parameters())
+    assert card["parity"] < EXPORT_TOLERANCE
+    assert 0.5 < card["verification_accuracy"] <= network_card("embedded")["verification_accuracy"]
+
+
+@each
+def test_a_shipped_graph_is_self_contained_and_plain(name: str) -> None:
+    graph = onnx.load(network_path(name), load_external_data=False).graph
+    assert not any(tensor.external_data for tensor in graph.initializer)
+    assert "PRelu" not in {node.op_type for node in graph.node}
+    assert [value.name for value in (*graph.input, *graph.output)] == ["input", "embedding"]
+    sizes = [dimension.dim_value for dimension in graph.input[0].type.tensor_type.shape.dim]
+    assert sizes == [0, 3, 112, 112]  # 0: the batch is free
+
+
+@each
+def test_a_shipped_encoder_embeds_frame_by_frame_and_tells_faces_apart(
+    name: str, frames: np.ndarray
+) -> None:
+    opened = open_encoder(name, batch_size=3)
+    features, valid = opened.embed(frames)
+    assert opened.dim == 512
+    assert valid.all()
+    alone = np.concatenate([opened.embed(frames[k : k + 1]).features for k in range(6)])
+    np.testing.assert_allclose(features, alone, atol=1e-5)
+    rng = stream("held-out", 22)
+    others = np.concatenate([known_renders(2, rng=rng)[0] for _ in range(10)])
+    features = opened.embed(others).features
+    assert (features @ features.T)[~np.eye(20, dtype=bool)].mean() < 0.3
+    assert np.linalg.matrix_rank(features, tol=1e-3) > 5
+
+
+def test_the_affect_card_says_what_was_read() -> None:
+    r2 = network_card("affect")["r2"]
+    assert tuple(r2) == SHOWN
+    assert all(0.3 < value <= 1 for value in r2.values())
+    assert min(r2["smile"], r2["yaw"]) > 0.85
+
+
+def test_using_a_network_needs_no_torch() -> None:
+    code = (
+        "import sys; from deplib.extraction import open_encoder; open_encoder('random');"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["identity", "Affect", "", "../networks/embedded"])
+def test_an_unknown_name_is_refused(name: str) -> None:
+    for asked in (open_encoder, network_path, network_card):
+        with pytest.raises(EncoderError, match="there are embedded, affect, random"):
+            asked(name)
+
+
+def test_an_altered_file_and_a_broken_card_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(network_path("random").parent, tmp_path / "networks")
+    monkeypatch.setattr(encoder, "__file__", str(tmp_path / "encoder.py"))
+    content = bytearray(network_path("random").read_bytes())
+    content[len(content) // 2] ^= 1
+    network_path("random").write_bytes(content)
+    with pytest.raises(EncoderError, match="another file than the one expected"):
+        open_encoder("random")
+    for text in ("{", "{}", "[]"):
+        network_path("affect").with_suffix(".json").write_text(text)
+        with pytest.raises(EncoderError, match="cannot read .* install deplib again"):
+            open_encoder("affect")
+
+
+# --- renders with known parameters
+
+
+def test_renders_show_broad_parameters_and_repeat() -> None:
+    frames, params = known_renders(400, share=200, rng=stream("held-out", 23))
+    assert frames.shape == (400, 112, 112, 3)
+    assert params.shape == (400, len(CHANNELS))
+    smile, yaw = params[:, INDEX["smile"]], params[:, INDEX["yaw"]]
+    assert smile.min() == 0
+    assert 0.8 < smile.max() <= 1
+    assert abs(yaw.mean()) < 2
+    assert 15 < np.abs(yaw).max() < 30
+    assert (params.std(axis=0) > 0).all()
+    few, shown = known_renders(4, rng=stream("held-out", 24))
+    again, _ = known_renders(4, rng=stream("held-out", 24))
+    np.testing.assert_array_equal(few, again)
+    assert not np.array_equal(few, known_renders(4, rng=stream("held-out", 25))[0])
+    assert shown.dtype == np.float32
+
+
+def test_no_stream_shares_a_person_with_another_or_with_a_cohort() -> None:
+    streams = [stream(name, 1) for name in ("affect", "random", "train", "held-out")]
+    streams.append(np.random.default_rng(1))
+    codes = [sample_identity(rng=rng) for rng in streams for _ in range(50)]
+    assert len({code.tobytes() for code in codes}) == 250
+
+
+# --- verification of faces
+
+
+def test_an_encoder_that_sees_nothing_is_right_half_of_the_time() -> None:
+    noise = np.random.default_rng(0)
+    result = verification_accuracy(
+        lambda frames: noise.standard_normal((len(frames), 512)),
+        identities=20,
+        renders=2,
+        rng=stream("held-out", 1),
+    )
+    assert 0.25 < result.accuracy < 0.75
+
+
+def test_pairs_and_threshold_are_the_best_of_all() -> None:
+    embeddings = np.zeros((5, 3, 5))
+    embeddings[np.arange(5), :, np.arange(5)] = 1  # each person one axis
+    genuine, impostor = _pairs(embeddings, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(genuine, np.ones(5 * 3))
+    np.testing.assert_array_equal(impostor, np.zeros(5 * 3))
+    rng = np.random.default_rng(0)
+    genuine, impostor = rng.normal(0.5, 0.3, 30), rng.normal(0.1, 0.3, 30)
+
+    def hits(cut: float) -> int:
+        return (genuine > cut).sum() + (impostor <= cut).sum()
+
+    assert hits(_best_threshold(genuine, impostor)) >= max(map(hits, np.linspace(-1, 2, 3001)))
+
+
+# --- the recipes
+
+SMALL = {
+    "identity": replace(recipes.RECIPES["identity"], identities=4, renders=8, batch_size=16),
+    "affect": replace(
+        recipes.RECIPES["affect"], identities=2, renders=8, epochs=15, batch_size=8,
+        learning_rate=1e-3,
+    ),
+    "random": replace(recipes.RECIPES["random"], identities=8, renders=8, batch_size=32),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's legacy exporter
+@pytest.mark.parametrize("name", SMALL)
+def test_a_recipe_repeats_exports_and_leaves_the_global_generator_alone(
+    name: str, tmp_path: Path, frames: np.ndarray
+) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    trained, again = (recipes.fit(name, SMALL[name]) for _ in range(2))
+    assert torch.equal(torch.rand(1), expected)
+    assert not trained.network.training
+    for key, value in trained.network.state_dict().items():
+        torch.testing.assert_close(value, again.network.state_dict()[key], msg=key)
+    path = tmp_path / "small.onnx"
+    recipes.export(trained.network, path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["small.onnx"]
+    assert recipes.parity(trained.network, path, frames) < EXPORT_TOLERANCE
+    if name == "affect":  # it learns at all: better than a constant on a person it was trained on
+        seen, params = known_renders(8, rng=stream("affect", 1))
+        targets = (params[:, [INDEX[channel] for channel in SHOWN]] - trained.mean) / trained.sd
+        with torch.inference_mode():
+            z = trained.loss.read(trained.network(recipes.to_input(seen))).numpy()
+        assert np.square(z - targets).mean() < 0.5 * np.square(targets).mean()
+    if name == "random":  # as batch normalisation should leave them: near mean 0 and SD 1
+        rng = stream("random", 1)
+        seen = np.concatenate([known_renders(8, rng=rng)[0] for _ in range(8)])
+        embeddings = recipes.embed(trained.network, seen)
+        assert np.abs(embeddings.mean(axis=0)).mean() < 0.3
+        assert 0.7 < embeddings.std(axis=0).mean() < 1.3
+
+
+def test_cosface_is_softmax_with_a_margin_on_the_true_person() -> None:
+    torch.manual_seed(0)
+    loss = recipes.CosFace(7, margin=0.3, scale=30.0)
+    embeddings, persons = torch.randn(5, 512), torch.tensor([0, 3, 6, 1, 1])
+    unit = embeddings.numpy() / np.linalg.norm(embeddings.numpy(), axis=1, keepdims=True)
+    directions = loss.directions.detach().numpy()
+    logits = 30 * unit @ (directions / np.linalg.norm(directions, axis=1, keepdims=True)).T
+    logits[np.arange(5), persons] -= 30 * 0.3
+    expected = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(5), persons.numpy()])
+    assert loss(embeddings, persons).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_recipe_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="8 pictures make no batch of 128"):
+        recipes.fit("random", replace(recipes.RECIPES["random"], identities=2, renders=4))
+    with pytest.raises(typer.BadParameter, match="there are identity, affect, random"):
+        recipes.main("none", out=tmp_path / "none.onnx")
+    with pytest.raises(typer.BadParameter, match="not trained"):
+        recipes.main("random", epochs=3, out=tmp_path / "random.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_inputs_are_scaled_as_the_encoder_scales_them(frames: np.ndarray) -> None:
+    scaled = open_encoder("random").preprocess(frames)
+    np.testing.assert_allclose(scaled, recipes.to_input(frames).numpy(), atol=1e-6)
