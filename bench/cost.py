@@ -1,78 +1,108 @@
-"""Time and memory of every model against the length of a window; what the chapter on cost prints.
+"""Time of every model against the length of a window: the clock of the chapter on cost.
 
-    python bench/cost.py
+    python bench/cost.py [FILE]
 
-Writes results/cost.json: every round of every measurement, with the key of the code. Training
-steps and forward passes in CPU time of one thread, the ways taking turns; peak memory of a step,
-in a process a way; an epoch of the protocol. Some four minutes on a quiet machine.
+Writes results/cost.json, or FILE: training steps on three windows, and whole epochs of the
+protocol, in CPU time of one thread. Prints them as ratios to TemporalMeanMLP, which is measured
+twice: averaging the frames in each step, as a plain implementation does, and with the means at
+hand before the first step, as `deplib.training` does it. Some four minutes on a quiet machine.
 """
 
-import argparse
-from multiprocessing.pool import ThreadPool
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
-from tqdm import tqdm
+from networks.turns import SIZES, take_turns, this_machine, window_set, windows
+from torch import Tensor, nn
 
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.cost.epoch import epoch_seconds
-from deplib.cost.memory import step_memory
-from deplib.cost.record import Measured, default_path, this_machine
-from deplib.cost.steps import TRAINING, step_seconds
-from deplib.cost.ways import WAYS
+from deplib import results
+from deplib.models import build, resolve
 from deplib.protocol import Protocol
+from deplib.training import train
 
-ROUNDS, EPOCHS = 5, 3
-PROTOCOL = Protocol()
+MEAN = "TemporalMeanMLP"
+AT_HAND = f"{MEAN} (means at hand)"
+WAYS = (
+    *(MEAN, AT_HAND, "AttentionMIL", "LDBM-patch16", "LDBM", "LDBM-patch4", "MambaGRU", "Mamba"),
+    "VanillaTransformer",
+)
+LENGTHS = (128, 256, 512, 1024, 2048, 4096)
+WINDOWS = 3  # few, so that no tensor reaches 32 MiB: from there on the system gives memory anew
+POSITIONS = {"LDBM": "max_length", "VanillaTransformer": "n_positions", "MambaGRU": "n_positions"}
+ROUNDS, EPOCH_ROUNDS = 5, 3
 
 
-def windows_of_an_epoch() -> dict[str, int]:
-    """Count the windows of Train and Dev in the default cohort."""
-    table = SimulatedCohort().recordings
-    frames = table["n_frames"].clip(upper=PROTOCOL.sequence_length)
-    counts = (-(-frames // PROTOCOL.window_length)).groupby(table["split"]).sum()
-    return {split: int(counts[split]) for split in ("train", "dev")}
+class Averaging(nn.Module):
+    """TemporalMeanMLP without its short cut: the frames are averaged in each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.channels = build(MEAN, seed=0), 512
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T), (B, T) -> (B,)."""
+        return self.model(x, mask)
 
 
-def main() -> None:
-    """Measure, write, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--to", type=Path, default=default_path(), help="file to write")
-    path = parser.parse_args().to
+def step(way: str, frames: int) -> Callable[[], None]:
+    """Return a training step without the optimizer; learned positions cover just the window."""
+    name = MEAN if way == AT_HAND else way
+    keyword = POSITIONS.get(resolve(name)[0])
+    model = build(name, seed=0, **({keyword: frames} if keyword else {}))
+    x, mask = windows(WINDOWS, frames, padded=False)
+    forward = partial(model, x, mask)
+    if way == AT_HAND:
+        forward = partial(model.head, model.pool(x, mask).detach())
+
+    def run() -> None:
+        model.zero_grad(set_to_none=True)
+        forward().abs().mean().backward()
+
+    return run
+
+
+def epochs() -> list[dict[str, object]]:
+    """Return seconds of an epoch of each way: three epochs of training without one, halved."""
+    data, long, short = window_set(), *(replace(Protocol(), epochs=n) for n in (3, 1))
+
+    def training(way: str, protocol: Protocol) -> None:
+        model = Averaging() if way == MEAN else MEAN if way == AT_HAND else way
+        train(model, data, protocol, seed=0)
+
+    calls = {(w, p.epochs): partial(training, w, p) for w in WAYS for p in (long, short)}
+    taken = take_turns(calls, EPOCH_ROUNDS)
+    rows = []
+    for way in WAYS:
+        pairs = zip(taken[way, 3], taken[way, 1], strict=True)
+        rows.append({"way": way, "seconds": [(a - b) / 2 for a, b in pairs]})
+    return rows
+
+
+def main(path: Path) -> None:
+    """Measure, write, and print the ratios."""
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message=".*Dev sigma_ratio")  # nothing can be learnt
+    taken = take_turns({(w, n): step(w, n) for w in WAYS for n in LENGTHS}, ROUNDS)
+    about = {"kind": "training", "windows": WINDOWS}
+    steps = [{"way": w, "frames": n, "seconds": s} | about for (w, n), s in taken.items()]
+    content = {"machine": this_machine(), "windows": SIZES, "steps": steps, "epochs": epochs()}
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 
-    windows = windows_of_an_epoch()
-    with tqdm(total=2 * ROUNDS + EPOCHS + len(WAYS), unit="round") as bar:
-        steps = step_seconds(rounds=ROUNDS, on_round=bar.update)
-        steps += step_seconds(
-            lengths=[PROTOCOL.window_length],
-            windows=PROTOCOL.batch_size_train,
-            rounds=ROUNDS,
-            on_round=bar.update,
-        )
-        epochs = epoch_seconds(windows, rounds=EPOCHS, on_round=bar.update)
-        memory = []
-        with ThreadPool(2) as pool:  # each waits for a process of its own
-            for rows in pool.imap(step_memory, WAYS):
-                memory += rows
-                bar.update()
-    measured = Measured(
-        this_machine(), pd.DataFrame(steps), pd.DataFrame(memory), pd.DataFrame(epochs), windows
-    )
-    measured.save(path)
-
-    training = measured.steps[measured.steps["kind"] == TRAINING]
-    ms = training.assign(ms=1e3 * training["seconds"].map(min))
-    print("CPU-ms of a training step, smallest round, by windows and frames")
-    print(ms.pivot_table("ms", "way", ["windows", "frames"], sort=False).round(2).to_string())
-    mib = measured.memory.assign(MiB=measured.memory["bytes"] / 2**20)
-    print("peak MiB of a training step, by frames")
-    print(mib.pivot_table("MiB", "way", "frames", sort=False).round(1).to_string())
-    print("CPU-seconds of an epoch, smallest round")
-    print(measured.epochs.set_index("way")["seconds"].map(min).round(3).to_string())
-    print(f"written to {path}")
+    table = pd.DataFrame(steps)
+    wide = table.assign(s=table["seconds"].map(min)).pivot_table("s", "way", "frames", sort=False)
+    print("a training step, times that of TemporalMeanMLP, by frames of a window")
+    print((wide / wide.loc[MEAN]).round(1).to_string())
+    epoch = pd.DataFrame(content["epochs"]).set_index("way")["seconds"].map(min)
+    print("an epoch, times that of TemporalMeanMLP: averaging in each step, means at hand")
+    ratios = pd.DataFrame({"averaging": epoch / epoch[MEAN], "at hand": epoch / epoch[AT_HAND]})
+    print(ratios.round(2).to_string())
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else results.folder() / "cost.json")

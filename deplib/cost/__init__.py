@@ -1,1 +1,0 @@
-"""What a model costs: time and memory measured, operations counted, exponents fitted."""
