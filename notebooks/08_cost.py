@@ -335,7 +335,7 @@ assert at.idxmax(axis=1).iloc[[0, -1]].tolist() == ["MambaGRU", "VanillaTransfor
 epoch = pd.DataFrame(measured["epochs"]).set_index("way")["seconds"].map(min)
 each_step = epoch["LDBM"] / epoch["TemporalMeanMLP"]
 at_hand = epoch["LDBM"] / epoch["TemporalMeanMLP (means at hand)"]
-assert each_step < 45 / 5 < at_hand, "the study's ratio no longer lies between the two"
+assert at_hand > max(45 / 5, 3 * each_step), "rewrite what follows"
 say(
     "The study reports 45 minutes of training for LDBM and 5 for the average, a ratio of 9. "
     f"Here an epoch of LDBM takes {each_step:.0f} times as long where the MLP averages the frames "
@@ -344,8 +344,8 @@ say(
 
 # %% [markdown]
 # No parameter acts before the average, so it needs to be taken only once. What a ratio of training
-# times says depends on how the simplest model is written. The study's ratio lies between the two
-# ways; it does not say which it used, nor how many epochs the minutes were.
+# times says depends on how the simplest model is written. The study says neither which way it used
+# nor how many epochs the minutes were.
 #
 # ## Cost beside error
 #
