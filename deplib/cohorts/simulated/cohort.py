@@ -31,18 +31,8 @@ from deplib.cohorts.video import require_av
 from deplib.errors import CohortError
 
 TASK = "Freeform"
-_PURPOSES = (
-    "sessions",
-    "labels",
-    "length",
-    "latents",
-    "motion",
-    "nuisance",
-    "identity",
-    "scene",
-)
+_PURPOSES = ["sessions", "labels", "length", "latents", "motion", "nuisance", "identity", "scene"]
 """Each purpose draws from a stream of its own; append to this list, never reorder it."""
-_SPLIT_FOLDERS = {"train": "Training", "dev": "Development", "test": "Testing"}
 _BLOCK = 256  # frames in memory at once
 
 
@@ -299,14 +289,15 @@ def write_avec_layout(
     for recording in chosen:
         row = rows[recording]
         n_frames = row["n_frames"] if max_frames is None else min(max_frames, row["n_frames"])
-        clip = _clip(root, layout, row["split"], row["task"], recording)
+        clips, scores = _places(layout, row["split"])
+        clip = root / clips / row["task"] / f"{recording}_{row['task']}"
         clip.parent.mkdir(parents=True, exist_ok=True)
         if videos:
             _write_video(cohort, recording, n_frames, clip.with_name(f"{clip.name}_video.mp4"))
         else:
             ending = "_video_aligned" if layout == "official" else ""
             _write_frames(cohort, recording, n_frames, clip.with_name(clip.name + ending))
-        label = _label_folder(root, layout, row["split"]) / f"{recording}_Depression.csv"
+        label = root / scores / f"{recording}_Depression.csv"
         label.parent.mkdir(parents=True, exist_ok=True)
         label.write_text(f"{row['bdi']:.0f}\n", encoding="utf-8")
     return root
@@ -324,10 +315,9 @@ def _write_frames(cohort: SimulatedCohort, recording: str, n_frames: int, folder
 def _write_video(cohort: SimulatedCohort, recording: str, n_frames: int, file: Path) -> None:
     av = require_av()
     with open(file, "wb") as opened, av.open(opened, "w", format="mp4") as container:
-        if "libx264" in av.codecs_available:
-            stream = container.add_stream("libx264", rate=FPS, options={"crf": "18"})
-        else:
-            stream = container.add_stream("mpeg4", rate=FPS, options={"qscale": "2"})
+        h264 = "libx264" in av.codecs_available
+        codec, options = ("libx264", {"crf": "18"}) if h264 else ("mpeg4", {"qscale": "2"})
+        stream = container.add_stream(codec, rate=FPS, options=options)
         stream.pix_fmt = "yuv420p"
         stream.height, stream.width = cohort.scene_frame(recording, 0).image.shape[:2]
         for index in range(n_frames):
@@ -336,16 +326,12 @@ def _write_video(cohort: SimulatedCohort, recording: str, n_frames: int, file: P
         container.mux(stream.encode())
 
 
-def _clip(root: Path, layout: str, split: str, task: str, recording: str) -> Path:
+def _places(layout: str, split: str) -> tuple[str, str]:
+    """Return the folders of clips and of labels, as the corpus is delivered or passed on."""
     if layout == "repacked":
-        return root / split / task / f"{recording}_{task}"
-    video = root / "AVEC2014_AudioVisual" / "Video" / _SPLIT_FOLDERS[split] / task
-    return video / f"{recording}_{task}"
-
-
-def _label_folder(root: Path, layout: str, split: str) -> Path:
-    if layout == "repacked":
-        return root / "label" / "DepressionLabels"
+        return split, "label/DepressionLabels"
+    name = {"train": "Training", "dev": "Development", "test": "Testing"}[split]
+    labels_of = f"Final_Labels/{name}_DepressionLabels"
     if split == "test":
-        return root / "AVEC2014_Labels_Testset" / "Testing" / "DepressionLabels"
-    return root / "Final_Labels" / f"{_SPLIT_FOLDERS[split]}_DepressionLabels"
+        labels_of = "AVEC2014_Labels_Testset/Testing/DepressionLabels"
+    return f"AVEC2014_AudioVisual/Video/{name}", labels_of

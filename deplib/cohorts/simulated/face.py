@@ -49,10 +49,10 @@ _NECK = np.array([CENTRE_X, 120.0])  # the head rolls about this point
 class Scene:
     """A room, clothes, a seat before the camera, and the camera's noise."""
 
-    wall: tuple[float, float, float]  # RGB
+    wall: tuple[float, ...]  # RGB
     wall_slope: tuple[float, float]  # brightness across and down the wall
     furniture: tuple[tuple[float, ...], ...]  # x, y, width, height, R, G, B
-    clothes: tuple[float, float, float]  # RGB
+    clothes: tuple[float, ...]  # RGB
     collar: float  # 0 round to 1 deep
     scale: float  # scene pixels a unit
     seat: tuple[float, float]  # scene position of the point between eyes and mouth
@@ -65,24 +65,23 @@ class Scene:
 
 def sample_scene(*, rng: np.random.Generator) -> Scene:
     """Draw a scene; nothing in it knows who sits there or how they feel."""
-    grey = rng.uniform(90, 190)
-    wall = grey + rng.normal(0, 10, 3)
-    furniture = tuple(
-        (
-            float(rng.uniform(-40, 640)),
-            float(rng.uniform(-20, 420)),
-            float(rng.uniform(40, 220)),
-            float(rng.uniform(60, 360)),
-            *(float(v) for v in np.clip(rng.uniform(50, 180) + rng.normal(0, 9, 3), 20, 220)),
-        )
-        for _ in range(int(rng.integers(0, 4)))
-    )
-    clothes = np.clip(rng.uniform(25, 170) + rng.normal(0, 16, 3), 12, 215)
+
+    def rgb(low: float, high: float, spread: float, least: float, most: float) -> tuple[float, ...]:
+        colour = rng.uniform(low, high) + rng.normal(0, spread, 3)
+        return tuple(np.clip(colour, least, most).tolist())
+
+    def piece() -> tuple[float, ...]:
+        box = rng.uniform((-40, -20, 40, 60), (640, 420, 220, 360)).tolist()
+        return (*box, *rgb(50, 180, 9, 20, 220))
+
+    wall = rgb(90, 190, 10, 40, 215)
+    furniture = tuple(piece() for _ in range(int(rng.integers(0, 4))))
+    clothes = rgb(25, 170, 16, 12, 215)
     return Scene(
-        wall=tuple(float(v) for v in np.clip(wall, 40, 215)),  # type: ignore[arg-type]
+        wall=wall,
         wall_slope=(float(rng.normal(0, 0.10)), float(rng.normal(0, 0.08))),
         furniture=furniture,
-        clothes=tuple(float(v) for v in clothes),  # type: ignore[arg-type]
+        clothes=clothes,
         collar=float(rng.uniform()),
         scale=float(rng.uniform(1.55, 1.95)),
         seat=(float(rng.normal(320, 22)), float(rng.normal(222, 12))),
@@ -92,12 +91,6 @@ def sample_scene(*, rng: np.random.Generator) -> Scene:
         noise=float(rng.uniform(0.6, 2.0)),
         noise_seed=int(rng.integers(2**31)),
     )
-
-
-def placement(scene: Scene) -> np.ndarray:
-    """Return the affine map (2, 3) from head coordinates, upright, to scene coordinates."""
-    shift = np.array(scene.seat) - scene.scale * np.array([CENTRE_X, 70.0])
-    return np.array([[scene.scale, 0, shift[0]], [0, scene.scale, shift[1]]])
 
 
 def paint_surroundings(anatomy: Anatomy, scene: Scene) -> np.ndarray:
@@ -223,7 +216,8 @@ class FaceRenderer:
         self._landmarks = anatomy.landmarks
         self._warp = WarpModel(anatomy)
         self._surroundings = paint_surroundings(anatomy, scene)
-        self._placement = placement(scene)
+        shift = np.array(scene.seat) - scene.scale * np.array([CENTRE_X, 70.0])
+        self._placement = np.array([[scene.scale, 0, shift[0]], [0, scene.scale, shift[1]]])
         self._close = PaintedHead(identity, scene, CROP_CANVAS)
         rng = np.random.default_rng(scene.noise_seed)
         self._noise = rng.normal(0, scene.noise, (2 * CROP, 2 * CROP, 3)).astype(np.float32)
@@ -302,18 +296,11 @@ class FaceRenderer:
         canvas = head.texture.copy()
         for place, patch in head.patches(params):
             canvas[place][..., :3] = patch[0]
-        image = self._compose(
-            canvas,
-            head.factors(params)[0],
-            self._maps(fields, head.canvas)[0],
-            invert(to_image),
-            invert(resize),
-            params[0],
-            (height, width),
-        )
+        light, knots = head.factors(params)[0], self._maps(fields, head.canvas)[0]
+        to_head, to_scene, size = invert(to_image), invert(resize), (height, width)
+        image = self._compose(canvas, light, knots, to_head, to_scene, params[0], size)
         points = landmarks[0] @ to_image[:, :2].T + to_image[:, 2]
-        image = cv2.convertScaleAbs(image)
-        return SceneFrame(image, points.astype(np.float32))
+        return SceneFrame(cv2.convertScaleAbs(image), points.astype(np.float32))
 
     @cached_property
     def _far(self) -> PaintedHead:

@@ -15,17 +15,8 @@ from scipy.interpolate import PchipInterpolator
 from deplib.cohorts.simulated.anatomy import CENTRE_X, Anatomy, blend, column, depth
 
 _NOISE_SIDE = 256
-_WRINKLES = (
-    "smile",
-    "cheek_raise",
-    "brow_lower",
-    "brow_raise",
-    "lid_tighten",
-    "dimpler",
-    "lip_corner_down",
-    "lip_pucker",
-    "jaw_open",
-)
+_WRINKLES = ["smile", "cheek_raise", "brow_lower", "brow_raise", "lid_tighten", "dimpler"]
+_WRINKLES += ["lip_corner_down", "lip_pucker", "jaw_open"]  # channels, as the basis below
 _CEILING = 0.22
 """How far above the neutral exposure a highlight may go: no colour channel clips, so hue stays."""
 
@@ -127,24 +118,11 @@ class _Noise:
 def _outline(anatomy: Anatomy, angle: np.ndarray) -> np.ndarray:
     """Return the head's radius about (CENTRE_X, 52) at angles from straight up."""
     chin, jaw, wide = anatomy.chin, anatomy.jaw_width, anatomy.face_width
-    profile = np.array(
-        [
-            (0.0, -8.0),
-            (22.0, -4.0),
-            (36.0, 8.0),
-            (42.3, 25.0),
-            (43.2, 42.0),
-            (42.3, 58.0),
-            (40.5, 72.0),
-            (37.8 * (0.5 + 0.5 * jaw), 86.0),
-            (31.5 * jaw, 100.0),
-            (22.5 * jaw, chin - 8.0),
-            (12.5 * jaw, chin - 2.0),
-            (0.0, chin),
-        ]
-    )
-    across, down = profile[:, 0] * wide, profile[:, 1] - 52.0
-    smooth = PchipInterpolator(np.arctan2(across, -down), np.hypot(across, down))
+    side = [0.0, 22.0, 36.0, 42.3, 43.2, 42.3, 40.5]
+    side += [37.8 * (0.5 + 0.5 * jaw), 31.5 * jaw, 22.5 * jaw, 12.5 * jaw, 0.0]
+    down = [-8.0, -4.0, 8.0, 25.0, 42.0, 58.0, 72.0, 86.0, 100.0, chin - 8.0, chin - 2.0, chin]
+    across, below = np.array(side) * wide, np.array(down) - 52.0
+    smooth = PchipInterpolator(np.arctan2(across, -below), np.hypot(across, below))
     knots = np.linspace(0, np.pi, 361)
     return np.interp(angle, knots, smooth(knots)).astype(np.float32)
 
@@ -316,26 +294,19 @@ class ShadingModel:
         eye_y, brow, wing = anatomy.eye_y, anatomy.brow_y, anatomy.nose_width
         fold = curve((wing + 1.5, nose + 1), (wing + 9.5, nose + 7), (22.5, mouth - 1))
         outer = eye + anatomy.eye_width
-        crow = sum(
-            stroke(
-                side,
-                y,
-                curve((outer + 2, eye_y + d), (outer + 5, eye_y + 1.6 * d), (outer + 8, eye_y + s)),
-                1.1,
-            )
-            for d, s in ((-1.0, -4.0), (0.5, 0.5), (2.0, 5.0))
-        )
-        under = stroke(
-            side, y, curve((eye - 8, eye_y + 4), (eye, eye_y + 7.6), (eye + 9, eye_y + 4)), 0.8
-        )
-        forehead = sum(
-            stroke(side, y, curve((-1, h), (12, h - 1.5), (26, h + 2)), 1.1)
-            for h in (brow - 9.0, brow - 14.5, brow - 20.0)
-        )
-        glabella = stroke(side, y, curve((3.2, brow - 6.5), (2.6, brow - 1), (3.8, brow + 4)), 1.3)
-        marionette = stroke(
-            side, y, curve((16, mouth + 2), (18.5, mouth + 7), (18, mouth + 13)), 1.5
-        )
+
+        def line(width: float, *points: tuple[float, float]) -> np.ndarray:
+            return stroke(side, y, curve(*points), width)
+
+        ends = ((-1.0, -4.0), (0.5, 0.5), (2.0, 5.0))
+        at = [((outer + 2, eye_y + d), (outer + 5, eye_y + 1.6 * d), (outer + 8, eye_y + s))
+              for d, s in ends]  # fmt: skip
+        crow = sum(line(1.1, *points) for points in at)
+        under = line(0.8, (eye - 8, eye_y + 4), (eye, eye_y + 7.6), (eye + 9, eye_y + 4))
+        folds = (brow - 9.0, brow - 14.5, brow - 20.0)
+        forehead = sum(line(1.1, (-1, h), (12, h - 1.5), (26, h + 2)) for h in folds)
+        glabella = line(1.3, (3.2, brow - 6.5), (2.6, brow - 1), (3.8, brow + 4))
+        marionette = line(1.5, (16, mouth + 2), (18.5, mouth + 7), (18, mouth + 13))
         bases += [
             0.13 * bump(side, y, 22, mouth - 17, 7, 5) - 0.24 * stroke(side, y, fold, 1.7),
             -0.11 * crow - 0.22 * under + 0.08 * bump(side, y, eye + 2, eye_y + 12, 8, 4),
