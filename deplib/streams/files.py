@@ -219,26 +219,22 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     table, name = read_table(path, ["frame", "confidence", "success", *ACTION], ["face_id"])
     again = "run FeatureExtraction, which follows one face, again"
     frame, confidence, success = numbers(table, ["frame", "confidence", "success"], name).T
+    wrong = ""
     if "face_id" in table and (faces := table["face_id"].nunique()) > 1:
-        raise CohortError(f"{name} follows {faces} faces, which one is the participant's: {again}")
-    if (frame != np.round(frame)).any() or frame.min() < 0 or frame.max() > MAX_SAMPLES:
-        raise CohortError(f"{name} has a frame number that is no whole number from 0 on: {again}")
-    if len(steps := np.flatnonzero(np.diff(frame) <= 0)):
+        wrong = f"follows {faces} faces, which one is the participant's"
+    elif (frame != np.round(frame)).any() or frame.min() < 0 or frame.max() > MAX_SAMPLES:
+        wrong = "has a frame number that is no whole number from 0 on"
+    elif len(steps := np.flatnonzero(np.diff(frame) <= 0)):
         row = int(steps[0])
-        raise CohortError(
-            f"{name} has frame {frame[row + 1]:g} after {frame[row]:g}, in row {row + 2} of its "
-            f"data: rows must be in the order of the film, one a frame: {again}"
-        )
-    if not ((confidence >= 0) & (confidence <= 1) & np.isin(success, (0, 1))).all():
-        raise CohortError(
-            f"{name} has a confidence outside 0 to 1, or a success that is neither 0 nor 1: {again}"
-        )
+        wrong = f"has frame {frame[row + 1]:g} after {frame[row]:g}, in row {row + 2} of its data"
+    elif not ((confidence >= 0) & (confidence <= 1) & np.isin(success, (0, 1))).all():
+        wrong = "has a confidence outside 0 to 1, or a success that is neither 0 nor 1"
+    if wrong:
+        raise CohortError(f"{name} {wrong}: {again}")
     valid = (success == 1) & (confidence >= CONFIDENCE)
     values = np.nan_to_num(numbers(table, ACTION, name, valid))
-    wrong = np.argwhere((values < 0) | (values > MAX_INTENSITY))
-    wrong = wrong[wrong[:, 1] < len(UNITS)]
-    if len(wrong):
-        row, unit = wrong[0]
+    beyond = (values[:, : len(UNITS)] < 0) | (values[:, : len(UNITS)] > MAX_INTENSITY)
+    for row, unit in np.argwhere(beyond)[:1]:
         raise CohortError(
             f"{name} has {UNITS[unit]} outside 0 to {MAX_INTENSITY:g} in row {row + 1} of its "
             f"data: {again}"
@@ -301,32 +297,30 @@ def read_table(
     """
     name, again = shown(path.name), "write it again with the program that made it"
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except OSError as error:
         raise CohortError(f"{name} cannot be read ({error.strerror}): restore it") from error
     except UnicodeDecodeError as error:
         raise CohortError(f"{name} is no UTF-8 text, but perhaps a spreadsheet: {again}") from error
-    rows = [line.split(",") for line in text.splitlines() if line.strip()]
-    if len(rows) < 2:
+    header, *rows = [[c.strip() for c in line.split(",")] for line in lines if line.strip()] or [[]]
+    if not rows:
         raise CohortError(f"{name} is empty, or names its columns and holds no row: {again}")
-    header = [cell.strip() for cell in rows[0]]
-    if absent := [column for column in columns if column not in header]:
-        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-        raise CohortError(
-            f"{name} lacks the columns {', '.join(absent[:5])}{more}: its first line must name "
-            f"them, separated by commas; {again}"
-        )
+    absent = [column for column in columns if column not in header]
     wanted = [*columns, *(column for column in optional if column in header)]
-    if twice := [column for column in wanted if header.count(column) > 1]:
-        raise CohortError(f"{name} has the column {twice[0]} twice: {again}")
-    for number, row in enumerate(rows[1:], 1):
+    twice = [column for column in wanted if header.count(column) > 1]
+    if absent or twice:
+        wrong = f"the column {twice[0]} twice" if twice else f"no columns {', '.join(absent[:5])}"
+        raise CohortError(
+            f"{name} has {wrong} ({len(absent)} lack): its first line must name each once, "
+            f"separated by commas; {again}"
+        )
+    for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise CohortError(
                 f"{name} has {len(row)} cells in row {number} of its data and {len(header)} in its "
                 f"first line: the file is cut short or has decimal commas; {again}"
             )
-    cells = {c: [row[header.index(c)].strip() for row in rows[1:]] for c in wanted}
-    return pd.DataFrame(cells), name
+    return pd.DataFrame({c: [row[header.index(c)] for row in rows] for c in wanted}), name
 
 
 def numbers(

@@ -84,14 +84,6 @@ def test_repacked_corpus_reads_the_same(written, tmp_path, name, extension):
         np.testing.assert_array_equal(repacked.frames(recording), original.frames(recording))
 
 
-def test_jpeg_frames_are_read_as_rgb(root, source):
-    first = source.recordings["recording"][0]
-    rewrite(clip_folder(root, first), lambda k: f"frame_{k:06d}.jpg", ".jpg")
-    frames = Avec2014Cohort(root).frames(f"{first}_Freeform").astype(int)
-    lossless = source.frames(first)
-    assert np.abs(frames - lossless).mean() < 3 < np.abs(frames - lossless[..., ::-1]).mean()
-
-
 def test_both_tasks_share_one_label_and_can_be_chosen(root, source):
     first = source.recordings["recording"][0]
     folder = clip_folder(root, first)
@@ -143,17 +135,6 @@ def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):
         cohort.frames(f"{first}_Freeform")
 
 
-@pytest.mark.parametrize("size", [(56, 56, 3), (113, 112, 3)])
-def test_frame_of_another_size_within_a_clip_is_named_and_not_resized(root, source, size):
-    first = source.recordings["recording"][0]
-    file = clip_folder(root, first) / "frame_det_00_000006.png"
-    file.write_bytes(encoded(np.zeros(size, np.uint8)))
-    cohort = Avec2014Cohort(root)
-    assert cohort.frames(f"{first}_Freeform", 0, 5).shape == (5, 112, 112, 3)
-    with pytest.raises(CohortError, match=r"000006\.png .*never resized"):
-        cohort.frames(f"{first}_Freeform")
-
-
 def test_linked_folders_are_followed_but_not_in_circles(written, tmp_path):
     (tmp_path / "linked").symlink_to(written)
     for name in ("circle", "again", "and again"):  # each leads to all: without end, if followed
@@ -198,15 +179,6 @@ def test_folder_changed_after_opening_is_noticed(root, source):
         cohort.frames(f"{first}_Freeform")
 
 
-def test_frame_removed_while_it_is_read_stops_the_recording(root, source):
-    cohort = Avec2014Cohort(root)
-    first = source.recordings["recording"][0]
-    cohort.read(f"{first}_Freeform", 0, 2)
-    (clip_folder(root, first) / "frame_det_00_000004.png").unlink()
-    with pytest.raises(CohortError, match="open it again"):
-        cohort.read(f"{first}_Freeform", 2, 6)
-
-
 @pytest.mark.parametrize(("start", "stop"), [(0, N_FRAMES + 1), (-1, 2), (5, 4)])
 def test_blocks_outside_the_clip_are_refused(written, start, stop):
     cohort = Avec2014Cohort(written)
@@ -223,14 +195,6 @@ def test_roots_without_a_corpus_are_refused(written, tmp_path):
         Avec2014Cohort(written, tasks=["Northwind"])
     with pytest.raises(CohortError, match="not among"):
         Avec2014Cohort(written, tasks=["Reading"])
-
-
-def test_writer_takes_some_recordings_and_some_frames(source, tmp_path):
-    chosen = list(source.recordings["recording"][1:3])
-    write_avec_layout(source, tmp_path, recordings=chosen, max_frames=4)
-    table = Avec2014Cohort(tmp_path).recordings
-    assert list(table["recording"]) == [f"{name}_Freeform" for name in chosen]
-    assert list(table["n_frames"]) == [4, 4]
 
 
 def test_writer_knows_the_repacked_layout(written, source, tmp_path):

@@ -102,9 +102,9 @@ DAMAGED = {
     "shifted": (lambda text: text.replace("0.98, ", "0.98, 1, ").encode(), "36 cells in row 1"),
     "columns": (
         lambda text: text.replace("AU09_r", "AU09_c").replace("pose_Rz", "pose_Rq").encode(),
-        "lacks the columns AU09_r, pose_Rz:",
+        r"no columns AU09_r, pose_Rz \(2 lack\)",
     ),
-    "semicolons": (lambda text: text.replace(",", ";").encode(), r"lacks .*frame.* and 27 more"),
+    "semicolons": (lambda text: text.replace(",", ";").encode(), r"no columns frame.*\(32 lack\)"),
     "twice": (lambda text: text.replace("AU45_c", "AU12_r").encode(), "column AU12_r twice"),
 }
 

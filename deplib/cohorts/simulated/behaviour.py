@@ -15,7 +15,6 @@ session that fills the variance up to 1. ``gain`` alone tells one world from ano
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from deplib.cohorts.simulated.labels import (
@@ -155,11 +154,6 @@ def draw_latents(
     residual = np.sqrt(RESIDUAL_PERSON_SHARE) * own + np.sqrt(1 - RESIDUAL_PERSON_SHARE) * session
     a, t = severity_loadings(gain), trait_loadings()
     return a * severity[:, None] + t * trait + np.sqrt(1 - a**2 - t**2) * residual
-
-
-def assumptions() -> pd.DataFrame:
-    """Return ``LATENTS`` as a table, one row a latent, for the book to print."""
-    return pd.DataFrame([vars(latent) for latent in LATENTS])
 
 
 @dataclass(frozen=True)
