@@ -215,6 +215,14 @@ class BoundedHaarDetector(Detector):
             f"sizes={self.sizes} opencv={cv2.__version__}"
         )
 
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Return the faces in an image, RGB uint8 ``(height, width, 3)``, largest first."""
+        return super().detect(_grey(image))
+
+    def best_score(self, image: np.ndarray) -> float:
+        """Return the best score of any candidate in the image, below the threshold too."""
+        return super().best_score(_grey(image))
+
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         found, hits = _cascade()[0].detectMultiScale2(
             cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY),
@@ -227,6 +235,13 @@ class BoundedHaarDetector(Detector):
         boxes[:, 2:] += boxes[:, :2]
         faces = [Face(box, float(n), None) for box, n in zip(boxes, np.ravel(hits), strict=True)]
         return [face for face in faces if face.score >= threshold]
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Take the colours out before an image is enlarged: the other order rounds differently."""
+    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
+        return image  # the canvas refuses it
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 @lru_cache(maxsize=1)
