@@ -102,6 +102,7 @@ def train(
         f"{test['person'].nunique()} persons): MAE in BDI-II points, mean over runs, ± SD between "
         "them (95 % interval over persons), and PCC"
     )
+    typer.echo(f"  {'predictor':<20} runs    MAE")
     for name in scores.models:
         mae, pcc = (scores.summary(name, metric) for metric in ("mae", "pcc"))
         spread = f" ± {mae.seed_sd:.2f}" if mae.n_runs > 1 else ""

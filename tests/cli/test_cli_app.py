@@ -1,5 +1,7 @@
 """Errors, exit codes and help."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from deplib.paths import data_root
 
 VERBS = (
     *("corpus", "check", "fetch", "extract", "verify", "train"),
-    *("predict", "run", "sweep", "publish"),
+    *("export", "predict", "run", "sweep", "publish"),
 )
 
 
@@ -88,3 +90,13 @@ def test_the_data_folder_is_chosen_by_the_environment(
     assert data_root().is_absolute()
     monkeypatch.setenv("DEPLIB_DATA", " ")
     assert data_root().name == "deplib"
+
+
+def test_no_verb_waits_for_a_notebook_library_or_for_what_it_does_not_use() -> None:
+    code = (
+        "import sys\nfrom deplib.cli import app\n"
+        "late = ('pandas', 'numpy', 'torch', 'matplotlib', 'onnxruntime', 'IPython', 'jupytext')\n"
+        "print([name for name in late if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
