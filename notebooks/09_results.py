@@ -466,8 +466,9 @@ say(
 # %% [markdown]
 # ## Try it
 #
-# Set `METRIC = "rmse"` above and run the page again. The order of the models hardly changes; the
-# *constant (mean)*, made for squared errors, moves to the front. With `"pcc"` the picture turns
+# Set `METRIC = "rmse"` above and run the page again. Squares punish the few large errors: MambaGRU
+# falls behind the average by more than chance, and the *constant (mean)*, made for squared errors,
+# moves to the front. With `"pcc"` the picture turns
 # round, since higher is then better, and the constants drop out: a correlation with a constant is
 # undefined. Where an assertion stops the page, a sentence near it does not hold for your choice.
 # With your own corpus, `deplib sweep --root CORPUS` writes the same tables; give its name as `WORLD`
