@@ -121,13 +121,19 @@ def forest(
     """
     if zero is not None:
         ax.axvline(zero, color=GREY, linestyle="--", linewidth=1)
-        name = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        name: dict[str, Any] = {
+            "xycoords": ("data", "axes fraction"),
+            "textcoords": "offset points",
+        }
         ax.annotate(zero_label, (zero, 0), (4, 3), color=GREY, fontsize=9, **name)
     for y, row in enumerate(table.to_dict("records")):
         shade = row.get("colour") or (COLOURS[row["model"]] if "model" in row else colour)
         ax.plot([row["low"], row["high"]], [y, y], color=shade, linewidth=2)
         ax.plot(row["value"], y, "o", color=shade)
-        where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        where: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "textcoords": "offset points",
+        }
         ax.annotate(row["label"], (0, y), (2, 7), va="bottom", fontsize=10, **where)
     ax.set(ylim=(len(table) - 0.4, -0.9), yticks=[])
     ax.spines["left"].set_visible(False)
@@ -154,15 +160,22 @@ def courses(
     chosen
         Columns ``model``, ``seed``, ``epoch`` as `deplib.results.runs` gives them: a dot a seed.
     """
-    for model, table in histories.groupby("model", sort=False):
+    for name, table in histories.groupby("model", sort=False):
+        model = str(name)
         wide = table.pivot_table(index="epoch", columns="seed", values=y)
         ax.plot(wide.index, wide, color=COLOURS[model], linewidth=0.8, alpha=0.5)
         middle = wide.median(axis=1)[wide.notna().mean(axis=1) >= 0.5]  # half still train
         ax.plot(middle.index, middle, color=COLOURS[model], linewidth=2.2)
-        place = {"textcoords": "offset points", "va": "center", "color": COLOURS[model]}
+        place: dict[str, Any] = {
+            "textcoords": "offset points",
+            "va": "center",
+            "color": COLOURS[model],
+        }
         ax.annotate(model, (middle.index[-1], middle.iloc[-1]), (5, 0), **place)
-        for row in () if chosen is None else chosen[chosen["model"] == model].itertuples():
-            ax.plot(row.epoch, wide.loc[row.epoch, row.seed], "o", ms=4, color=COLOURS[model])
+        dots = [] if chosen is None else chosen[chosen["model"] == model].to_dict("records")
+        for row in dots:
+            seed, epoch = row["seed"], row["epoch"]
+            ax.plot(epoch, wide[seed][epoch], "o", markersize=4, color=COLOURS[model])
     ax.set(xlabel="epoch", ylabel=y.replace("_", " "))
     return ax
 

@@ -8,7 +8,9 @@ text may say, under ``deplib:`` in ``jupyter:``,
 - ``needs``: files it reads, relative to the root of the repository, also as patterns,
 - ``uses``: modules of deplib that count as imported, beside those that its cells import.
 
-A page states what it was made from; from that alone a clean clone can tell whether it is stale.
+What else of the library and the repository an execution is seen to read, its page notes by itself;
+``needs`` is for what compiled code reads unseen, such as Parquet, ``uses`` for what is imported
+elsewhere. A page states what it was made from; so a clean clone can tell whether it is stale.
 Where a page is fresh but was executed on another machine, `publish` executes it and compares what
 it says: a page that says the same stays as it is, so that publishing changes no file.
 """
@@ -69,6 +71,8 @@ FORMAT = 3
 """Raised by one when pages are written in another way, so that all of them are made anew."""
 FIGURES = "figures"
 """Folder below ``book/`` of what can be downloaded; and in a page's metadata, its SHA-256 sums."""
+READ = "read"
+"""Under which a page's metadata names what its execution was seen to read."""
 INGREDIENTS = {
     "text": "its text changed",
     "library": "the code of deplib that it uses changed",
@@ -185,7 +189,7 @@ def stale(root: Path, *, here: bool = False) -> dict[str, tuple[str, ...]]:
     found = {}
     for one in chapters(root):
         other = ("it was not executed on this machine",) * (here and not _executed_here(one))
-        if reasons := _reasons(one, _ingredients(one)) or other:
+        if reasons := _reasons(one) or other:
             found[one.name] = reasons
     return found
 
@@ -283,7 +287,7 @@ def _forget_figures(book: list[Chapter]) -> None:
 def _execute(chapter: Chapter, force: bool) -> bool:
     """Execute one chapter in a process of its own; tell whether its page was written."""
     chapter.files()  # complains about what is missing
-    made_from = _ingredients(chapter)
+    changed = force or bool(_reasons(chapter))
     work = _state(chapter.root) / "work" / chapter.name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -298,16 +302,12 @@ def _execute(chapter: Chapter, force: bool) -> bool:
     executed = nbformat.read(result, as_version=4) if result.is_file() else None
     if run.returncode != 0 or executed is None:
         raise PublishError(_what_failed(executed, run.stderr, result))
-    if unsaid := _undeclared(chapter, log):
-        raise PublishError(
-            "it reads what its header does not say, so that a change there would make no page "
-            f"stale; add under `deplib:` in notebooks/{chapter.name}.py: {'; '.join(unsaid)}"
-        )
-    page = page_of(chapter.source, executed, made_from)
+    read = _read(chapter, log)
+    page = page_of(chapter.source, executed, _ingredients(chapter, read))
+    page.metadata[READ] = read
     files = take_figures(page, chapter.name)
     if why := unstable(page, str(chapter.root.resolve()), str(data_root())):
         raise PublishError(f"{why} (kept at {result})")
-    changed = force or bool(_reasons(chapter, made_from))
     if changed:
         for name, text in files.items():
             _write(chapter.page.parent / FIGURES / name, text)
@@ -322,26 +322,28 @@ def _execute(chapter: Chapter, force: bool) -> bool:
 # What pages are made from
 
 
-def _ingredients(chapter: Chapter) -> dict[str, str]:
+def _ingredients(chapter: Chapter, read: dict[str, list[str]]) -> dict[str, str]:
     """Return what a chapter is made from: one digest for each of ``INGREDIENTS``."""
     cells = [[cell.cell_type, cell.source, cell.metadata] for cell in chapter.source.cells]
+    seen = [chapter.root / name for name in read.get("needs", [])]
     try:
         files = {
             path.relative_to(chapter.root).as_posix(): provenance.file_digest(path)
-            for path in chapter.files()
+            for path in [*chapter.files(), *seen]
         }
-    except PublishError:  # no page can hold this digest, so the chapter is stale
+    except DeplibError:  # no page can hold this digest, so the chapter is stale
         files = {"missing": ""}
+    modules = {*chapter.modules(), *filter(provenance.module_path, read.get("uses", []))}
     return {
         "text": provenance.digest([cells, header(chapter.source)]),
-        "library": provenance.source_digest(*chapter.modules()),
+        "library": provenance.source_digest(*sorted(modules)),
         "files": provenance.digest(files),
         "lock": provenance.file_digest(chapter.root / "requirements.lock"),
         "format": str(FORMAT),
     }
 
 
-def _reasons(chapter: Chapter, made_from: dict[str, str]) -> tuple[str, ...]:
+def _reasons(chapter: Chapter) -> tuple[str, ...]:
     """Say why a chapter's page is not what its sources give; nothing where it is."""
     if not chapter.page.is_file():
         return ("it was never published",)
@@ -349,8 +351,11 @@ def _reasons(chapter: Chapter, made_from: dict[str, str]) -> tuple[str, ...]:
         page = nbformat.read(chapter.page, as_version=4)
     except (ValueError, nbformat.ValidationError):
         return (f"book/{chapter.name}.ipynb is no notebook",)
-    stated = page.metadata.get("published", {})
-    found = [why for part, why in INGREDIENTS.items() if stated.get(part) != made_from[part]]
+    stated, now = (
+        page.metadata.get("published", {}),
+        _ingredients(chapter, page.metadata.get(READ, {})),
+    )
+    found = [why for part, why in INGREDIENTS.items() if stated.get(part) != now[part]]
     if not found and not same_text(page, chapter.source):
         found = ["its page was edited: the text is edited in notebooks/"]
     for name, sha in page.metadata.get(FIGURES, {}).items():
@@ -360,27 +365,28 @@ def _reasons(chapter: Chapter, made_from: dict[str, str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _undeclared(chapter: Chapter, log: Path) -> list[str]:
-    """Return what an execution read and the header does not say, such as ``needs: results/x.csv``.
+def _read(chapter: Chapter, log: Path) -> dict[str, list[str]]:
+    """Return what an execution read and the text does not say, as a header would: needs and uses.
 
     Installed packages and the data folder, whose contents have keys of their own, play no part.
     """
+    root, package = chapter.root.resolve(), provenance.PACKAGE.resolve()
     known = {path.resolve() for path in provenance.imported_modules(*chapter.modules()).values()}
-    named = {path.resolve() for path in chapter.files()} | known | {chapter.text.resolve()}
-    folders, root = {path.parent for path in known}, chapter.root.resolve()
-    found = set()
+    known |= {path.resolve() for path in chapter.files()} | {chapter.text.resolve()}
+    needs, uses = set(), set()
     for line in set(log.read_text(encoding="utf-8").splitlines()):
         path = Path(source_from_cache(line) if line.endswith(".pyc") else line).resolve()
-        shipped = path.suffix in provenance.DATA_SUFFIXES and path.parent in folders
-        other = any(map(path.is_relative_to, (Path(sys.prefix), data_root())))
-        if path in named or shipped or other or not path.is_file():
+        elsewhere = any(
+            map(path.is_relative_to, (Path(sys.prefix).resolve(), data_root().resolve()))
+        )
+        if path in known or elsewhere or not path.is_file():
             continue
-        if path.is_relative_to(provenance.PACKAGE.resolve()) and path.suffix == ".py":
-            parts = path.relative_to(provenance.PACKAGE.resolve().parent).with_suffix("").parts
-            found.add("uses: " + ".".join(parts).removesuffix(".__init__"))
+        if path.is_relative_to(package) and path.suffix == ".py":
+            parts = path.relative_to(package.parent).with_suffix("").parts
+            uses.add(".".join(parts).removesuffix(".__init__"))
         elif path.is_relative_to(root) and not path.relative_to(root).parts[0].startswith("."):
-            found.add(f"needs: {path.relative_to(root).as_posix()}")
-    return sorted(found)
+            needs.add(path.relative_to(root).as_posix())
+    return {"needs": sorted(needs), "uses": sorted(uses)}
 
 
 # What pages look like

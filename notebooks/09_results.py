@@ -1,11 +1,6 @@
 # ---
 # jupyter:
 #   deplib:
-#     after:
-#     - 04_mean_mlp
-#     - 05_ldbm
-#     - 06_transformer
-#     - 07_mamba_gru
 #     needs:
 #     - results/default/*.parquet
 #     - results/null/*.parquet

@@ -1,9 +1,6 @@
 # ---
 # jupyter:
 #   deplib:
-#     after:
-#     - 08_cost
-#     - 09_results
 #     needs:
 #     - results/cost.json
 #     - results/default/*.parquet
