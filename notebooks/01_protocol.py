@@ -109,7 +109,7 @@ assert len(points) == n_windows
 stored = results.load("default", **chosen).set_index("recording").loc[long["recording"]]
 assert np.isclose(points.mean(), stored["bdi_hat"], atol=1e-3)
 
-# %% mystnb={"figure": {"caption": "From frames to a score, for one recording of the simulated cohort. From above: rendered frames; their embeddings (every fourth frame and number of 512, standardised); the windows, hatched where there are no frames; the answer for each window and their mean (TemporalMeanMLP, seed 0).", "name": "fig-pipeline"}, "image": {"alt": "Four strips that share a time axis: six small faces, a heat map with vertical stripes, four boxes of which the last is partly hatched, and four horizontal lines with a dashed one for their mean and a dotted one for the label."}}
+# %% mystnb={"figure": {"caption": "From frames to a score, for one recording of the simulated cohort. From above: rendered frames; their embeddings (every eighth frame and number of 512, standardised); the windows, hatched where there are no frames; the answer for each window and their mean (TemporalMeanMLP, seed 0).", "name": "fig-pipeline"}, "image": {"alt": "Four strips that share a time axis: six small faces, a heat map with vertical stripes, four boxes of which the last is partly hatched, and four horizontal lines with a dashed one for their mean and a dotted one for the label."}}
 fig, axes = plt.subplots(4, 1, figsize=(6.2, 5.6), sharex=True, height_ratios=[0.8, 2, 0.6, 1.6])
 end = n_windows * size
 for start in np.linspace(0, len(film) - 1, 6).astype(int):  # one face a sixth of the time axis
@@ -118,8 +118,10 @@ for start in np.linspace(0, len(film) - 1, 6).astype(int):  # one face a sixth o
 axes[0].set(ylim=(0, 250), ylabel="frames", yticks=[])
 
 spread = (features - features.mean(axis=0)) / features.std(axis=0)
-shown = np.clip(spread[::4, ::4].T, -2, 2)
-axes[1].imshow(shown, extent=(0, len(film), 0, 512), aspect="auto", cmap="vlag")
+shown = np.clip(spread[::8, ::8].T, -2, 2)
+axes[1].imshow(
+    shown, extent=(0, len(film), 0, 512), aspect="auto", cmap="vlag", interpolation="none"
+)
 axes[1].set(ylabel="embedding", yticks=[0, 512])
 
 for k in range(n_windows):

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from deplib.errors import ResultError
-from deplib.evaluation import compare
 from deplib.results import ADDED, Result, RunSpec
 
 
@@ -108,18 +107,3 @@ def test_a_full_disk_leaves_the_old_result(tmp_path, result, monkeypatch):
         replace(result, epoch=1).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
-
-
-def test_agreement_measures_the_mae_of_recordings_in_points(result):
-    moved = result.predictions.assign(y_hat=result.predictions["y"] + 0.5)
-    exact = replace(result, predictions=result.predictions.assign(y_hat=result.predictions["y"]))
-    agreement = compare(exact, replace(result, predictions=moved))
-    assert agreement.mae_difference == pytest.approx(0.5 * 12.0)
-    assert not agreement.ok
-    assert "DIFFERS" in agreement.sentence()
-    assert compare(exact, exact).ok
-
-
-def test_results_of_different_runs_are_not_compared(result):
-    with pytest.raises(ResultError, match="different keys"):
-        compare(result, replace(result, key="cd" * 32))
