@@ -2,6 +2,7 @@
 # jupyter:
 #   deplib:
 #     needs:
+#     - deplib/claims/*.csv
 #     - results/selection/*.parquet
 #     - results/selection/surrogate.safetensors
 #     - results/default/*.parquet

@@ -2,10 +2,15 @@
 # jupyter:
 #   deplib:
 #     needs:
+#     - deplib/claims/*.csv
 #     - results/cost.json
 #     - results/default/*.parquet
 #     uses:
 #     - deplib.claims
+#     - deplib.models.ldbm
+#     - deplib.models.mamba_gru
+#     - deplib.models.mean_mlp
+#     - deplib.models.transformer
 #   jupytext:
 #     formats: notebooks//py:percent,book//ipynb
 #     notebook_metadata_filter: deplib,-jupytext.text_representation.jupytext_version

@@ -1,6 +1,8 @@
 # ---
 # jupyter:
 #   deplib:
+#     needs:
+#     - deplib/claims/*.csv
 #     uses:
 #     - deplib.claims
 #   jupytext:

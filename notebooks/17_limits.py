@@ -1,11 +1,9 @@
 # ---
 # jupyter:
 #   deplib:
-#     after:
-#     - 09_results
-#     - 13_claims
-#     - 15_advice
 #     needs:
+#     - deplib/claims/*.csv
+#     - deplib/extraction/networks/*
 #     - results/default/*.parquet
 #     - results/null/*.parquet
 #     - results/published/*.parquet
