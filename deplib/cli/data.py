@@ -11,18 +11,13 @@ from deplib.cli.options import FAULTS, OK, app, of_work
 if TYPE_CHECKING:
     from deplib.extraction import OnnxEncoder, Reference, VerificationReport
 
-LOG, REPORT = "extract.jsonl", "report.json"
-"""Files that `extract` leaves beside the features: what happened, and what the verifier found."""
-
 
 @app.command()
 def corpus(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     recordings: Annotated[int, typer.Option(min=6, help="How many.")] = 12,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each.")] = 64,
-    videos: Annotated[
-        bool, typer.Option("--videos", help="Whole scenes as mp4, not aligned frames.")
-    ] = False,
+    videos: Annotated[bool, of_work("Scenes as mp4, not aligned frames.", "--videos")] = False,
 ) -> None:
     """Write a small simulated corpus in the layout of AVEC2014, to try the other verbs on."""
     from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
@@ -36,15 +31,10 @@ def corpus(
 
 @app.command()
 def check(
-    root: Annotated[
-        Path, typer.Argument(help="The corpus's folder: frames or videos, and labels.")
-    ],
+    root: Annotated[Path, typer.Argument(help="The corpus: frames or videos, and labels.")],
     task: options.Tasks = None,
     detector: options.Detector = None,
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="Decode every frame, and not only the first, middle and last."),
-    ] = False,
+    full: Annotated[bool, of_work("Decode every frame, not three of each.", "--full")] = False,
     jobs: options.Jobs = 0,
 ) -> None:
     """List what is wrong with a folder of AVEC2014 before anything runs.
@@ -69,9 +59,7 @@ def check(
 @app.command()
 def fetch(
     name: Annotated[str | None, typer.Argument(help="One of the known files.")] = None,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="I have read the licence and keep to it.")
-    ] = False,
+    accept_licence: Annotated[bool, of_work("I keep to its licence.", "--accept-licence")] = False,
 ) -> None:
     """Download the weights of a known encoder or detector, checked by their hash.
 
@@ -98,19 +86,13 @@ def extract(
     flip: options.Flip = False,
     device: options.RunsOn = options.Device.CPU,
     reference: options.ReferenceFile = None,
-    out: Annotated[
-        Path | None,
-        of_work("The store's folder. Without it, one of its own in the data folder."),
-    ] = None,
+    out: Annotated[Path | None, of_work("The store's folder; or one in the data folder.")] = None,
     dtype: Annotated[str, of_work("float16, or float32 at twice the size.")] = "float16",
     frame_limit: Annotated[int, of_work("Frames of a recording that are used.", min=1)] = 2000,
     jobs: options.Jobs = 0,
     max_miss_rate: options.MaxMissRate = 0.05,
     max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
-    dry_run: Annotated[
-        bool,
-        of_work("Embed 64 frames, say how long all would take, and write nothing.", "--dry-run"),
-    ] = False,
+    dry_run: Annotated[bool, of_work("Foresee the time, write nothing.", "--dry-run")] = False,
 ) -> None:
     """Turn every frame of a cohort into an embedding, and verify all of them.
 
@@ -143,15 +125,12 @@ def extract(
     store = FeatureStore(folder, header=header) if there else None
     todo = pipeline.plan(cohort, store, frame_limit=frame_limit)
     changed = len(store.done().intersection(todo)) if store else 0
-    typer.echo(
-        f"to {folder}: {len(todo)} of {len(cohort.recordings)} recordings to do, "
-        f"{sum(todo.values()):,} frames"
-        + (f"; {changed} of them have changed since they were extracted" if changed else "")
-    )
+    frames, n = sum(todo.values()), len(cohort.recordings)
+    stale = f"; {changed} of them have changed since they were extracted" if changed else ""
+    typer.echo(f"to {folder}: {len(todo)} of {n} recordings to do, {frames:,} frames{stale}")
     typer.echo(str(estimate(cohort, network, store, frame_limit=frame_limit, jobs=processes)))
     if dry_run:
         return
-    frames = sum(todo.values())
     with tqdm(total=frames, unit=" frames", unit_scale=True, desc=cohort.name) as bar:
         report = pipeline.extract(
             cohort,
@@ -162,7 +141,7 @@ def extract(
             max_miss_rate=max_miss_rate,
             max_recording_miss_rate=max_recording_miss_rate,
             progress=lambda entry: bar.update(entry.n_frames),
-            log=folder / LOG,
+            log=folder / "extract.jsonl",
         )
     typer.echo(f"{report}\nfeatures: {folder}")
     for recording, why in report.refused.items():
@@ -170,16 +149,14 @@ def extract(
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
     limits = {"invalid_rate": max_miss_rate, "recording_invalid_rate": max_recording_miss_rate}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        verdict = examine(
-            FeatureStore(folder),
-            table,
-            bounds=Bounds(**limits),
-            encoder=network,
-            cohort=cohort,
-            reference=known,
-            progress=lambda _: bar.update(),
-        )
-    _print_report(verdict, folder, folder / REPORT)
+        given = {
+            "encoder": network,
+            "cohort": cohort,
+            "reference": known,
+            "bounds": Bounds(**limits),
+        }
+        verdict = examine(FeatureStore(folder), table, **given, progress=lambda _: bar.update())  # type: ignore[arg-type]
+    _print_report(verdict, folder, folder / "report.json")
     raise typer.Exit(OK if verdict.ok and report.ok else FAULTS)
 
 
@@ -193,9 +170,7 @@ def verify(
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
     reference: options.ReferenceFile = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report to this file, too.")
-    ] = None,
+    json_file: Annotated[Path | None, of_work("Write the report here, too.", "--json")] = None,
 ) -> None:
     """Check that a store's features are fit for use.
 

@@ -29,53 +29,25 @@ class _CleanErrors(TyperGroup):
             typer.secho(f"deplib {ctx.invoked_subcommand}: {error}", fg="red", err=True)
             raise typer.Exit(FAULTS if isinstance(error, VerificationError) else FAILED) from None
         except KeyboardInterrupt:
-            again = "\nstopped; the same command goes on where this one ended"
-            typer.secho(again, fg="yellow", err=True)
+            typer.secho("\nstopped; the same command goes on where this one ended", err=True)
             raise typer.Exit(INTERRUPTED) from None
 
 
-app = typer.Typer(
-    cls=_CleanErrors,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help=(
-        "Does temporal architecture matter when depression severity is regressed from facial "
-        "video? The report's work, verb by verb. With a corpus of your own: check, extract, train."
-    ),
-    epilog=(
-        "Exit codes: 0 done and sound, 1 the data has faults, 2 it could not be done as asked "
-        "(the message says why). Large files go to $DEPLIB_DATA, or to your cache folder."
-    ),
+_ABOUT = (
+    "Does temporal architecture matter when depression severity is regressed from facial video? "
+    "The report's work, verb by verb. With a corpus of your own: check, extract, train."
 )
+_CODES = (
+    "Exit codes: 0 done and sound, 1 the data has faults, 2 it could not be done as asked (the "
+    "message says why). Large files go to $DEPLIB_DATA, or to your cache folder."
+)
+app = typer.Typer(cls=_CleanErrors, no_args_is_help=True, help=_ABOUT, epilog=_CODES,
+                  add_completion=False, pretty_exceptions_enable=False)  # fmt: skip
 
-
-class Task(StrEnum):
-    """The two tasks of AVEC2014."""
-
-    FREEFORM = "Freeform"
-    NORTHWIND = "Northwind"
-
-
-class SplitBy(StrEnum):
-    """Which recordings are Train, Dev and Test."""
-
-    OFFICIAL = "official"
-    DISJOINT = "disjoint"
-
-
-class Part(StrEnum):
-    """Parts of the sweep."""
-
-    ABLATION = "ablation"
-    OPTIONS = "options"
-
-
-class Device(StrEnum):
-    """Where an encoder runs."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
+Task = StrEnum("Task", {"FREEFORM": "Freeform", "NORTHWIND": "Northwind"})
+SplitBy = StrEnum("SplitBy", {"OFFICIAL": "official", "DISJOINT": "disjoint"})
+Part = StrEnum("Part", {"ABLATION": "ablation", "OPTIONS": "options"})
+Device = StrEnum("Device", {"CPU": "cpu", "CUDA": "cuda"})
 
 
 def of_work(text: str, *names: str, panel: str = "How the work is done", **more: Any) -> Any:
@@ -83,44 +55,37 @@ def of_work(text: str, *names: str, panel: str = "How the work is done", **more:
     return typer.Option(*names, help=text, rich_help_panel=panel, **more)
 
 
-_WHOSE, _WHICH = {"panel": "Whose recordings"}, {"panel": "Which encoder"}
-_CORPUS = (
-    "A folder of AVEC2014: aligned frames or videos, and labels. Without it, the simulated cohort."
-)
+def _of_corpus(text: str, *names: str) -> Any:
+    return of_work(text, *names, panel="Whose recordings")
+
+
+def _of_encoder(text: str, *names: str) -> Any:
+    return of_work(text, *names, panel="Which encoder")
+
+
+_ROOT = "A folder of AVEC2014: frames or videos, and labels. Without it, the simulated cohort."
+_TASK = "With --root: only this task. Both by default."
 _DETECTOR = (
-    "With --root, for clips that are videos: finds the faces to align. The ONNX file of an SCRFD "
-    "or YuNet detector, the name of a known one (deplib fetch), or 'haar', which comes with OpenCV "
-    "and is the least exact."
+    "With --root, for videos: an SCRFD or YuNet file or known name (deplib fetch), or 'haar'."
 )
-_WORLD = "Without --root: the simulated world: null (severity changes nothing), default, published."
-_ENCODER = (
-    "The ONNX file of a face encoder, or the name of a known one (deplib fetch). Without it, the "
-    "small one that is shipped."
-)
-_PIXELS = (
-    "What the encoder expects of its pixels: arcface (RGB, (x - 127.5) / 127.5), raw, or in full "
-    "'RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112'. By default arcface, or raw where "
-    "the network normalises by itself."
-)
-_SPLIT = (
-    "official: as the cohort has it, where persons recur in several splits. disjoint: nobody is in "
-    "two of them."
-)
-_RATE = "Stop when more of all frames have no face, or cannot be read."
-_REFERENCE = "A frame and its right embedding, to find wrong preprocessing."
-_ONLY_TASK = "With --root: only this task. Both by default."
+_WORLD = "Without --root: null (severity changes nothing), default, or published."
+_ENCODER = "An ONNX face encoder's file or known name (deplib fetch). Without it, the shipped one."
+_PIXELS = "arcface (RGB, (x - 127.5) / 127.5), raw, or 'RGB mean=... std=... size=112'."
 _FLIP = "Embed the mirrored frame, too, and add the two."
+_REFERENCE = "A frame and its right embedding, to find wrong preprocessing."
+_SPLIT = "official: as the cohort has it, where persons recur. disjoint: nobody is in two splits."
+_RATE = "Stop when more of all frames have no face, or cannot be read."
 _LEAVE = "Leave out a recording that lacks more of its frames, and go on."
 
-Root = Annotated[Path | None, of_work(_CORPUS, **_WHOSE)]
-Tasks = Annotated[list[Task] | None, of_work(_ONLY_TASK, "--task", **_WHOSE)]
-Detector = Annotated[str | None, of_work(_DETECTOR, **_WHOSE)]
-World = Annotated[str, of_work(_WORLD, **_WHOSE)]
-Encoder = Annotated[str | None, of_work(_ENCODER, **_WHICH)]
-Preprocessing = Annotated[str | None, of_work(_PIXELS, "--preprocess", **_WHICH)]
-Flip = Annotated[bool, of_work(_FLIP, "--flip", **_WHICH)]
-RunsOn = Annotated[Device, of_work("Where the encoder runs.", "--device", **_WHICH)]
-ReferenceFile = Annotated[Path | None, of_work(_REFERENCE, **_WHICH)]
+Root = Annotated[Path | None, _of_corpus(_ROOT)]
+Tasks = Annotated[list[Task] | None, _of_corpus(_TASK, "--task")]
+Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
+World = Annotated[str, _of_corpus(_WORLD)]
+Encoder = Annotated[str | None, _of_encoder(_ENCODER)]
+Preprocessing = Annotated[str | None, _of_encoder(_PIXELS, "--preprocess")]
+Flip = Annotated[bool, _of_encoder(_FLIP, "--flip")]
+RunsOn = Annotated[Device, _of_encoder("Where the encoder runs.", "--device")]
+ReferenceFile = Annotated[Path | None, _of_encoder(_REFERENCE)]
 Split = Annotated[SplitBy, of_work(_SPLIT)]
 Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core.", min=0)]
 MaxMissRate = Annotated[float, of_work(_RATE, min=0, max=1)]
@@ -158,11 +123,7 @@ def open_aligner(detector: str | None) -> "Aligner | None":
 
 
 def open_encoder(
-    encoder: str | None,
-    preprocess: str | None = None,
-    *,
-    flip: bool = False,
-    device: Device = Device.CPU,
+    encoder: str | None, preprocess: str | None, *, flip: bool, device: Device = Device.CPU
 ) -> "OnnxEncoder":
     """Return the encoder that was asked for; the embedded one by default."""
     from deplib.extraction import OnnxEncoder, Preprocess, embedded_encoder
@@ -188,6 +149,5 @@ def known_or_path(name: str) -> Path:
     if name not in weights.KNOWN:
         return Path(name)
     if (path := weights.find(name)) is None:
-        how = f"read its licence with 'deplib fetch {name}', or give the path of your own copy"
-        raise EncoderError(f"{name} is not on this machine: {how}")
+        raise EncoderError(f"{name} is not on this machine: see 'deplib fetch {name}'")
     return path

@@ -13,30 +13,17 @@ from deplib.errors import DeplibError, EncoderError, ResultError
 if TYPE_CHECKING:
     from deplib.deploy import Prediction
 
-PICTURES = (".svg", ".png")
-"""What a plot's file name may end in."""
-_SEES = (
-    "What the models see: identity (the encoder's embeddings), affect or random (of the encoders "
-    "that are shipped), action, pulse; several joined by '+'."
-)
-_STREAMS = (
-    "With --root and the features action or pulse: the folder of their CSV files, such as "
-    "OpenFace writes."
-)
-_RECIPE = (
-    "How the models are taught: protocol, smoothed, bags, pretrained (MambaGRU) or dropout "
-    "(HybridPooling-dropout)."
-)
+_SEES = "What the models see: identity, affect, random, action, pulse; several joined by '+'."
+_STREAMS = "With --root and action or pulse: the folder of their CSV files, such as OpenFace's."
+_RECIPE = "protocol, smoothed, bags, pretrained (MambaGRU) or dropout (HybridPooling-dropout)."
 _MODEL = "A model or baseline of the report; may be given again. Without it, the study's four."
-_WHAT = (
-    "What the encoder is: identity (the one named above, or the shipped one), affect or random "
-    "(its twins)."
-)
-_PART = (
-    "Only this part: ablation (the comparison and its controls), or options (the study's advice, "
-    "tested); may be given again."
-)
+_WHAT = "What the encoder is: identity (the one named above), or its twins affect and random."
+_PART = "Only this part: ablation (the comparison), or options (the study's advice, tested)."
 _THREADS = "Threads of the encoder, beside the one that reads: more for a large encoder."
+_LEVEL = "How often the interval around a score shall hold the truth."
+_PLOT = "Draw what each window adds to the score: an SVG or PNG file to write."
+_DASK = "Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."
+Again = Annotated[list[str] | None, typer.Option(help="Only this one; may be given again.")]
 
 
 @app.command()
@@ -49,9 +36,7 @@ def train(
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
     device: options.RunsOn = options.Device.CPU,
-    out: Annotated[
-        Path | None, of_work("Folder of the results. Without it, one in the data folder.")
-    ] = None,
+    out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
     model: Annotated[list[str] | None, of_work(_MODEL)] = None,
     seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
     features: Annotated[str, of_work(_SEES)] = "identity",
@@ -75,14 +60,8 @@ def train(
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
     folder = out or data_root() / "runs"
-    specs = study.training_specs(
-        cohort.name,
-        models=model,
-        seeds=range(seeds),
-        split_rule=split.value,
-        features=features,
-        recipe=recipe,
-    )
+    about = {"split_rule": split.value, "features": features, "recipe": recipe}
+    specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)  # type: ignore[arg-type]
     study.complete(
         specs,
         root=folder,
@@ -93,23 +72,18 @@ def train(
         jobs=options.n_jobs(jobs),
         progress=True,
     )
-    about = {"split_rule": split.value, "features": features, "recipe": recipe}
     table = results.load(cohort.name, root=folder, model=[s.model for s in specs], **about)
     test = table[(table["split"] == "test") & (table["seed"] < seeds)]
-    scores = score_runs(test)
+    scores, n = score_runs(test), (test["recording"].nunique(), test["person"].nunique())
+    typer.echo(f"{cohort.name}, Test ({n[0]} recordings of {n[1]} persons), BDI-II points:")
     typer.echo(
-        f"{cohort.name}, Test ({test['recording'].nunique()} recordings of "
-        f"{test['person'].nunique()} persons): MAE in BDI-II points, mean over runs, ± SD between "
-        "them (95 % interval over persons), and PCC"
+        "  predictor          runs    MAE ± SD between runs (95 % interval over persons)   PCC"
     )
-    typer.echo(f"  {'predictor':<20} runs    MAE")
     for name in scores.models:
-        mae, pcc = (scores.summary(name, metric) for metric in ("mae", "pcc"))
+        mae, r = scores.summary(name), scores.summary(name, "pcc").estimate
         spread = f" ± {mae.seed_sd:.2f}" if mae.n_runs > 1 else ""
-        typer.echo(
-            f"  {name:<22} {mae.n_runs} {mae.estimate:6.2f}{spread} ({mae.low:.2f} to "
-            f"{mae.high:.2f})  {pcc.estimate:5.2f}"
-        )
+        interval = f"({mae.low:.2f} to {mae.high:.2f})"
+        typer.echo(f"  {name:<22} {mae.n_runs} {mae.estimate:6.2f}{spread} {interval}  {r:5.2f}")
     typer.echo(f"results: {folder}")
 
 
@@ -127,24 +101,12 @@ def run(jobs: options.Jobs = 0) -> None:
 
 @app.command()
 def sweep(
-    world: Annotated[
-        list[str] | None, typer.Option(help="Only this world; may be given again.")
-    ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only this model; may be given again.")
-    ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(help="Only this seed; may be given again.")
-    ] = None,
-    split: Annotated[
-        list[options.SplitBy] | None,
-        typer.Option(help="Only runs on this split: official, or disjoint; may be given again."),
-    ] = None,
+    world: Again = None,
+    model: Again = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this; may be given again.")] = None,
+    split: Annotated[list[options.SplitBy] | None, typer.Option(help="Only on this split.")] = None,
     part: Annotated[list[options.Part] | None, typer.Option(help=_PART)] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."),
-    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help=_DASK)] = None,
     jobs: options.Jobs = 0,
 ) -> None:
     """Compute the versioned results that are missing or stale, into results/.
@@ -154,19 +116,14 @@ def sweep(
     """
     from deplib import study
 
-    specs = study.sweep_specs(
-        world,
-        models=model,
-        seeds=seed,
-        split_rules=[one.value for one in split or options.SplitBy],
-        parts=[one.value for one in part or options.Part],
-    )
+    narrowed = {
+        "split_rules": [one.value for one in split or options.SplitBy],
+        "parts": [one.value for one in part or options.Part],
+    }
+    specs = study.sweep_specs(world, models=model, seeds=seed, **narrowed)
     if not specs:
-        raise ResultError(
-            f"the grid has no run of these; it has the models {[*study.VARIED, *study.BASELINES]}, "
-            f"seeds 0 to {max(study.SEEDS)} and the worlds {list(study.WORLDS)}; the "
-            "person-disjoint split has the study's four and ridge in the default world"
-        )
+        there = f"the models {[*study.VARIED, *study.BASELINES]}, seeds 0 to {max(study.SEEDS)}"
+        raise ResultError(f"the grid has no run of these; it has {there} and {list(study.WORLDS)}")
     n_jobs = options.n_jobs(jobs)
     done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
     typer.echo(f"{len(done)} results are up to date")
@@ -179,26 +136,16 @@ def sweep(
 
 @app.command()
 def publish(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Chapters, by name; all where none is given.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Chapters; all by default.")] = None,
     jobs: options.Jobs = 0,
-    force: Annotated[bool, typer.Option("--force", help="Also what is not stale.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Execute nothing; name what is stale, and fail.")
-    ] = False,
+    force: Annotated[bool, of_work("Also what is not stale.", "--force")] = False,
+    check: Annotated[bool, of_work("Execute nothing; name what is stale.", "--check")] = False,
 ) -> None:
     """Execute the stale chapters and write their pages into book/. Call it in the repository."""
     from deplib import publish as publishing
 
-    report = publishing.publish(
-        Path.cwd(),
-        names=names or None,
-        jobs=options.n_jobs(jobs),
-        force=force,
-        check=check,
-        progress=typer.echo,
-    )
+    given = {"names": names or None, "force": force, "check": check, "progress": typer.echo}
+    report = publishing.publish(Path.cwd(), jobs=options.n_jobs(jobs), **given)  # type: ignore[arg-type]
     n_same = len(report.same) + len(report.fresh)
     typer.echo(f"{len(report.written)} pages written, {n_same} as they were")
 
@@ -218,9 +165,7 @@ def export(
     features: Annotated[str, of_work(_WHAT)] = "identity",
     seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
     split: options.Split = options.SplitBy.OFFICIAL,
-    level: Annotated[
-        float, of_work("How often the interval around a score shall hold the truth.")
-    ] = 0.9,
+    level: Annotated[float, of_work(_LEVEL)] = 0.9,
     int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
     force: Annotated[bool, of_work("Replace another pair in the folder.", "--force")] = False,
     jobs: options.Jobs = 0,
@@ -233,19 +178,16 @@ def export(
     Prints the run's scores, the interval that the files carry, and how far the written model is
     from PyTorch.
     """
+    from deplib.deploy.bundle import ENCODER_FILE, MODEL_FILE
     from deplib.deploy.runs import export_run, first_kept
     from deplib.study import Inputs, MissLimits, RunSpec
 
     if features != RunSpec.features and (encoder or flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
     cohort = options.open_cohort(world, root, task, detector)
-    inputs = Inputs(
-        cohort,
-        options.open_encoder(encoder, preprocess, flip=flip, device=device),
-        limits=MissLimits(max_miss_rate, max_recording_miss_rate),
-        jobs=options.n_jobs(jobs),
-        progress=True,
-    )
+    network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
+    limits, n_jobs = MissLimits(max_miss_rate, max_recording_miss_rate), options.n_jobs(jobs)
+    inputs = Inputs(cohort, network, limits=limits, jobs=n_jobs, progress=True)
     # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
     names = [world, cohort.name] if root is None else [cohort.name]
     about = {"features": features, "split_rule": split.value}
@@ -253,17 +195,13 @@ def export(
     given = {"level": level, "int8": int8, "overwrite": force, "say": typer.echo}
     done = export_run(first_kept(specs, inputs), inputs, out, **given)  # type: ignore[arg-type]
     card = done.card
-    sizes = [(out / name).stat().st_size / 1e6 for name in ("model.onnx", "encoder.onnx")]
-    typer.echo(
-        f"{out}: {card.model} (seed {seed}) on {card.features} features, trained on "
-        f"{card.cohort}; model {sizes[0]:.2f} MB, encoder {sizes[1]:.2f} MB"
-    )
+    model_mb, encoder_mb = ((out / f).stat().st_size / 1e6 for f in (MODEL_FILE, ENCODER_FILE))
+    of = f"{card.model} (seed {seed}) on {card.features} features, trained on {card.cohort}"
+    typer.echo(f"{out}: {of}; model {model_mb:.2f} MB, encoder {encoder_mb:.2f} MB")
     for how, mae in done.mae.iterrows():
         typer.echo(f"MAE {how}: Dev {mae['dev']:.2f}, Test {mae['test']:.2f} BDI-II points")
-    typer.echo(
-        f"interval: the score ± {card.half_width:.1f} points, by the errors on Dev at level "
-        f"{card.level:.0%}; Test chose nothing"
-    )
+    by = f"by the errors on Dev at level {card.level:.0%}; Test chose nothing"
+    typer.echo(f"interval: the score ± {card.half_width:.1f} points, {by}")
     points = f"{done.difference:.2g} z-units ({done.difference * card.label_std:.2g} points)"
     typer.echo(f"largest difference from PyTorch on Dev and Test: {points}")
     typer.echo(f"next: deplib predict FRAMES {out}")
@@ -271,17 +209,10 @@ def export(
 
 @app.command()
 def predict(
-    frames: Annotated[
-        Path, typer.Argument(help="Folder of one clip's aligned frames, 112x112 in RGB.")
-    ],
+    frames: Annotated[Path, typer.Argument(help="One clip's aligned frames, 112x112 in RGB.")],
     pair: Annotated[Path, typer.Argument(help="Folder of an encoder and a model, as exported.")],
-    plot: Annotated[
-        Path | None,
-        typer.Option(help="Draw what each window adds to the score: an SVG or PNG file to write."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the answer as JSON, and nothing else.")
-    ] = False,
+    plot: Annotated[Path | None, typer.Option(help=_PLOT)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
 ) -> None:
     """Estimate the BDI-II score of one clip from its frames; this is no diagnosis.
@@ -293,8 +224,8 @@ def predict(
 
     from deplib.deploy import open_bundle, predict_folder
 
-    if plot is not None and plot.suffix.lower() not in PICTURES:
-        raise DeplibError(f"--plot {plot}: the name must end in {' or '.join(PICTURES)}")
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
+        raise DeplibError(f"--plot {plot}: the name must end in .svg or .png")
     if plot is not None and not plot.parent.is_dir():
         raise DeplibError(f"--plot {plot}: there is no folder {plot.parent}; make it first")
     bundle = open_bundle(pair, threads=threads)
@@ -320,12 +251,9 @@ def _print_answer(answer: "Prediction", frames: Path) -> None:
     if len(answer.faults) > 3:
         typer.secho(f"  and {len(answer.faults) - 3:,} faults more: --json lists all", fg="yellow")
     titles = {"start": "start, s", "end": "end, s", "n_frames": "frames"}
-    table = answer.windows.rename(columns=titles)
-    typer.echo(table.to_string(index=False, float_format="{:.2f}".format))
-    typer.echo(
-        f"the mean of the training labels, {answer.label_mean:.2f}, and the contributions add up "
-        f"to {answer.unclipped:.2f}"
-    )
+    typer.echo(answer.windows.rename(columns=titles).to_string(index=False, float_format="%.2f"))
+    total = f"{answer.label_mean:.2f}, and the contributions add up to {answer.unclipped:.2f}"
+    typer.echo(f"the mean of the training labels, {total}")
     typer.echo(f"{answer.model} on {answer.features} features, trained on {answer.cohort}")
     for sentence in answer.caveats:
         typer.secho(sentence, bold=True)
