@@ -138,7 +138,7 @@ shares = shares.rename("share").rename_axis(["split", "band"]).reset_index()
 
 fig, ax = plt.subplots(figsize=(4.8, 2.8))
 sns.barplot(shares, x="band", y="share", hue="split", order=names, hue_order=SPLITS,
-            palette=figures.KINDS[:3], ax=ax)  # fmt: skip
+            palette=figures.KINDS[:3], linewidth=0, ax=ax)  # fmt: skip
 ax.plot(names, list(published.values()), "D", color=figures.GREY, label="AVEC2014, Test")
 ax.legend(title="")
 ax.set_title("Half of the recordings show hardly any depression")
@@ -223,8 +223,9 @@ effects["label"] = effects["name"].str.replace("_", " ")
 fig, ax = plt.subplots(figsize=(4.8, 3.4))
 ax.hlines(effects["label"], gain * effects["low"], gain * effects["high"], color=figures.GREY, lw=4,
           alpha=0.3)  # fmt: skip
-sns.scatterplot(effects, x="set", y="label", color=figures.KINDS[1], s=70, label="set", ax=ax)
-sns.scatterplot(effects, x="found", y="label", color=figures.KINDS[0], marker="D", label="found")
+for column, marker, colour in (("set", "o", figures.KINDS[1]), ("found", "D", figures.KINDS[0])):
+    sns.scatterplot(effects, x=column, y="label", color=colour, marker=marker, s=55, linewidth=0,
+                    label=column, ax=ax)  # fmt: skip
 ax.axvline(0, color=figures.GREY, linewidth=1)
 ax.set_title("No single behaviour says much")
 ax.set(xlabel="correlation with BDI-II", ylabel="")
@@ -312,11 +313,9 @@ looks = {"constant_mae": ("constant", "s", figures.GREY), "mae": ("oracle", "o",
          "this draw": ("oracle, 50 recordings", "|", figures.COLOURS["oracle"])}  # fmt: skip
 for column, (name, marker, colour) in looks.items():
     ax.plot(oracle[column], oracle["world"], marker, color=colour, label=name, markersize=9)
-ax.legend(
-    loc="upper left", bbox_to_anchor=(0, -0.25), ncols=3, columnspacing=0.8, handletextpad=0.2
-)
+ax.legend(loc="upper left", bbox_to_anchor=(-0.02, 1.05), handletextpad=0.2)
 ax.set_title("Published effects leave most of the error")
-ax.set(xlabel="MAE, BDI-II points", xlim=(4, 10.5), ylim=(2.4, -0.5))
+ax.set(xlabel="MAE, BDI-II points", xlim=(2, 10), ylim=(2.4, -0.4))
 figures.keep(fig, oracle, "simulated cohort, three worlds")
 
 # %%

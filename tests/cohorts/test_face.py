@@ -52,14 +52,6 @@ def aligned(scene_frame):
     return cv2.warpAffine(scene_frame.image, warp, (112, 112), flags=cv2.INTER_AREA)
 
 
-def moved_from_neutral(quiet, **channels):
-    before, after = quiet.crops(np.stack([NEUTRAL, frame(**channels)])).astype(int)
-    return np.abs(after - before).sum(-1)
-
-
-# --- identities and scenes
-
-
 # --- crops
 
 
