@@ -21,15 +21,9 @@ from deplib.errors import EncoderError
 
 SIZE = 112
 """Height and width of an aligned crop, pixels."""
-TEMPLATE = np.array(
-    [
-        [38.2946, 51.6963],
-        [73.5318, 51.5014],
-        [56.0252, 71.7366],
-        [41.5493, 92.3655],
-        [70.7299, 92.2041],
-    ]
-)
+_X = (38.2946, 73.5318, 56.0252, 41.5493, 70.7299)
+_Y = (51.6963, 51.5014, 71.7366, 92.3655, 92.2041)
+TEMPLATE = np.column_stack([_X, _Y])
 """Eyes, nose and mouth corners (x, y) in an aligned crop, image left first; insightface."""
 BOX_SIDE, BOX_CORNER = 98.0, (8.0, 12.0)
 """Side and upper left corner (x, y) of the Haar cascade's box on the face of an aligned crop: the

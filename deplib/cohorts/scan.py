@@ -121,7 +121,8 @@ class Scan:
         found, self._label_files, strange = _walk(root, set(tasks))
         remedy = "name the folder PPP_S_Task_video_aligned if it is a recording"
         for folder in strange:
-            self._add("", folder, "images in a folder of no recording", remedy, excluded=False)
+            text = "images in a folder of no recording"
+            self.problems.append(Problem("", self._place(folder), text, remedy, False))
         used = self._choose(found, aligner)
         self._compare_paths(used)
         self._read_labels(found, used)
@@ -176,8 +177,8 @@ class Scan:
             try:
                 for file in files:
                     values.add(read_label(file))
-                text, remedy = "label files of one session disagree", "keep the corpus's own"
-                text, where = f"{len(files)} {text}", files
+                text, where = f"{len(files)} label files of one session disagree", files
+                remedy = "keep the corpus's own"
             except CohortError as error:
                 text, where, remedy = str(error), [file], "restore the file from the corpus"
                 values.clear()
@@ -185,7 +186,8 @@ class Scan:
                 self.labels[session] = values.pop()
                 continue
             for recording in sorted(concerned[session]) or [""]:
-                self._add(recording, where, text, remedy, excluded=recording != "")
+                place = self._place(*where)
+                self.problems.append(Problem(recording, place, text, remedy, recording != ""))
 
     def _find_missing(self, found: list[Clip]) -> None:
         """Note which sessions lack a task that most sessions have."""
@@ -196,7 +198,8 @@ class Scan:
         for task, there in have.items():
             for session in sorted(sessions - there) if 2 * len(there) >= len(sessions) else ():
                 text = "neither frames nor a video, which most sessions of this task have"
-                self._add(f"{session}_{task}", [], text, "add the clip, or go on without it")
+                remedy = "add the clip, or go on without it"
+                self.problems.append(Problem(f"{session}_{task}", "", text, remedy, True))
 
     def _inspect(self, clip: Clip, aligner: Aligner | None) -> None:
         """Open one clip and note what is wrong inside; few of its frames are decoded."""
@@ -252,24 +255,14 @@ class Scan:
                 self._sample(clip, text)
 
     def _sample(self, clip: Clip, text: str) -> None:
-        where = shown(clip.path.relative_to(self.root))
-        self.samples.append(Problem(clip.recording, where, text, AGAIN, excluded=False))
+        self.samples.append(Problem(clip.recording, self._place(clip.path), text, AGAIN, False))
 
     def _note(self, clip: Clip, text: str, remedy: str, *, excluded: bool = True) -> None:
-        self._add(clip.recording, clip.path, text, remedy, excluded=excluded)
+        where = self._place(clip.path)
+        self.problems.append(Problem(clip.recording, where, text, remedy, excluded))
 
-    def _add(
-        self,
-        recording: str,
-        where: Path | list[Path],
-        text: str,
-        remedy: str,
-        *,
-        excluded: bool = True,
-    ) -> None:
-        paths = where if isinstance(where, list) else [where]
-        place = "; ".join(shown(path.relative_to(self.root)) for path in paths)
-        self.problems.append(Problem(recording, place, text, remedy, excluded))
+    def _place(self, *paths: Path) -> str:
+        return "; ".join(shown(path.relative_to(self.root)) for path in paths)
 
 
 def read_label(file: Path) -> float:
