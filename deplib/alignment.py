@@ -288,10 +288,10 @@ class NetworkDetector(Detector):
         self.nms = self.defaults[1] if nms is None else nms
         if not 0 < self.threshold < 1 or not 0 < self.nms < 1:
             raise EncoderError(f"threshold is {threshold} and nms {nms}; give both between 0 and 1")
-        self._content, session = _open(self.path, sha256)
-        self.sha256 = hashlib.sha256(self._content).hexdigest()
+        content, session = _open(self.path, sha256)
+        self.sha256 = hashlib.sha256(content).hexdigest()
         self.canvas = height, width = _canvas(session, self.path, det_size)
-        self._start(session)
+        self._start(content, session)
         self.best_score(np.zeros((8, 8, 3), np.uint8))  # a probe: shapes are right, values finite
         self.id = (
             f"{type(self).__name__} sha256={self.sha256} canvas={width}x{height} "
@@ -309,7 +309,7 @@ class NetworkDetector(Detector):
         ), ()  # fmt: skip
 
     @abstractmethod
-    def _start(self, session: ort.InferenceSession) -> None:
+    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         """Check that the file is of this kind, and make it ready."""
 
 
@@ -323,7 +323,7 @@ class ScrfdDetector(NetworkDetector):
 
     defaults = 0.5, 0.4
 
-    def _start(self, session: ort.InferenceSession) -> None:
+    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         if not _is_scrfd(session):
             what = {1: "a recognition or landmark network", 6: "a SCRFD without landmarks ('kps')"}
             outputs = {one.name: one.shape for one in session.get_outputs()}
@@ -379,20 +379,20 @@ class YunetDetector(NetworkDetector):
 
     defaults = 0.6, 0.3
 
-    def _start(self, session: ort.InferenceSession) -> None:
+    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         outputs = {one.name: one.shape for one in session.get_outputs()}
         if outputs.keys() != _YUNET.keys():
             raise EncoderError(
                 f"{self.path} is no YuNet of 2023 (its outputs are {outputs}): fetch "
                 "face_detection_yunet_2023mar.onnx; older ones do not run in OpenCV 4.8 and later"
             )
-        content, height, width = np.frombuffer(self._content, np.uint8), *self.canvas
+        network, (height, width) = np.frombuffer(content, np.uint8), self.canvas
         try:
-            net = cv2.dnn.readNetFromONNX(content)  # FaceDetectorYN reads its outputs unchecked
+            net = cv2.dnn.readNetFromONNX(network)  # FaceDetectorYN reads its outputs unchecked
             net.setInput(np.zeros((1, 3, height, width), np.float32))
             probe = dict(zip(_YUNET, net.forward(list(_YUNET)), strict=True))
             self._net = cv2.FaceDetectorYN.create(
-                "onnx", content, np.empty(0, np.uint8), (width, height), self.threshold, self.nms
+                "onnx", network, np.empty(0, np.uint8), (width, height), self.threshold, self.nms
             )
         except cv2.error as error:
             raise _failed(self, error) from error
