@@ -96,6 +96,15 @@ def _line(origin: dict[str, Any]) -> list[nodes.Node]:
     return found
 
 
+def skip_strangers(
+    app: Sphinx, what: str, name: str, obj: object, skip: bool, options: Any
+) -> bool | None:
+    """Leave out of a room's reference what it only imports from elsewhere."""
+    room = app.env.temp_data.get("autodoc:module", "")
+    module = getattr(obj, "__module__", None)
+    return True if what == "module" and module and not module.startswith(room) else None
+
+
 def lighten(app: Sphinx, failed: Exception | None) -> None:
     """Leave the icons to the style sheet: the script that draws them again weighs 1.5 MB."""
     heavy = re.compile(
@@ -112,4 +121,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.add_transform(OriginLines)
     app.connect("build-finished", lighten)
+    app.connect("autodoc-skip-member", skip_strangers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
