@@ -13,16 +13,18 @@ _TOGETHER = re.compile(
 )
 
 
-def badge(cohort: Cohort | str = "default") -> Markdown:
+def badge(cohort: Cohort | str = "default", *, simulated: bool = True) -> Markdown:
     """Return the note that says which cohort a page's numbers come from.
 
     Parameters
     ----------
     cohort
-        Whose recordings; a name stands for the simulated world of that name.
+        Whose recordings, or their name.
+    simulated
+        Whether a name is that of a simulated world; a cohort says so itself.
     """
     name = cohort if isinstance(cohort, str) else cohort.name
-    if isinstance(cohort, str) or cohort.simulated:
+    if simulated if isinstance(cohort, str) else cohort.simulated:
         return Markdown(
             f"> **Simulated cohort ({name.removeprefix('simulated/')}).** Faces, behaviour and "
             "BDI-II scores on this page are simulated, with known truth. Nothing here is evidence "

@@ -37,6 +37,10 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
     importlib.invalidate_caches()
 
+# %% tags=["parameters"]
+WORLD = "default"  # or "null", "published"; or the name of your own corpus
+ROOT = None  # then the folder of its tables, as `deplib train --root CORPUS` prints it
+
 # %%
 from dataclasses import replace
 from itertools import combinations, product
@@ -57,7 +61,7 @@ from deplib.statistics import (
 )  # fmt: skip
 
 figures.style()
-badge("default")
+badge(WORLD, simulated=ROOT is None)
 
 # %% [markdown]
 # **Fifty Test recordings miss a true difference of half a point five times out of six, and half a
@@ -81,7 +85,7 @@ SAMPLES = 2_000  # of each kind
 SEED = 2014
 MODELS = ["TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU"]
 
-runs = results.load("default", **results.ABLATION, model=MODELS)
+runs = results.load(WORLD, root=ROOT, **results.ABLATION, model=MODELS)
 test = runs[runs["split"] == "test"].assign(error=lambda t: (t["bdi_hat"] - t["bdi"]).abs())
 population = fit(test, MODELS)
 
@@ -167,7 +171,7 @@ ax.set(xlabel="true difference in MAE, BDI-II points", ylabel="probability of fi
 ax.set(ylim=(0, 1.05))
 ax.set_title("Half a point is missed five times out of six")
 sns.move_legend(ax, "lower right", title="SD of differences")
-figures.keep(fig, curves, "simulated cohort (default), seeds 0 to 9; ticks: published figures")
+figures.keep(fig, curves, f"simulated cohort ({WORLD}), seeds 0 to 9; ticks: published figures")
 
 # %%
 found = curves.set_index(["spread", "difference"])["power"]
@@ -268,7 +272,7 @@ ax.set(xscale="log", ylim=(0, 0.85), ylabel="called different")
 ax.yaxis.set_major_formatter("{x:.0%}")
 sns.move_legend(ax, "upper left", title=None)
 ax.set_title("More recordings make one run each worse")
-figures.keep(fig, alarms, "simulated cohort (default), seeds 0 to 9")
+figures.keep(fig, alarms, f"simulated cohort ({WORLD}), seeds 0 to 9")
 
 # %%
 false = [sum(called(enough, luck)) for luck in LUCK]
@@ -338,7 +342,7 @@ ax.set(ylabel="", xlabel="intervals that hold the truth", xlim=(0.83, 1))
 ax.set_xticks([0.85, 0.9, 0.95, 1], ["85%", "90%", "95%", "100%"])
 sns.move_legend(ax, "upper center", bbox_to_anchor=(0.35, -0.18), ncol=2, title=None)
 ax.set_title("Intervals of the RMSE promise too much")
-figures.keep(fig, at_fifty.reset_index(), "simulated cohort (default), seeds 0 to 9")
+figures.keep(fig, at_fifty.reset_index(), f"simulated cohort ({WORLD}), seeds 0 to 9")
 
 # %%
 ours = at_fifty.xs("the book's", level="interval")
