@@ -5,11 +5,16 @@ import pandas as pd
 import pytest
 import torch
 from learnable import PROTOCOL, SMALL, make_windows, run
+from torch import nn
 
 from deplib.errors import CohortError, ModelError
+from deplib.extraction import OnnxEncoder
 from deplib.metrics import mae
 from deplib.models import MODELS, build
-from deplib.training import predict, recording_table, train
+from deplib.training import Objective, predict, recording_table, train
+
+SAME = 1e-4
+"""z-units by which two ways of computing one training may differ."""
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -40,11 +45,11 @@ def test_predictions_are_those_of_the_chosen_epoch(windows):
     assert result.epoch == result.history.set_index("epoch")["dev_mae"].idxmin()
     model = build("MambaGRU", seed=0, **SMALL)
     model.load_state_dict(result.state_dict)
-    np.testing.assert_allclose(predict(model, windows), result.predictions["y_hat"], atol=2e-6)
+    np.testing.assert_allclose(predict(model, windows), result.predictions["y_hat"], atol=SAME)
     table = recording_table(result.predictions, result.label_mean, result.label_std)
     dev = table[table["split"] == "dev"]
     assert mae(dev["bdi"], dev["bdi_hat"]) == pytest.approx(
-        result.history["dev_mae"].min(), abs=1e-9
+        result.history["dev_mae"].min(), abs=SAME
     )
 
 
@@ -82,7 +87,7 @@ def test_mean_model_trained_on_pooled_frames_is_the_plain_loop(windows):
             optimizer.step()
         if epoch == result.epoch:
             expected = predict(model, windows)
-    np.testing.assert_allclose(result.predictions["y_hat"], expected, atol=2e-6)
+    np.testing.assert_allclose(result.predictions["y_hat"], expected, atol=SAME)
 
 
 def test_a_batch_of_one_is_a_batch(windows):
@@ -120,6 +125,89 @@ def test_bad_windows_are_refused(name, windows):
     )
     with pytest.raises(CohortError, match="'test' has no window"):
         run(name, without_test)
+
+
+class Mean(nn.Module):
+    """The smallest model that keeps the contract; the options break it."""
+
+    def __init__(self, fault: str = "") -> None:
+        super().__init__()
+        self.fault, self.answer = fault, nn.Linear(SMALL["channels"], 1)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        real = torch.ones_like(mask) if self.fault == "padding" else mask
+        mean = (x * mask[:, None]).sum(dim=2) / real.sum(dim=1, keepdim=True)
+        y = self.answer(mean[:, :3] if self.fault == "width" else mean)
+        if self.fault == "nan":
+            y = y / 0
+        return y if self.fault == "shape" else y.squeeze(1)
+
+
+def test_any_module_is_trained_and_left_as_it_was(windows):
+    model = Mean()
+    before = model.answer.weight.clone()
+    one, two = (train(model, windows, PROTOCOL, seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(one.predictions, two.predictions, check_exact=True)
+    assert torch.equal(model.answer.weight, before)
+    assert set(one.predictions["model"]) == {"Mean"}
+    assert one.history["train_loss"].iloc[-1] < one.history["train_loss"].iloc[0]
+    model.load_state_dict(one.state_dict)
+    np.testing.assert_allclose(predict(model, windows), one.predictions["y_hat"], atol=SAME)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("shape", r"Mean returns \(4, 1\) for 4 windows; expected \(4,\)"),
+        ("nan", "returns NaN or infinity"),
+        ("padding", "answers differently, by .* masked frames"),
+        ("width", r"Mean cannot take x \(4, 8, 16\)"),
+    ],
+)
+def test_a_module_that_breaks_the_contract_is_told_how(windows, fault, message):
+    with pytest.raises(ModelError, match=message):
+        train(Mean(fault), windows, PROTOCOL, seed=0)
+    with pytest.raises(ModelError, match="is for a model that is named"):
+        train(Mean(), windows, PROTOCOL, seed=0, config={"channels": 8})
+
+
+def flushes() -> bool:
+    return float(torch.tensor([1e-40]) * 1) == 0
+
+
+def test_denormals_are_flushed_while_training_though_onnxruntime_clears_the_flag(
+    windows, tiny_onnx
+):
+    seen = []
+
+    def on_epoch(row: dict[str, float]) -> None:
+        OnnxEncoder(tiny_onnx)  # opens a session
+
+    class Watched(Objective):
+        def loss(self, units: np.ndarray) -> tuple:
+            seen.append((flushes(), torch.get_num_threads()))
+            return super().loss(units)
+
+    before, threads = flushes(), torch.get_num_threads()
+    OnnxEncoder(tiny_onnx)
+    train("MambaGRU", windows, PROTOCOL, seed=0, config=SMALL, objective=Watched, on_epoch=on_epoch)
+    assert set(seen) == {(True, 1)}
+    assert (flushes(), torch.get_num_threads()) == (before, threads)
+
+
+def test_flushing_and_trusting_the_windows_change_no_byte(windows, monkeypatch):
+    fast = run("MambaGRU", windows)
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda flag: True)
+    monkeypatch.setattr("deplib.training.loop._is_clean", lambda windows: False)
+    slow = run("MambaGRU", windows)
+    pd.testing.assert_frame_equal(fast.predictions, slow.predictions, check_exact=True)
+
+
+def test_frames_that_stand_where_masked_change_nothing(windows):
+    dirty = windows.features.copy()
+    dirty[~windows.mask] = np.nan
+    one, two = run("LDBM", windows), run("LDBM", replace(windows, features=dirty))
+    pd.testing.assert_frame_equal(one.predictions, two.predictions, check_exact=True)
 
 
 def test_a_wrong_configuration_is_refused(windows):
