@@ -25,6 +25,10 @@ class ModelError(DeplibError):
     """An input or a configuration does not fit a temporal model's contract."""
 
 
+class ProtocolError(DeplibError):
+    """A file of controlled variables cannot be read, or names one that does not exist."""
+
+
 class ResultError(DeplibError):
     """A result file is missing, corrupt, or stale: made by other code, data or settings."""
 

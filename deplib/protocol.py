@@ -3,10 +3,14 @@
 Every table of the protocol in the book is printed from here, so text and code cannot drift.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
+
+from deplib.errors import ProtocolError
 
 STUDY = "study"
 """The value is stated by the study that this report starts from."""
@@ -72,3 +76,52 @@ class Protocol:
                 for f in fields(self)
             ]
         )
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Protocol":
+        """Read the variables that a YAML file changes, such as ``epochs: 20``; the rest stays.
+
+        Raises
+        ------
+        ProtocolError
+            If the file cannot be read, a variable is unknown, or a value is not of its type.
+        """
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ProtocolError(f"cannot read the protocol {path}: {error}") from error
+        if not isinstance(content, dict | None):
+            raise ProtocolError(f"{path} is no list of variables: write lines such as 'epochs: 20'")
+        defaults = asdict(cls())
+        values = {}
+        for name, value in (content or {}).items():
+            if name not in defaults:
+                raise ProtocolError(
+                    f"{path}: unknown variable {name!r}; there are {', '.join(defaults)}"
+                )
+            kind = type(defaults[name])
+            if isinstance(value, bool) or not isinstance(
+                value, (kind, int) if kind is float else kind
+            ):
+                raise ProtocolError(
+                    f"{path}: {name} is {value!r}; it must be of type {kind.__name__}, "
+                    f"such as {defaults[name]!r}"
+                )
+            if kind is not str and not value >= 0:
+                raise ProtocolError(f"{path}: {name} is {value!r}; it must not be negative")
+            values[name] = kind(value)
+        return cls(**values)
+
+    def write(self, path: Path | str) -> None:
+        """Write all variables to a YAML file that `read` takes.
+
+        Raises
+        ------
+        ProtocolError
+            If the file cannot be written.
+        """
+        try:
+            Path(path).write_text(yaml.safe_dump(asdict(self), sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise ProtocolError(f"cannot write {path}: {error.strerror or error}") from error

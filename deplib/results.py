@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deplib.errors import ResultError
+from deplib.keys import run_key
 from deplib.windows import Fill, SplitRule
 
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
@@ -244,6 +245,29 @@ def load(world: str = "default", *, root: Path | None = None, **settings: Any) -
         .drop(columns=["window", "y", "y_hat", SPREAD_COLUMN], errors="ignore")
         .reset_index(drop=True)
     )
+
+
+def require_fresh(world: str, rows: pd.DataFrame) -> None:
+    """Refuse versioned rows that the present code, protocol or features would not give.
+
+    Raises
+    ------
+    ResultError
+        If the key of a row differs.
+    """
+    for row in rows.to_dict("records"):
+        spec = RunSpec(**{name: row[name] for name in SPEC})
+        if row["key"] != versioned_key(spec):
+            raise ResultError(
+                f"the results of {world} are stale: {spec.model}, seed {spec.seed} ({spec.name}) "
+                "was computed by other code or settings, or from other features; run `make sweep`"
+            )
+
+
+def versioned_key(spec: RunSpec) -> str:
+    """Return the key that the row of a run must have beside the versioned signatures."""
+    streams = spec.features.split("+")
+    return run_key(spec, {name: str(signature_digest(spec.world, name)) for name in streams})
 
 
 def runs(world: str = "default", *, root: Path | None = None, **settings: Any) -> pd.DataFrame:

@@ -1,19 +1,20 @@
-"""Result files: what is written is read back, and nothing stale or broken is used."""
+"""Results: what is written is read back, and nothing stale, edited or broken is used."""
 
-import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from deplib import results
 from deplib.errors import ResultError
-from deplib.results import ADDED, Result, RunSpec
+from deplib.results import Result, RunSpec
 
 
-@pytest.fixture
-def result() -> Result:
-    rng = np.random.default_rng(0)
+def made(model: str = "LDBM", **settings: object) -> Result:
+    """Return a run of twelve recordings of two windows each."""
+    spec = RunSpec(model, **settings)
+    rng = np.random.default_rng(len(spec.name))
     recordings = [f"{k:03d}_1" for k in range(12)]
     predictions = pd.DataFrame(
         {
@@ -26,77 +27,50 @@ def result() -> Result:
         }
     )
     history = pd.DataFrame({"epoch": [1.0, 2.0], "dev_mae": [9.5, 9.25], "dev_pcc": [np.nan, 0.1]})
-    return Result(RunSpec("LDBM"), "ab" * 32, predictions, history, 2, "dev_mae", 15.0, 12.0, 99)
+    return Result(spec, "ab" * 32, predictions, history, 2, "dev_mae", 15.0, 12.0, 99)
 
 
-def test_a_result_is_read_back_as_it_was_written(tmp_path, result):
-    path = tmp_path / result.spec.path
-    result.save(path)
-    loaded = Result.load(path, key=result.key)
-    pd.testing.assert_frame_equal(loaded.predictions, result.predictions)
-    pd.testing.assert_frame_equal(loaded.history, result.history)
-    assert loaded.spec == result.spec
-    assert (loaded.epoch, loaded.chosen_by, loaded.n_parameters) == (2, "dev_mae", 99)
-    assert not list(path.parent.glob("*.partial"))
+RUNS = [
+    made(),
+    made(seed=1),
+    made(features="affect"),
+    made("RidgeMean"),
+    replace(made(recipe="dropout"), predictions=made().predictions.assign(y_sd=0.25)),
+]
 
 
-def test_a_field_that_came_later_is_written_only_where_it_is_set(tmp_path, result):
-    """Files and keys from before the field stay as they are."""
-    before = {"model", "seed", "world", "labels", "lost", "fill"}
-    path = tmp_path / "r.json"
-    result.save(path)
-    assert set(json.loads(path.read_text())["spec"]) == before
-    assert Result.load(path).spec == RunSpec("LDBM", split="official")
-    disjoint = replace(result, spec=RunSpec("LDBM", split="disjoint"))
-    disjoint.save(path)
-    assert json.loads(path.read_text())["spec"]["split"] == "disjoint"
-    assert Result.load(path).spec == disjoint.spec
-    assert {f.name for f in fields(RunSpec)} - set(ADDED) == before
+@pytest.fixture
+def root(tmp_path):
+    results.merge("default", RUNS, root=tmp_path)
+    return tmp_path
 
 
-def test_runs_on_another_split_have_files_of_their_own():
-    specs = [
-        RunSpec("LDBM", labels=labels, lost=lost, split=split)
-        for labels in ("true", "permuted")
-        for lost in (0.0, 0.5)
-        for split in ("official", "disjoint")
-    ]
-    assert len({spec.path for spec in specs}) == len(specs)
-    assert specs[0].path.as_posix() == "default/true/LDBM-seed0.json"
-    assert specs[1].path.as_posix() == "default/true-disjoint/LDBM-seed0.json"
-
-
-def test_a_result_of_other_code_is_refused(tmp_path, result):
-    result.save(tmp_path / "r.json")
-    with pytest.raises(ResultError, match=r"stale.*make sweep"):
-        Result.load(tmp_path / "r.json", key="cd" * 32)
-
-
-def test_a_missing_result_says_how_to_make_it(tmp_path):
+def test_a_part_is_read_back_as_it_was_written(tmp_path):
+    path = tmp_path / "default" / "part.parquet"
+    RUNS[0].save(path)
+    again = Result.read(path, key=RUNS[0].key)
+    pd.testing.assert_frame_equal(again.predictions, RUNS[0].rounded().predictions)
+    pd.testing.assert_frame_equal(again.history, RUNS[0].rounded().history)
+    assert (again.spec, again.digest) == (RUNS[0].spec, RUNS[0].rounded().digest)
+    assert [p.name for p in path.parent.iterdir()] == ["part.parquet"]
+    with pytest.raises(ResultError, match="is stale"):
+        Result.read(path, key="cd" * 32)
     with pytest.raises(ResultError, match="does not exist; make it with `make sweep`"):
-        Result.load(tmp_path / "none.json")
+        Result.read(tmp_path / "none.parquet")
 
 
-@pytest.mark.parametrize("damage", ["truncate", "no key", "other format", "not json"])
-def test_a_broken_result_is_refused(tmp_path, result, damage):
-    path = tmp_path / "r.json"
-    result.save(path)
-    content = json.loads(path.read_text())
-    if damage == "truncate":
-        path.write_text(path.read_text()[:-100])
-    elif damage == "not json":
-        path.write_text("<html>")
-    elif damage == "no key":
-        path.write_text(json.dumps({k: v for k, v in content.items() if k != "key"}))
-    else:
-        path.write_text(json.dumps(content | {"format": 99}))
-    with pytest.raises(ResultError, match="no whole result file"):
-        Result.load(path)
+@pytest.mark.parametrize("damage", [b"", b"PAR1", b"<html>"])
+def test_a_broken_part_is_refused(tmp_path, damage):
+    path = tmp_path / "part.parquet"
+    RUNS[0].save(path)
+    path.write_bytes(damage or path.read_bytes()[:-100])
+    with pytest.raises(ResultError, match="is no whole run"):
+        Result.read(path)
 
 
-def test_a_full_disk_leaves_the_old_result(tmp_path, result, monkeypatch):
-    path = tmp_path / "r.json"
-    result.save(path)
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "part.parquet"
+    RUNS[0].save(path)
     before = path.read_bytes()
 
     def full(*args: object) -> None:
@@ -104,6 +78,81 @@ def test_a_full_disk_leaves_the_old_result(tmp_path, result, monkeypatch):
 
     monkeypatch.setattr("deplib.results.os.fsync", full)
     with pytest.raises(ResultError, match="No space left"):
-        replace(result, epoch=1).save(path)
+        RUNS[1].save(path)
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["part.parquet"]
+
+
+def test_recordings_are_means_of_windows_in_points(root):
+    table = results.load("default", root=root, **results.ABLATION, model="LDBM", seed=0)
+    windows = RUNS[0].predictions
+    expected = windows.groupby("recording")[["y", "y_hat"]].mean() * 12 + 15
+    np.testing.assert_allclose(table["bdi"], expected["y"])
+    np.testing.assert_allclose(table["bdi_hat"], expected["y_hat"])
+    assert table.columns.tolist() == [
+        *results.SPEC, "recording", "person", "split", "bdi", "bdi_hat", "bdi_sd",
+    ]  # fmt: skip
+    assert table["bdi_sd"].isna().all()
+    spread = results.load("default", root=root, recipe="dropout")["bdi_sd"]
+    np.testing.assert_allclose(spread, 3.0)
+
+
+def test_settings_select_runs_and_a_wrong_one_is_named(root):
+    assert len(results.runs("default", root=root)) == len(RUNS)
+    assert len(results.runs("default", root=root, model="LDBM", features="affect")) == 1
+    assert set(results.runs("default", root=root, seed=[0, 1])["seed"]) == {0, 1}
+    assert set(results.histories("default", root=root, seed=1)["epoch"]) == {1, 2}
+    assert len(results.windows("default", root=root, model="RidgeMean")) == 24
+    with pytest.raises(ResultError, match="runs have no setting 'modl'"):
+        results.load("default", root=root, modl="LDBM")
+    with pytest.raises(ResultError, match="no run with features='voice'"):
+        results.load("default", root=root, features="voice")
+    with pytest.raises(ResultError, match=r"no results of 'other'.*\['default'\]"):
+        results.load("other", root=root)
+
+
+def test_merging_replaces_a_run_and_keeps_the_others(root):
+    new = replace(RUNS[1], epoch=1, key="cd" * 32)
+    results.merge("default", [new], root=root)
+    table = results.runs("default", root=root).set_index(["model", "seed", "features", "recipe"])
+    assert len(table) == len(RUNS)
+    assert table.loc[("LDBM", 1, "identity", "protocol"), "key"] == "cd" * 32
+    again = {one.spec: one for one in results.read_all("default", root=root)}
+    assert again.keys() == {one.spec for one in RUNS}
+    assert all(again[one.spec].digest == one.rounded().digest for one in RUNS if one is not RUNS[1])
+    held = results.holding("default", {one.spec: one.key for one in RUNS}, root=root)
+    assert held.keys() == {one.spec for one in RUNS} - {new.spec}
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        ("predictions", "y_hat", 0.0),
+        ("predictions", "split", "dev"),
+        ("histories", "dev_mae", 0.0),
+        ("runs", "epoch", 1),
+        ("runs", "label_mean", 0.0),
+    ],
+)
+def test_an_edited_number_is_named(root, name, column, value):
+    path = root / "default" / f"{name}.parquet"
+    table = pd.read_parquet(path)
+    chosen = table["seed"] == 1
+    table[column] = table[column].mask(chosen, value)
+    table.to_parquet(path, index=False)
+    with pytest.raises(ResultError, match=r"not whole: the numbers of LDBM, seed 1.*make sweep"):
+        results.load("default", root=root)
+
+
+def test_a_table_that_cannot_be_read_is_named(root):
+    path = root / "default" / "histories.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ResultError, match=r"cannot be read.*from the repository"):
+        results.load("default", root=root)
+
+
+def test_the_name_of_a_run_tells_it_from_all_others():
+    from deplib import study
+
+    specs = study.sweep_specs()
+    assert len({(spec.world, spec.name) for spec in specs}) == len(specs)

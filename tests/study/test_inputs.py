@@ -1,48 +1,72 @@
 """What a run sees: one stream or several, some of them missing, and video without labels."""
 
+import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from small_world import COHORT, PROTOCOL, complete
+from small_world import inputs as small_inputs
 
-from deplib import study
-from deplib.cohorts.simulated import SimulatedCohort
-from deplib.errors import CohortError
+from deplib import results, study
+from deplib.errors import CohortError, ResultError
 from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
 from deplib.study import inputs as inputs_module
-from deplib.study.inputs import Inputs
+from deplib.study.inputs import UnlabelledCohort
 from deplib.study.runs import config_of
+from deplib.study.signature import pooled_features, same_features, signature, write_signature
+from deplib.windows import split_as
 
 pytestmark = pytest.mark.usefixtures("data")
+LDBM, HYBRID = RunSpec("LDBM"), RunSpec("HybridPooling")
 
 
 @pytest.fixture
 def inputs():
-    return Inputs(COHORT(), embedded_encoder(), protocol=PROTOCOL, jobs=1)
+    return small_inputs()
+
+
+@pytest.fixture
+def windows(inputs):
+    return inputs.windows(LDBM)
 
 
 def frames(windows, columns):
     return windows.features[..., columns][windows.mask]
 
 
-def test_the_embeddings_are_those_of_the_store(inputs):
-    store, recordings = study.prepare_features(
-        COHORT(), embedded_encoder(), protocol=PROTOCOL, jobs=1
-    )
-    spec = RunSpec("LDBM")
-    expected = study.load_windows(recordings, store, spec, protocol=PROTOCOL)
-    np.testing.assert_array_equal(inputs.windows(spec).features, expected.features)
+def test_labels_and_lost_frames_are_the_runs(inputs, windows):
+    assert windows.mask.shape[1] == PROTOCOL.window_length
+    permuted = inputs.windows(replace(LDBM, labels="permuted"))
+    np.testing.assert_array_equal(permuted.features, windows.features)
+    assert not permuted.index["bdi"].equals(windows.index["bdi"])
+    lost = inputs.windows(replace(LDBM, lost=0.5))
+    assert 0.3 < lost.mask.sum() / windows.mask.sum() < 0.7
+    assert lost.index["bdi"].isin(windows.index["bdi"]).all()
+
+
+def test_another_split_has_other_train_labels_to_scale_by(inputs, windows):
+    disjoint = inputs.windows(replace(LDBM, split_rule="disjoint"))
+    expected = split_as(COHORT().recordings, "disjoint").set_index("recording")["split"]
+    found = disjoint.index.drop_duplicates("recording").set_index("recording")
+    assert found["split"].sort_index().equals(expected.sort_index())
+    train = found.loc[found["split"] == "train", "bdi"]
+    assert (disjoint.label_mean, disjoint.label_std) == (train.mean(), train.std(ddof=0))
+    for recording in found.index:
+        np.testing.assert_array_equal(
+            disjoint.features[disjoint.index["recording"] == recording],
+            windows.features[windows.index["recording"] == recording],
+        )
 
 
 def test_streams_stand_side_by_side_with_a_presence_row_each(inputs):
-    both = inputs.windows(RunSpec("HybridPooling", features="identity+action"))
-    alone = inputs.windows(RunSpec("HybridPooling"))
+    both = inputs.windows(replace(HYBRID, features="identity+action"))
+    alone = inputs.windows(HYBRID)
     assert both.features.shape[-1] == 512 + 29 + 2
     np.testing.assert_array_equal(frames(both, slice(512)), frames(alone, slice(512)))
-    action = inputs.windows(RunSpec("HybridPooling", features="action"))
-    assert action.features.shape[-1] == 29
+    action = inputs.windows(replace(HYBRID, features="action"))
     present = frames(both, 512 + 29 + 1) == 1
     assert present.sum() == action.mask.sum()
     np.testing.assert_array_equal(
@@ -51,7 +75,7 @@ def test_streams_stand_side_by_side_with_a_presence_row_each(inputs):
 
 
 def test_who_lacks_a_stream_is_the_same_in_every_run(inputs):
-    spec = RunSpec("HybridPooling", features="identity+action", missing=0.3)
+    spec = replace(HYBRID, features="identity+action", missing=0.3)
     both = inputs.windows(spec)
     has = both.features[..., 512 + 29 + 1].max(axis=1) == 1
     with_action = set(both.index["recording"][has])
@@ -61,28 +85,24 @@ def test_who_lacks_a_stream_is_the_same_in_every_run(inputs):
     assert set(both.index.loc[has, "split"]) == {"train", "dev", "test"}
 
 
-def test_a_run_on_streams_has_a_key_and_a_file_of_its_own(tmp_path):
+def test_options_are_runs_of_their_own(tmp_path):
     specs = [
-        RunSpec("HybridPooling"),
-        RunSpec("HybridPooling", features="identity+action"),
-        RunSpec("HybridPooling", features="action"),
-        RunSpec("HybridPooling", features="identity+action", missing=0.5),
-        RunSpec("HybridPooling", recipe="smoothed"),
+        HYBRID,
+        replace(HYBRID, features="identity+action"),
+        replace(HYBRID, features="identity+action", missing=0.5),
+        replace(HYBRID, recipe="smoothed"),
         RunSpec("HybridPooling-dropout", recipe="dropout"),
     ]
-    results = complete(specs, tmp_path)
-    assert len({r.key for r in results}) == len({r.spec.path for r in results}) == len(specs)
-    assert [r.spec for r in complete(specs, tmp_path)] == specs  # read, not computed
-    spread = results[-1].predictions["y_sd"]
-    assert (spread > 0).all()
-    assert "y_sd" not in results[0].predictions
-    np.testing.assert_allclose(complete(specs, tmp_path)[-1].predictions["y_sd"], spread, atol=1e-6)
+    found = complete(specs, tmp_path)
+    assert len({r.key for r in found}) == len(specs)
+    assert (found[-1].predictions["y_sd"] > 0).all()
+    assert found[0].predictions["y_sd"].isna().all()
 
 
 def test_the_model_is_built_for_its_streams():
-    assert config_of(RunSpec("LDBM")) == {}
+    assert config_of(LDBM) == {}
     assert config_of(RunSpec("LDBM", features="action")) == {"channels": 29}
-    assert config_of(RunSpec("HybridPooling", features="affect+pulse")) == {
+    assert config_of(replace(HYBRID, features="affect+pulse")) == {
         "channels": 512 + 23 + 2,
         "streams": [512, 23],
     }
@@ -90,26 +110,74 @@ def test_the_model_is_built_for_its_streams():
         config_of(RunSpec("LDBM", features="voice"))
 
 
-def test_video_without_labels_is_only_for_who_asks_for_it(inputs, monkeypatch):
-    asked = []
-
-    def small(world: str) -> SimulatedCohort:
-        asked.append(world)
-        return COHORT(world, seed=1)
-
-    monkeypatch.setattr(inputs_module, "unlabelled_cohort", small)
+def test_video_without_labels_is_of_others_and_only_for_who_asks(inputs, monkeypatch):
+    small = partial(UnlabelledCohort, n_recordings=9, max_frames=12)
+    monkeypatch.setattr(inputs_module, "UnlabelledCohort", small)
     assert inputs.unlabelled(RunSpec("MambaGRU")) is None
-    assert not asked
     windows = inputs.unlabelled(RunSpec("MambaGRU", recipe="pretrained"))
-    assert asked == ["default"]
     assert windows is not None
-    assert len(windows)
     assert windows.index["y"].isna().all()
+    assert np.isnan(windows.label_mean)
+    assert windows.index["person"].str.startswith("u").all()
+    assert list(small().truth) == ["recording"]
+    assert not np.array_equal(windows.features[0], inputs.windows(LDBM).features[0])
     with pytest.raises(CohortError, match="no unlabelled video with the streams"):
         inputs.unlabelled(RunSpec("MambaGRU", recipe="pretrained", features="identity+action"))
 
 
 def test_a_stream_that_a_cohort_does_not_have_is_refused(tiny_cohort):
-    inputs = Inputs(tiny_cohort, embedded_encoder(), protocol=PROTOCOL, jobs=1)
+    theirs = study.Inputs(tiny_cohort, embedded_encoder(), protocol=PROTOCOL, jobs=1)
     with pytest.raises(CohortError, match="has no action of its own: give the folder"):
-        inputs.windows(RunSpec("HybridPooling", features="action"))
+        theirs.windows(replace(HYBRID, features="action"))
+
+
+def test_the_small_cohort_is_another_and_says_so():
+    small = study.open_cohort("null", "small")
+    assert small.name.endswith("null-small")
+    assert len(small.recordings) == 30
+    assert small.recordings["n_frames"].max() <= 512
+    with pytest.raises(CohortError, match="there is no size 'tiny': choose one of full, small"):
+        study.open_cohort("null", "tiny")
+
+
+def test_a_signature_tells_features_apart_and_no_rounding(windows, versioned):
+    assert same_features(windows, "default") is None
+    write_signature(windows, "default")
+    assert same_features(windows, "default") is True
+    assert signature(windows)["n_frames"].sum() == windows.mask.sum()
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(windows.features.shape)
+    moved = windows.features + noise.astype(np.float32) * windows.mask[..., None]
+    assert same_features(replace(windows, features=moved), "default") is True
+    rolled = np.roll(windows.features, 1, axis=2)
+    assert same_features(replace(windows, features=rolled), "default") is False
+    mask = windows.mask.copy()
+    mask[0, 0] = False
+    assert same_features(replace(windows, mask=mask), "default") is False
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"n_frames": [1]}'])
+def test_a_damaged_signature_is_named(windows, versioned, content):
+    results.write_whole(results.signature_path("default"), content)
+    with pytest.raises(ResultError, match=r"features\.json cannot be read"):
+        same_features(windows, "default")
+
+
+def test_pooled_features_stand_beside_their_signature(windows, versioned):
+    cohort = COHORT()
+    with pytest.raises(ResultError, match="does not exist; make it with `make sweep`"):
+        pooled_features(cohort, "default")
+    write_signature(windows, "default")
+    pooled = pooled_features(cohort, "default")
+    assert pooled.shape == (9, 1024)
+    first = windows.index["recording"] == cohort.recordings["recording"].iloc[0]
+    mean = windows.features[first][windows.mask[first]].mean(axis=0)
+    np.testing.assert_allclose(pooled[0, :512], mean, atol=1e-3)
+    path = results.signature_path("default")
+    content = json.loads(path.read_text())
+    content["mean_0"] = [value + 0.1 for value in content["mean_0"]]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ResultError, match="is stale: the results are of other features"):
+        pooled_features(cohort, "default")
+    (versioned / "default" / "pooled.safetensors").write_bytes(b"half")
+    with pytest.raises(ResultError, match="is no whole file of pooled features"):
+        pooled_features(cohort, "default")

@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deplib import rocket
-from deplib.baselines import pool, ridge
+from deplib.baselines import pool, ridge, rocket
 from deplib.errors import ModelError
 from deplib.metrics import mae, pcc
 from deplib.protocol import Protocol
@@ -49,11 +48,11 @@ def windows():
 
 @pytest.fixture(scope="module")
 def features(windows):
-    return rocket.features(windows, seed=0)[0]
+    return rocket(windows, seed=0)[0]
 
 
 def test_one_row_a_recording_with_the_table_of_pool(windows, features):
-    again, table = rocket.features(windows, seed=0)
+    again, table = rocket(windows, seed=0)
     np.testing.assert_array_equal(again, features)
     pd.testing.assert_frame_equal(table, pool(windows)[1])
     assert features.shape == (24, 9996)
@@ -65,7 +64,7 @@ def test_one_row_a_recording_with_the_table_of_pool(windows, features):
 
 def test_another_seed_draws_others_and_the_global_generator_is_left_alone(windows, features):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    other, _ = rocket.features(windows, seed=1)
+    other, _ = rocket(windows, seed=1)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
     assert (other != features).mean() > 0.8
 
@@ -83,15 +82,15 @@ def test_ridge_reads_what_no_average_over_time_tells(windows, features):
 def test_only_train_enters_the_fit(windows, features):
     train = (pool(windows)[1]["split"] == "train").to_numpy()
     outside = make_windows(lambda i, f, v: (f if i % 3 == 0 else 9 * f[::-1] ** 2, v))
-    changed, _ = rocket.features(outside, seed=0)
+    changed, _ = rocket(outside, seed=0)
     np.testing.assert_array_equal(changed[train], features[train])
     assert (changed[~train] != features[~train]).mean() > 0.5
     inside = make_windows(lambda i, f, v: (f if i % 3 else 9 * f, v))
-    changed, _ = rocket.features(inside, seed=0)
+    changed, _ = rocket(inside, seed=0)
     assert (changed[~train] != features[~train]).mean() > 0.5
     labels = windows.index.assign(bdi=windows.index["bdi"].iloc[::-1].to_numpy(), y=0.0)
     np.testing.assert_array_equal(
-        rocket.features(replace(windows, index=labels), seed=0)[0], features
+        rocket(replace(windows, index=labels), seed=0)[0], features
     )
 
 
@@ -104,11 +103,11 @@ def test_masked_frames_are_as_if_they_had_never_been(features):
             np.insert(valid, [at] * 4, np.zeros(4, dtype=bool)),
         )
 
-    np.testing.assert_array_equal(rocket.features(make_windows(with_a_gap), seed=0)[0], features)
+    np.testing.assert_array_equal(rocket(make_windows(with_a_gap), seed=0)[0], features)
 
 
 def test_the_level_of_a_recording_counts_for_nothing(features):
-    raised, _ = rocket.features(make_windows(lambda i, f, v: (f + 2.0 * (i % 5), v)), seed=0)
+    raised, _ = rocket(make_windows(lambda i, f, v: (f + 2.0 * (i % 5), v)), seed=0)
     assert np.abs(raised - features).max() < 0.1  # a frame at the bias itself may change sides
     assert np.abs(raised - features).mean() < 1e-3
 
@@ -118,20 +117,20 @@ def test_a_recording_shorter_than_a_kernel_is_completed(features, n_frames):
     def cut(i, frames, valid):
         return (frames[:n_frames], valid[:n_frames]) if i in (1, 3) else (frames, valid)
 
-    short, _ = rocket.features(make_windows(cut), seed=0)
+    short, _ = rocket(make_windows(cut), seed=0)
     assert np.isfinite(short).all()
     assert short.shape == features.shape
     only_one = make_windows(lambda i, f, v: (f[:n_frames], v[:n_frames]))
-    assert np.isfinite(rocket.features(only_one, seed=0)[0]).all()
+    assert np.isfinite(rocket(only_one, seed=0)[0]).all()
 
 
 def test_bad_input_is_refused(windows, monkeypatch):
     nan = windows.features.copy()
     nan[0, 0, 0] = np.nan
     with pytest.raises(ModelError, match="NaN or infinity"):
-        rocket.features(replace(windows, features=nan), seed=0)
+        rocket(replace(windows, features=nan), seed=0)
     with pytest.raises(ModelError, match="no recording of split 'train'"):
-        rocket.features(windows.subset("dev"), seed=0)
+        rocket(windows.subset("dev"), seed=0)
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ModelError, match=r"pip install 'deplib\[sweep\]'"):
-        rocket.features(windows, seed=0)
+        rocket(windows, seed=0)
