@@ -423,7 +423,7 @@ for model in MODELS:
             masked["bdi"], filled["bdi_hat"], masked["bdi_hat"], masked["person"],
             rng=np.random.default_rng(0),
         )  # fmt: skip
-        rows.append((f"{model}, {name}", model, gap.value, gap.low, gap.high))
+        rows.append((f"{model}, {name}", model, gap.estimate, gap.low, gap.high))
 gaps = pd.DataFrame(rows, columns=["label", "model", "value", "low", "high"])
 
 figure, ax = plt.subplots(figsize=(4.6, 5.4))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from deplib.extraction.renders import SHOWN, known_renders, stream
     from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader, fill_invalid
     from deplib.extraction.verification import CHECKS, DEFAULT_BOUNDS, FAULT, WARNING, Bounds
-    from deplib.extraction.verification import VerificationReport, check_reference, verify
+    from deplib.extraction.verification import VerificationReport, check_reference, verify  # type: ignore[no-redef]
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ class Check(NamedTuple):
 
 
 CHECKS: dict[str, Check] = {
-    name: Check(*(tuple(value) if isinstance(value, list) else value for value in check.values()))
+    name: Check._make(tuple(v) if isinstance(v, list) else v for v in check.values())
     for name, check in json.loads(
         Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
     ).items()

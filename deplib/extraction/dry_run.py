@@ -29,12 +29,10 @@ class Estimate:
     recordings: int  # still to do
     frames: int  # of them
     jobs: int  # processes that the prediction is for
-    open_seconds: float  # to the first frame of a recording
     read_seconds: float  # a frame: decoding, alignment
     embed_seconds: float  # a frame: preprocessing, network
     probed: int  # frames that were tried
     faults: dict[str, int]  # what was wrong with frames of the probe, by kind
-    examples: str  # a line for each kind of miss, and messages
 
     @property
     def misses(self) -> int:
@@ -113,18 +111,9 @@ def estimate(
     opening = max(0.0, opening - read)
     processes = min(jobs, max(1, len(todo)))  # the slowest stage decides, or the lack of cores
     per_frame = max(read, embed, (reading + embedding) * processes / cpu_count())
-    return Estimate(
-        seconds=_makespan([opening + n * per_frame for n in todo.values()], jobs),
-        recordings=len(todo),
-        frames=sum(todo.values()),
-        jobs=jobs,
-        open_seconds=opening,
-        read_seconds=read,
-        embed_seconds=embed,
-        probed=probe.probed,
-        faults=dict(count.faults),
-        examples=count.describe(),
-    )
+    seconds = _makespan([opening + n * per_frame for n in todo.values()], jobs)
+    frames, faults = sum(todo.values()), dict(count.faults)
+    return Estimate(seconds, len(todo), frames, jobs, read, embed, probe.probed, faults)
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -89,10 +89,6 @@ class MissCount:
             examples = self._examples.setdefault(fault.kind, [])
             if len(examples) < _EXAMPLES:
                 examples.append(fault.message)
-
-    def add_counts(self, faults: Mapping[str, int]) -> None:
-        """Count faults of which only the number is known, such as those of a ledger entry."""
-        self.faults.update(faults)
 
     @property
     def misses(self) -> int:

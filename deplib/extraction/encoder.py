@@ -96,17 +96,13 @@ class OnnxEncoder:
     ) -> None:
         if device not in _BATCH_SIZES:
             raise EncoderError(f"device is {device!r}; it must be 'cpu' or 'cuda'")
-        if batch_size is None:
-            batch_size = _BATCH_SIZES[device]
-        if threads < 1 or batch_size < 1:
+        size = _BATCH_SIZES[device] if batch_size is None else batch_size
+        if threads < 1 or size < 1:
             raise EncoderError(
-                f"threads is {threads} and batch_size {batch_size}; both must be 1 or more"
+                f"threads is {threads} and batch_size {size}; give 1 or more of both"
             )
-        self.path = Path(path)
-        self.threads = threads
-        self.batch_size = batch_size
-        self.device = device
-        self.flip = flip
+        self.path, self.threads, self.batch_size = Path(path), threads, size
+        self.device, self.flip = device, flip
         content = read_file(self.path)
         self.sha256 = hashlib.sha256(content).hexdigest()
         if sha256 is not None and self.sha256 != sha256.lower():

@@ -299,27 +299,22 @@ def _affine(
     if node.op_type == "Neg":
         return -one, zero
     if node.op_type == "BatchNormalization":
-        gamma, beta, mean, variance = (
-            _channels(constants.get(name), operand=False) for name in node.input[1:5]
-        )
-        if gamma is None or beta is None or mean is None or variance is None:
+        found = [_channels(constants.get(name), operand=False) for name in node.input[1:5]]
+        learned = [part for part in found if part is not None]
+        if len(learned) < 4:
             return None
+        gamma, beta, mean, variance = learned
         epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
         scale = gamma / np.sqrt(variance + epsilon)
         return scale, beta - mean * scale
-    if node.op_type not in ("Add", "Sub", "Mul", "Div"):
-        return None
     first = node.input[0] == value
-    c = _channels(constants.get(node.input[1 if first else 0]))
-    if c is None:
+    c = _channels(constants.get(node.input[1 if first else 0])) if len(node.input) == 2 else None
+    if c is None or (node.op_type == "Div" and not (first and c.all())):
         return None
-    if node.op_type == "Add":
-        return one, c
-    if node.op_type == "Sub":
-        return (one, -c) if first else (-one, c)
-    if node.op_type == "Mul":
-        return c, zero
-    return (1 / c, zero) if first and c.all() else None
+    with np.errstate(divide="ignore"):
+        affine = {"Add": (one, c), "Mul": (c, zero), "Div": (1 / c, zero)}
+    affine["Sub"] = (one, -c) if first else (-one, c)
+    return affine.get(node.op_type)
 
 
 def _channels(constant: np.ndarray | None, *, operand: bool = True) -> np.ndarray | None:

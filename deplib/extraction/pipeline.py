@@ -85,15 +85,8 @@ def store_header(
     """Return the header of the store that holds this cohort through this encoder."""
     if frame_limit < 1:
         raise StoreError(f"frame_limit is {frame_limit}; keep at least one frame a recording")
-    return StoreHeader(
-        encoder=encoder.id,
-        dim=encoder.dim,
-        cohort=cohort.name,
-        fingerprint=shared_source(cohort),
-        n_recordings=len(cohort.recordings),
-        frame_limit=frame_limit,
-        dtype=dtype,
-    )
+    source, n = shared_source(cohort), len(cohort.recordings)
+    return StoreHeader(encoder.id, encoder.dim, cohort.name, source, n, frame_limit, dtype)
 
 
 def store_folder(header: StoreHeader) -> Path:
@@ -222,7 +215,7 @@ def extract(
     kept = [recording for recording in asked if recording not in todo]
     bound = MissCount()  # of all that is asked for: what the verdict is about
     for recording in kept:
-        bound.add_counts(store.entry(recording).faults)
+        bound.faults.update(store.entry(recording).faults)
     found = MissCount()  # by this call: what the report tells
     finished: list[LedgerEntry] = []
     refused: dict[str, str] = {}
@@ -248,7 +241,7 @@ def extract(
                         finished.append(outcome.entry)
                     else:
                         kept.append(outcome.recording)
-                        bound.add_counts(outcome.entry.faults)
+                        bound.faults.update(outcome.entry.faults)
                     if progress is not None:
                         progress(outcome.entry)
                 found.add(outcome.faults)
@@ -257,24 +250,18 @@ def extract(
         except BaseException as error:
             note("stop", error=type(error).__name__, why=str(error))
             raise
-        report = ExtractionReport(
-            cohort=cohort.name,
-            encoder=encoder.id,
-            extracted=tuple(entry.recording for entry in finished),
-            kept=tuple(kept),
-            recomputed={r: why for r, why in damaged.items() if r in todo},
-            refused=refused,
-            faults=dict(found.faults),
-            n_frames=sum(entry.n_frames for entry in finished),
-            n_invalid=sum(entry.n_invalid for entry in finished),
-            seconds=time.perf_counter() - began,
-        )
-        note(
-            "done", extracted=len(finished), kept=len(kept), refused=len(refused),
-            n_frames=report.n_frames, n_invalid=report.n_invalid, faults=report.faults,
-            seconds=round(report.seconds, 3),
-        )  # fmt: skip
-    return report
+        counts: dict[str, Any] = {
+            "faults": dict(found.faults),
+            "n_frames": sum(entry.n_frames for entry in finished),
+            "n_invalid": sum(entry.n_invalid for entry in finished),
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        note("done", extracted=len(finished), kept=len(kept), refused=len(refused), **counts)
+    extracted = tuple(entry.recording for entry in finished)
+    again = {r: why for r, why in damaged.items() if r in todo}
+    return ExtractionReport(
+        cohort.name, encoder.id, extracted, tuple(kept), again, refused, **counts
+    )
 
 
 def open_store(

@@ -129,15 +129,7 @@ def load_reference(path: str | Path) -> Reference:
     try:
         size = path.stat().st_size
         if size > _MAX_BYTES:
-            raise VerificationError(
-                f"{path} has {size:,} bytes; a frame and its embedding need far less: it is "
-                f"another file; {remedy}"
-            )
-        head = path.read_bytes()[:64].lstrip().lower()
-        if head.startswith((b"<!doctype", b"<html", b"<?xml")):
-            raise VerificationError(
-                f"{path} is a web page saved under a reference's name: fetch the file itself"
-            )
+            raise VerificationError(f"{path} has {size:,} bytes and is another file; {remedy}")
         with safe_open(path, framework="numpy") as file:
             found = sorted(file.keys())
             if found != ["embedding", "frame"]:
@@ -148,9 +140,8 @@ def load_reference(path: str | Path) -> Reference:
             frame, embedding = file.get_tensor("frame"), file.get_tensor("embedding")
             source = (file.metadata() or {}).get("source", "")
     except FileNotFoundError:
-        raise VerificationError(
-            f"no reference at {path.absolute()}: check the path, or {remedy}"
-        ) from None
+        where = path.absolute()
+        raise VerificationError(f"no reference at {where}: check the path, or {remedy}") from None
     except (OSError, SafetensorError) as error:
         raise VerificationError(
             f"{path} is no whole safetensors file ({error}): fetch it again, or {remedy}"

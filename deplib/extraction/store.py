@@ -297,8 +297,7 @@ class FeatureStore:
         """
         entry, path = self.entry(recording), self.path(recording)
         try:
-            status = path.stat()
-            state = (entry.sha256, status.st_mtime_ns, status.st_size)
+            state = (entry.sha256, path.stat().st_mtime_ns, path.stat().st_size)
             if self._trusted.get(recording) != state:
                 if fault := self._fault(recording):
                     raise StoreError(

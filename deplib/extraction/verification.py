@@ -88,11 +88,9 @@ class VerificationReport:
         return tuple(name for name in CHECKS if name not in self.not_checked)
 
     def __str__(self) -> str:
-        counts = self.counts
-        found = f"{counts[FAULT]} faults, {counts[WARNING]} warnings"
-        text = f"{self.n_recordings} recordings, {self.n_frames:,} frames: " + (
-            found if len(self.findings) else "sound"
-        )
+        found = ", ".join(f"{n} {severity}s" for severity, n in self.counts.items())
+        text = f"{self.n_recordings} recordings, {self.n_frames:,} frames: "
+        text += found if len(self.findings) else "sound"
         reasons: dict[str, list[str]] = {}
         for name, why in self.not_checked.items():
             reasons.setdefault(why, []).append(name)
@@ -116,20 +114,12 @@ class VerificationReport:
 
     def to_json(self) -> str:
         """Return the report as JSON; a value that is no number is null."""
-        content: dict[str, Any] = {
-            "version": REPORT_VERSION,
-            "ok": self.ok,
-            "counts": self.counts,
-            "n_recordings": self.n_recordings,
-            "n_frames": self.n_frames,
-            "cohort": self.cohort,
-            "encoder": self.encoder,
-            "store_digest": self.digest or None,
-            "bounds": asdict(self.bounds),
-            "checked": list(self.checked),
-            "not_checked": dict(self.not_checked),
-            "findings": json.loads(self.findings.to_json(orient="records")),
-        }
+        plain = ("ok", "counts", "n_recordings", "n_frames", "cohort", "encoder", "checked")
+        content: dict[str, Any] = {"version": REPORT_VERSION}
+        content |= {name: getattr(self, name) for name in plain}
+        content |= {"store_digest": self.digest or None, "bounds": asdict(self.bounds)}
+        content |= {"not_checked": dict(self.not_checked)}
+        content["findings"] = json.loads(self.findings.to_json(orient="records"))
         return json.dumps(content, indent=1, allow_nan=False)
 
 
@@ -192,15 +182,15 @@ def verify(
     findings: list[Finding] = []
     if encoder is not None:
         if header.encoder != encoder.id:
-            words = {"root": store.root, "made": header.encoder, "given": encoder.id}
-            findings.append(finding("wrong_encoder", **words))
+            given_id, made = encoder.id, header.encoder
+            findings.append(finding("wrong_encoder", root=store.root, made=made, given=given_id))
         if reference is not None:
             findings += _wrong_embedding(encoder, reference, bounds.reference_cosine)
         if findings and "spot_check" not in not_checked:
             not_checked["spot_check"] = "the encoder is at fault"
     if cohort is not None and shared_source(cohort) != header.fingerprint:
-        words = {"root": store.root, "cohort": header.cohort, "made": header.fingerprint}
-        words |= {"given": cohort.name, "now": shared_source(cohort)}
+        words: dict[str, Any] = {"root": store.root, "cohort": header.cohort}
+        words |= {"made": header.fingerprint, "given": cohort.name, "now": shared_source(cohort)}
         findings.append(finding("wrong_cohort", **words))
         for check in ("exposure", "spot_check"):
             not_checked.setdefault(check, "the cohort is another one")
@@ -288,16 +278,15 @@ def _asked(
     store: FeatureStore, recordings: pd.DataFrame | Sequence[str] | None, cohort: Cohort | None
 ) -> tuple[pd.DataFrame | None, list[str]]:
     """Return the table, if there is one, and the names of what must be in the store."""
-    table = cohort.recordings if cohort is not None else None
     if isinstance(recordings, pd.DataFrame):
-        table = recordings
-    elif recordings is not None and table is not None:
-        table = table[table["recording"].astype(str).isin(list(recordings))]
-    if recordings is not None and not isinstance(recordings, pd.DataFrame):
-        return table, [str(name) for name in recordings]
+        return recordings, recordings["recording"].astype(str).tolist()
+    table = cohort.recordings if cohort is not None else None
+    if recordings is None:
+        names = sorted(store.done()) if table is None else table["recording"].astype(str).tolist()
+        return table, names
     if table is not None:
-        return table, [str(name) for name in table["recording"]]
-    return None, sorted(store.done())
+        table = table[table["recording"].astype(str).isin(list(recordings))]
+    return table, [str(name) for name in recordings]
 
 
 def _examine(
@@ -313,15 +302,17 @@ def _examine(
     findings = [finding("missing", name, 0, 1) for name in missing]
     total, n_done = store.header.n_recordings, len(store.done())
     if recordings is None and table is None and n_done < total:
-        words = {"cohort": store.header.cohort, "root": store.root, "n": total - n_done}
+        words: dict[str, Any] = {
+            "cohort": store.header.cohort,
+            "root": store.root,
+            "n": total - n_done,
+        }
         findings.append(finding("missing", "", n_done, total, form=1, **words))
     contents: dict[bytes, list[str]] = {}  # recordings by the hash of their features
     means: dict[str, np.ndarray] = {}
     entries: list[LedgerEntry] = []
     zero = 0
-    for name in names:
-        if name in missing:
-            continue
+    for name in (name for name in names if name not in missing):
         try:
             features, valid = store.read(name)
             entry = store.entry(name)

@@ -69,11 +69,7 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
 
 
 def fetch(
-    name: str,
-    folder: str | Path | None = None,
-    *,
-    accept_licence: bool,
-    progress: bool = True,
+    name: str, folder: str | Path | None = None, *, accept_licence: bool, progress: bool = True
 ) -> Path:
     """Download known weights, unless they are here already, and return the verified file.
 

@@ -81,14 +81,6 @@ def test_an_encoder_survives_pickling_and_is_opened_once(tiny_onnx: Path) -> Non
     assert pickle.loads(pickle.dumps(encoder)) is copy
 
 
-def test_a_worker_refuses_a_file_that_changed_after_pickling(tmp_path: Path) -> None:
-    path = write_tiny_onnx(tmp_path / "e.onnx", seed=5)
-    pickled = pickle.dumps(OnnxEncoder(path))
-    write_tiny_onnx(path, seed=6)
-    with pytest.raises(EncoderError, match="another file than the one expected"):
-        pickle.loads(pickled)
-
-
 def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path: Path) -> None:
     """The runtime's telemetry keeps a device id and a queue in the home folder where it is on."""
     code = "import sys; from deplib.extraction.encoder import OnnxEncoder; OnnxEncoder(sys.argv[1])"
@@ -116,25 +108,14 @@ def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path)
 
 def test_the_id_of_the_default_never_changes() -> None:
     """Every store and result names it: another spelling would make all of them stale."""
-    text = f"sha256={network_card('embedded')['sha256']} RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
+    convention = "RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
+    text = f"sha256={network_card('embedded')['sha256']} {convention}"
     assert embedded_encoder().id == OnnxEncoder(network_path("embedded"), ARCFACE).id == text
-
-
-def test_sha256_is_that_of_the_file(tiny_onnx: Path) -> None:
-    digest = hashlib.sha256(tiny_onnx.read_bytes()).hexdigest()
-    assert OnnxEncoder(tiny_onnx, sha256=digest.upper()).sha256 == digest
-    with pytest.raises(EncoderError, match="not 000000"):
-        OnnxEncoder(tiny_onnx, sha256="0" * 64)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match=r"no encoder at .*absent\.onnx"):
         OnnxEncoder(tmp_path / "absent.onnx")
-
-
-def test_a_folder_is_no_encoder(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="cannot read"):
-        OnnxEncoder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -179,18 +160,6 @@ def flattening(path: Path, inputs: dict, outputs: dict, extra: tuple = ()) -> Pa
     return write_onnx(path, nodes, [], inputs=inputs, outputs=outputs)
 
 
-def test_an_input_of_another_rank_is_refused(tmp_path: Path) -> None:
-    path = flattening(tmp_path / "e.onnx", {"x": ["N", 3, 112]}, {"embedding": ["N", 336]})
-    with pytest.raises(EncoderError, match=r"gives tensor\(float\)"):
-        OnnxEncoder(path)
-
-
-def test_channels_last_is_refused(tmp_path: Path) -> None:
-    shapes = {"x": ["N", 112, 112, 3]}, {"embedding": ["N", 37632]}
-    with pytest.raises(EncoderError, match=r"\[N, 3, 112, 112\]"):
-        OnnxEncoder(flattening(tmp_path / "e.onnx", *shapes))
-
-
 def test_an_output_of_another_rank_is_refused(tmp_path: Path) -> None:
     nodes = [helper.make_node("Relu", ["x"], ["map"])]
     shape = ["N", 3, 112, 112]
@@ -210,37 +179,11 @@ def test_a_detector_with_several_outputs_is_refused(tmp_path: Path) -> None:
         OnnxEncoder(path)
 
 
-def test_two_inputs_are_refused(tmp_path: Path) -> None:
-    shape = ["N", 3, 112, 112]
-    nodes = [
-        helper.make_node("Add", ["x", "mask"], ["sum"]),
-        helper.make_node("Flatten", ["sum"], ["embedding"]),
-    ]
-    path = write_onnx(
-        tmp_path / "e.onnx", nodes, [],
-        inputs={"x": shape, "mask": shape}, outputs={"embedding": ["N", 37632]},
-    )  # fmt: skip
-    with pytest.raises(EncoderError, match="2 inputs and 1 outputs"):
-        OnnxEncoder(path)
-
-
 def test_weights_in_a_second_file_are_refused(tmp_path: Path) -> None:
     model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
     path = tmp_path / "split.onnx"
     onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
     with pytest.raises(EncoderError, match=r"split\.onnx keeps its weights in w\.bin.*one_file"):
-        OnnxEncoder(path)
-
-
-def test_another_type_of_input_is_refused(tmp_path: Path) -> None:
-    path = write_tiny_onnx(tmp_path / "e.onnx")
-    model = onnx.load(path)
-    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
-    cast = helper.make_node("Cast", ["frames"], ["floats"], to=onnx.TensorProto.FLOAT)
-    model.graph.node[0].input[0] = "floats"
-    model.graph.node.insert(0, cast)
-    path.write_bytes(model.SerializeToString())
-    with pytest.raises(EncoderError, match=r"takes tensor\(uint8\)"):
         OnnxEncoder(path)
 
 
@@ -275,11 +218,6 @@ def test_a_graph_that_normalises_gets_what_it_takes(
     assert encoder.normalises_inside is not None
     assert encoder.normalises_inside.startswith(f"(x - {mean:g}) / {std:g}")
     assert pickle.loads(pickle.dumps(encoder)).id == encoder.id
-
-
-def test_a_graph_that_does_not_normalise_is_arcface(tiny_encoder: OnnxEncoder) -> None:
-    assert tiny_encoder.preprocess == ARCFACE
-    assert tiny_encoder.normalises_inside is None
 
 
 @pytest.mark.parametrize("given", [ARCFACE, IMAGENET, UNIT, Preprocess("BGR")], ids=str)
@@ -340,18 +278,6 @@ def test_cuda_without_its_runtime_is_refused(
         OnnxEncoder(tiny_onnx, device="cuda")
 
 
-def test_falling_back_to_the_cpu_is_refused(
-    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """onnxruntime-gpu without a fitting driver opens a session on the CPU and only warns."""
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(ort, "get_available_providers", lambda: providers)
-    session = ort.InferenceSession(tiny_onnx, providers=["CPUExecutionProvider"])
-    monkeypatch.setattr(ort, "InferenceSession", lambda *_, **__: session)
-    with pytest.raises(EncoderError, match=r"in place of CUDAExecutionProvider.*driver"):
-        OnnxEncoder(tiny_onnx, device="cuda")
-
-
 def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
     tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,11 +318,6 @@ def test_impossible_options_are_refused(tiny_onnx: Path, options: dict, message:
 def test_nan_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="NaN or infinite"):
         OnnxEncoder(scaled(tmp_path / "e.onnx", np.nan))
-
-
-def test_zero_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="weights are empty"):
-        OnnxEncoder(scaled(tmp_path / "e.onnx", 0))
 
 
 def scaled(path: Path, factor: float) -> Path:
@@ -455,24 +376,3 @@ def test_a_row_without_length_is_nan_and_not_valid(tmp_path: Path) -> None:
 def test_other_frames_are_refused(tiny_encoder: OnnxEncoder, frames: np.ndarray) -> None:
     with pytest.raises(EncoderError, match="this encoder takes uint8"):
         tiny_encoder.embed(frames)
-
-
-def test_frames_are_not_changed(tiny_encoder: OnnxEncoder) -> None:
-    frames = noise(3)
-    before = frames.copy()
-    tiny_encoder.embed(frames)
-    np.testing.assert_array_equal(frames, before)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"channel_order": "GRB"},
-        {"mean": (1.0, 2.0)},
-        {"mean": (1.0, 2.0, np.nan)},
-        {"std": (1.0, 0.0, 1.0)},
-    ],
-)
-def test_impossible_preprocessing_is_refused(options: dict) -> None:
-    with pytest.raises(EncoderError, match=r"channel_order|mean|std"):
-        Preprocess(**options)

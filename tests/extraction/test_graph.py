@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from tiny import write_onnx
 
 from deplib.extraction import RAW, UNIT, rewrite_prelu
@@ -112,15 +112,6 @@ def test_a_normalisation_at_the_front_is_read_off(tmp_path: Path, name: str, how
     np.testing.assert_allclose(run(model, x), run(bare, normalised), rtol=1e-3, atol=1e-3)
 
 
-def test_it_is_said_in_words(tmp_path: Path) -> None:
-    model = front(tmp_path / "e.onnx", CHAINS["insightface"][0])
-    assert str(front_normalisation(model.graph)) == "(x - 127.5) / 128 on pixels from 0 to 255"
-    model = front(tmp_path / "e.onnx", CHAINS["from 0 to 1"][0])
-    assert str(front_normalisation(model.graph)) == "(x - 0.5) / 0.5 on pixels from 0 to 1"
-    model = front(tmp_path / "e.onnx", CHAINS["imagenet"][0])
-    assert "(x - (123.675, 116.28, 103.53)) / (58.395" in str(front_normalisation(model.graph))
-
-
 @pytest.mark.parametrize(
     "chain",
     [
@@ -181,17 +172,6 @@ def test_a_branch_ends_the_chain(tmp_path: Path) -> None:
     assert front_normalisation(onnx.load(path).graph) is None
 
 
-def test_old_files_that_list_weights_as_inputs_are_read(tmp_path: Path) -> None:
-    model = front(tmp_path / "e.onnx", CHAINS["insightface"][0])
-    for tensor in model.graph.initializer:
-        model.graph.input.insert(
-            0, helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.dims)
-        )
-    inside = front_normalisation(model.graph)
-    assert inside is not None
-    assert inside.std == (128.0, 128.0, 128.0)
-
-
 def prelu_network(path: Path, slopes: list[np.ndarray], *, opset: int = 17) -> onnx.ModelProto:
     """Write convolutions, each followed by a PReLU; equal slopes share one initializer."""
     rng = np.random.default_rng(0)
@@ -235,15 +215,6 @@ def test_rewritten_prelu_is_the_same_function(tmp_path: Path, slopes: list[np.nd
     assert rewrite_prelu(model) == 0
 
 
-def test_a_slope_that_two_layers_share_is_stored_once(tmp_path: Path) -> None:
-    slope = np.float32([[[0.25]], [[0.1]], [[0.4]]])
-    model = prelu_network(tmp_path / "e.onnx", [slope, slope])
-    n_weights = len(model.graph.initializer)
-    assert rewrite_prelu(model) == 2
-    assert len(model.graph.initializer) == n_weights + 1
-    onnx.checker.check_model(model)
-
-
 def test_a_slope_that_is_computed_is_left_alone(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("ReduceMean", ["x"], ["slope"], axes=[2, 3]),
@@ -254,11 +225,6 @@ def test_a_slope_that_is_computed_is_left_alone(tmp_path: Path) -> None:
     before = model.SerializeToString()
     assert rewrite_prelu(model) == 0
     assert model.SerializeToString() == before
-
-
-def test_an_old_prelu_that_broadcasts_otherwise_is_left_alone(tmp_path: Path) -> None:
-    model = prelu_network(tmp_path / "e.onnx", [np.float32([0.25])], opset=6)
-    assert rewrite_prelu(model) == 0
 
 
 def test_weights_in_another_file_are_named(tmp_path: Path) -> None:

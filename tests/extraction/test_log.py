@@ -6,7 +6,6 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from deplib.extraction.workers import RunLog
@@ -30,29 +29,6 @@ def test_each_event_is_a_line_at_once(tmp_path: Path) -> None:
     assert abs((datetime.now(UTC) - moment).total_seconds()) < 600
 
 
-def test_pandas_reads_it(tmp_path: Path) -> None:
-    with RunLog(tmp_path / "run.jsonl") as log:
-        log("start", jobs=2)
-        log("recording", recording="201_1", n_frames=40)
-        log("fault", recording="201_1", frames=[3, 4])
-    table = pd.read_json(tmp_path / "run.jsonl", lines=True, dtype=False)
-    assert table["event"].tolist() == ["start", "recording", "fault"]
-    assert table["recording"].tolist()[1:] == ["201_1", "201_1"]  # not the number 2011
-    assert table["frames"].iloc[2] == [3, 4]
-
-
-def test_without_a_path_nothing_happens() -> None:
-    with RunLog(None) as log:
-        log("start")
-
-
-def test_a_later_run_continues_the_file(tmp_path: Path) -> None:
-    for _ in range(2):
-        with RunLog(tmp_path / "run.jsonl") as log:
-            log("start")
-    assert len(lines(tmp_path / "run.jsonl")) == 2
-
-
 @pytest.mark.parametrize("length", [1, 12, 40])
 def test_half_a_line_is_removed_so_that_all_is_readable(tmp_path: Path, length: int) -> None:
     path = tmp_path / "run.jsonl"
@@ -68,14 +44,6 @@ def test_half_a_line_is_removed_so_that_all_is_readable(tmp_path: Path, length: 
     assert [line["event"] for line in lines(path)] == ["start", "start"]
 
 
-def test_another_file_loses_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("first\nwithout a newline at the end")
-    with RunLog(path) as log:
-        log("start")
-    assert path.read_text().startswith("first\nwithout a newline at the end\n{")
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_warns_once_and_the_run_goes_on() -> None:
     with RunLog("/dev/full") as log:
@@ -84,14 +52,6 @@ def test_a_full_disk_warns_once_and_the_run_goes_on() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             log("recording")
-
-
-def test_a_place_that_cannot_be_written_warns(tmp_path: Path) -> None:
-    with (
-        pytest.warns(UserWarning, match="Is a directory; the run goes on without it"),
-        RunLog(tmp_path) as log,
-    ):
-        log("start")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

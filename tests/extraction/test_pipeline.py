@@ -1,18 +1,15 @@
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from onnx import helper, numpy_helper
-from tiny import TINY_DIM, TinyCohort, write_onnx, write_tiny_onnx
+from tiny import TinyCohort, write_tiny_onnx
 
-from deplib.cohorts.base import FrameBlock, FrameFault, is_blank
+from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, EncoderError, StoreError, VerificationError
 from deplib.extraction import (
     FeatureStore,
-    MissCount,
     OnnxEncoder,
     Preprocess,
     extract,
@@ -56,39 +53,6 @@ def test_blocks_and_processes_change_nothing(
     for name, how in {"a": {}, "b": options}.items():
         extract(cohort, tiny_encoder, tmp_path / name, **how)
     assert content(tmp_path / "a") == content(tmp_path / "b")
-
-
-def test_memory_is_bounded_by_the_block(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
-    asked = []
-
-    class Watched(TinyCohort):
-        def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-            asked.append((start, stop))
-            return super().frames(recording, start, stop)
-
-    extract(Watched((50,)), tiny_encoder, tmp_path / "s", block=20)
-    assert asked == [(0, 20), (20, 40), (40, 50)]
-
-
-def test_progress_tells_each_recording_longest_first(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
-    seen: list = []
-    report = extract(tiny_cohort, tiny_encoder, tmp_path / "s", progress=seen.append)
-    assert [entry.n_frames for entry in seen] == [60, 48, 40, 33, 25, 12]
-    assert report.n_frames == 218
-    assert report.extracted == tuple(entry.recording for entry in seen)
-    assert report.n_invalid == 0
-
-
-def test_longer_clips_are_cut(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
-    extract(tiny_cohort, tiny_encoder, tmp_path / "s", frame_limit=30)
-    store = FeatureStore(tmp_path / "s")
-    assert {r: store.entry(r).n_frames for r in store.done()} == {
-        "201_1": 30, "201_2": 25, "202_1": 30, "202_2": 30, "203_1": 12, "203_2": 30,
-    }  # fmt: skip
 
 
 def test_a_second_call_does_nothing(
@@ -225,14 +189,6 @@ def test_bad_frames_cost_their_embedding_and_bad_recordings_themselves(
     assert bold.ok
 
 
-def test_a_frame_is_missed_once_and_for_the_first_reason(
-    tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
-    cohort = FaultyCohort((50,), blank={"201_1": (4,)}, faults={"201_1": {4: "no_face"}})
-    extract(cohort, tiny_encoder, tmp_path / "s")
-    assert FeatureStore(tmp_path / "s").entry("201_1").faults == {"no_face": 1}
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_too_many_misses_stop_the_work_and_say_what_they_were(
     jobs: int, tiny_encoder: OnnxEncoder, tmp_path: Path
@@ -264,19 +220,6 @@ def test_too_many_misses_stop_the_work_and_say_what_they_were(
     assert content(store.root) == content(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_verdict_does_not_depend_on_the_order(seed: int) -> None:
-    faults = [FrameFault(i, "no_face", "") for i in range(11)]
-    groups = np.split(np.arange(11), [1, 5, 6])
-    order = np.random.default_rng(seed).permutation(len(groups))
-    for planned, too_many in ((220, False), (219, True)):
-        count = MissCount()
-        with pytest.raises(VerificationError) if too_many else nullcontext():
-            for group in order:
-                count.add(faults[i] for i in groups[group])
-                count.require_few(planned, 0.05)
-
-
 def test_a_systemic_failure_ends_after_the_first_recordings(
     tiny_encoder: OnnxEncoder, tmp_path: Path
 ) -> None:
@@ -294,78 +237,6 @@ def test_a_systemic_failure_ends_after_the_first_recordings(
         extract(Watched(lengths, faults=nobody), tiny_encoder, tmp_path / "s")
     assert len(set(seen)) == 2
     assert FeatureStore(tmp_path / "s").done() == set()
-
-
-def test_the_network_does_not_run_on_blocks_without_a_face(
-    tiny_encoder: OnnxEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    embedded = []
-    real = tiny_encoder.embed
-    monkeypatch.setattr(tiny_encoder, "embed", lambda x: embedded.append(len(x)) or real(x))
-    cohort = FaultyCohort((60,), faults={"201_1": dict.fromkeys(range(20, 40), "no_face")})
-    extract(cohort, tiny_encoder, tmp_path / "s", block=20, max_miss_rate=0.5)
-    assert embedded == [20, 20]
-
-
-def test_an_output_that_is_not_finite_is_a_fault_of_its_frame(
-    tiny_cohort: TinyCohort, tmp_path: Path
-) -> None:
-    encoder = OnnxEncoder(write_overflowing_onnx(tmp_path / "overflows.onnx"))
-    cohort = BrightCohort(bright={"202_1": (5, 6)})
-    report = extract(cohort, encoder, tmp_path / "s", log=tmp_path / "log.jsonl")
-    assert report.faults == {"not_embedded": 2}
-    features, valid = FeatureStore(tmp_path / "s").read("202_1")
-    assert np.flatnonzero(~valid).tolist() == [5, 6]
-    assert np.isfinite(features).all()
-    log = pd.read_json(tmp_path / "log.jsonl", lines=True, dtype=False)
-    fault = log[log["event"] == "fault"].iloc[0]
-    assert (fault["recording"], fault["kind"], fault["frames"]) == ("202_1", "not_embedded", [5, 6])
-
-
-@dataclass(frozen=True)
-class BrightCohort(TinyCohort):
-    """A tiny cohort of dim frames, some of which are far brighter."""
-
-    bright: dict[str, tuple[int, ...]] = field(default_factory=dict)
-
-    def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        frames = super().frames(recording, start, stop) // 2
-        for frame in self.bright.get(recording, ()):
-            if start <= frame < start + len(frames):
-                frames[frame - start] |= 192
-        return frames
-
-
-def write_overflowing_onnx(path: Path) -> Path:
-    """Write an encoder that overflows on bright frames and is sound on others."""
-    rng = np.random.default_rng(0)
-    weights = rng.standard_normal((48, TINY_DIM)).astype(np.float32)
-    nodes = [
-        helper.make_node("AveragePool", ["x"], ["grid"], kernel_shape=[28] * 2, strides=[28] * 2),
-        helper.make_node("Flatten", ["grid"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["y"]),
-        helper.make_node("ReduceMin", ["flat"], ["least"], axes=[1], keepdims=1),
-        helper.make_node("Mul", ["least", "steep"], ["high"]),
-        helper.make_node("Exp", ["high"], ["huge"]),
-        helper.make_node("Add", ["y", "huge"], ["z"]),
-    ]
-    constants = [
-        numpy_helper.from_array(weights, "weights"),
-        numpy_helper.from_array(np.array([300], np.float32), "steep"),
-    ]
-    shapes = {"inputs": {"x": ["N", 3, 112, 112]}, "outputs": {"z": ["N", TINY_DIM]}}
-    return write_onnx(path, nodes, constants, **shapes)
-
-
-def test_a_short_clip_is_not_padded_in_silence(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
-    class Short(TinyCohort):
-        def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-            frames = super().frames(recording, start, stop)
-            return frames[:-1] if recording == "201_1" else frames
-
-    report = extract(Short((50, 30)), tiny_encoder, tmp_path / "s")
-    assert report.extracted == ("201_2",)
-    assert "gives 49 frames of 201_1" in report.refused["201_1"]
 
 
 def test_a_failing_encoder_stops_the_work(
@@ -441,14 +312,6 @@ def test_impossible_options_are_refused(
         extract(tiny_cohort, tiny_encoder, tmp_path / "s", **options)
 
 
-def test_header_names_cohort_and_encoder(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder
-) -> None:
-    header = store_header(tiny_cohort, tiny_encoder, dtype="float32")
-    assert (header.cohort, header.encoder, header.dim) == ("tiny", tiny_encoder.id, TINY_DIM)
-    assert (header.n_recordings, header.frame_limit, header.dtype) == (6, 2000, "float32")
-
-
 def test_each_way_of_making_a_store_has_a_folder_of_its_own(
     tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -464,11 +327,3 @@ def test_each_way_of_making_a_store_has_a_folder_of_its_own(
     assert len(folders) == 8
     assert {folder.parent for folder in folders} == {tmp_path / "features"}
     assert all(folder.name.startswith("simulated-null-") for folder in folders)
-
-
-def test_blank_frames_are_those_of_one_tone() -> None:
-    frames = np.random.default_rng(0).integers(0, 256, (4, 112, 112, 3), np.uint8)
-    frames[1] = 0
-    frames[2] = np.random.default_rng(1).integers(250, 255, (112, 112, 3))
-    assert is_blank(frames).tolist() == [False, True, True, False]
-    assert is_blank(frames[:0]).shape == (0,)

@@ -77,7 +77,3 @@ def test_planes_are_the_formula_in_float64(preprocess: Preprocess) -> None:
     buffer = np.full_like(planes, np.nan)
     assert preprocess(frames, buffer) is buffer
     np.testing.assert_array_equal(buffer, planes)
-
-
-def test_no_frames_give_no_planes() -> None:
-    assert ARCFACE(np.empty((0, 112, 112, 3), np.uint8)).shape == (0, 3, 112, 112)

@@ -6,19 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from planted import PLANTED, Extracted, plant, refilmed, sound_extraction
-from tiny import TinyCohort
 
 from deplib.errors import CohortError, VerificationError
 from deplib.extraction import (
     CHECKS,
     Bounds,
     FeatureStore,
-    OnnxEncoder,
-    Preprocess,
     StoreHeader,
-    check_reference,
     embedded_reference,
-    extract,
     verify,
 )
 from deplib.extraction.verification import REPORT_VERSION
@@ -65,13 +60,6 @@ def test_a_sound_store_has_no_findings(tmp_path: Path, table: pd.DataFrame) -> N
     assert report.raise_for_faults() is report
     assert (report.n_recordings, report.n_frames) == (6, 480)
     assert str(report).startswith("6 recordings, 480 frames: sound; not checked: wrong_encoder")
-
-
-def test_an_extracted_store_is_sound(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
-    extract(tiny_cohort, tiny_encoder, tmp_path / "s")
-    assert verify(FeatureStore(tmp_path / "s"), tiny_cohort.recordings).ok
 
 
 def zero_rows(features: dict, valid: dict) -> None:
@@ -146,13 +134,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Extracted:
     return sound_extraction(tmp_path_factory.mktemp("sound") / "store")
 
 
-def test_every_check_is_silent_on_a_sound_store(sound: Extracted) -> None:
-    report = sound.examine()
-    assert report.findings.empty
-    assert report.not_checked == {}
-    assert report.checked == tuple(CHECKS)
-
-
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_planted_fault_is_found_and_only_it(
     name: str, sound: Extracted, tmp_path: Path
@@ -215,32 +196,6 @@ def test_a_reference_needs_an_encoder_and_a_look_a_frame(sound: Extracted) -> No
         verify(sound.store, spot_frames=0)
 
 
-def test_names_choose_among_the_cohorts_recordings(sound: Extracted) -> None:
-    seen: list[str] = []
-    report = verify(sound.store, ["003_1", "002_1"], cohort=sound.cohort, progress=seen.append)
-    assert report.n_recordings == 2
-    assert seen == ["003_1", "002_1"]
-
-
-def test_marked_place_holders_are_not_examined(tmp_path: Path, table: pd.DataFrame) -> None:
-    def one_gap(features: dict, valid: dict) -> None:
-        valid["201_2"][[3, 30]] = False
-        features["201_2"][[3, 30]] = np.nan
-
-    assert verify(store_with(tmp_path, one_gap), table).ok
-
-
-def test_an_all_zero_store_is_refused_and_explained(tmp_path: Path) -> None:
-    def all_zero(features: dict, valid: dict) -> None:
-        for name in features:
-            features[name][:] = 0
-
-    report = verify(store_with(tmp_path, all_zero))
-    assert list(report.findings["check"]) == ["all_zero_store"]
-    with pytest.raises(VerificationError, match="detector that finds no face in frames that are"):
-        report.raise_for_faults()
-
-
 def test_persons_who_all_look_alike_are_a_fault(tmp_path: Path, table: pd.DataFrame) -> None:
     def one_face(features: dict, valid: dict) -> None:
         for name in features:
@@ -253,39 +208,6 @@ def test_persons_who_all_look_alike_are_a_fault(tmp_path: Path, table: pd.DataFr
     assert "the 3 persons have nearly the same" in report.findings["message"].iloc[0]
     assert not report.ok
     assert verify(store, table, bounds=Bounds(person_cosine=0.99999)).findings.empty
-
-
-def test_two_persons_who_look_alike_are_a_warning(tmp_path: Path, table: pd.DataFrame) -> None:
-    def twins(features: dict, valid: dict) -> None:
-        for session in (1, 2):
-            rows = features[f"201_{session}"] + 0.01 * features[f"203_{session}"]
-            features[f"203_{session}"] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    report = verify(store_with(tmp_path, twins), table)
-    found = report.findings[report.findings["check"] == "similar_persons"]
-    assert len(found) == 1
-    assert report.ok
-    assert found["recording"].iloc[0].split() in (["201_1", "203_1"], ["201_2", "203_2"])
-
-
-def test_a_recording_of_another_person_is_named(tmp_path: Path, table: pd.DataFrame) -> None:
-    def swapped(features: dict, valid: dict) -> None:
-        features["201_1"], features["203_1"] = features["203_1"], features["201_1"]
-
-    report = verify(store_with(tmp_path, swapped), table)
-    assert set(report.findings["check"]) == {"identity_mismatch"}
-    assert {"201_1", "203_1"} <= set(report.findings["recording"])
-    assert report.ok
-
-
-def test_damage_is_a_fault(tmp_path: Path, table: pd.DataFrame) -> None:
-    store = store_with(tmp_path)
-    store.path("201_2").write_bytes(b"half")
-    (tmp_path / "recordings" / "203_1.json").write_text("{")
-    report = verify(store, table)
-    assert list(report.findings["check"]) == ["integrity", "integrity"]
-    assert list(report.findings["recording"]) == ["201_2", "203_1"]
-    assert report.n_recordings == 4
 
 
 def test_without_a_table_the_header_says_how_many_there_must_be(tmp_path: Path) -> None:
@@ -317,25 +239,3 @@ def test_the_report_is_json(tmp_path: Path, table: pd.DataFrame) -> None:
     assert set(content["checked"]) | set(content["not_checked"]) == set(CHECKS)
     values = {finding["check"]: finding["value"] for finding in content["findings"]}
     assert values == {"all_zero": 3, "integrity": None}
-
-
-def noise(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (112, 112, 3), np.uint8)
-
-
-def test_the_reference_frame_finds_wrong_preprocessing(tiny_encoder: OnnxEncoder) -> None:
-    frame = TinyCohort().frames("201_1", 0, 1)[0]
-    expected = tiny_encoder.embed(frame[None]).features[0]
-    assert check_reference(tiny_encoder, frame, 7.5 * expected) == pytest.approx(1, abs=1e-6)
-    for wrong in (Preprocess("BGR"), Preprocess(mean=(0, 0, 0), std=(255, 255, 255))):
-        encoder = OnnxEncoder(tiny_encoder.path, wrong)
-        with pytest.raises(VerificationError, match="check channel order, mean and std"):
-            check_reference(encoder, frame, expected)
-
-
-@pytest.mark.parametrize("expected", [np.zeros(8), np.full(8, np.nan), np.ones(9), np.eye(8)])
-def test_an_impossible_reference_is_refused(
-    tiny_encoder: OnnxEncoder, expected: np.ndarray
-) -> None:
-    with pytest.raises(VerificationError, match=r"belongs to another encoder|not all zero"):
-        check_reference(tiny_encoder, noise(), expected)

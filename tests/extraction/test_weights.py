@@ -147,24 +147,8 @@ def test_without_the_licence_nothing_is_downloaded(
 
 def test_a_changed_file_is_refused(known: dict, server: Server, tmp_path: Path) -> None:
     server.pages["/single.onnx"] = NETWORK[:-1] + b"!"
-    with pytest.raises(EncoderError, match="which is not the known one"):
+    with pytest.raises(EncoderError, match="has another sha256"):
         fetch("single", tmp_path, accept_licence=True, progress=False)
-    assert names(tmp_path) == set()
-
-
-def test_a_changed_archive_is_not_even_opened(known: dict, server: Server, tmp_path: Path) -> None:
-    server.pages["/pack.zip"] = archive() + b"!"
-    with pytest.raises(EncoderError, match="which is not the known one"):
-        fetch("network", tmp_path, accept_licence=True, progress=False)
-    assert names(tmp_path) == set()
-
-
-def test_an_archive_without_the_file_is_refused(
-    known: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(weights.KNOWN, "network", replace(known["network"], file="absent.onnx"))
-    with pytest.raises(EncoderError, match="holds another file of that name, or none"):
-        fetch("network", tmp_path, accept_licence=True, progress=False)
     assert names(tmp_path) == set()
 
 
@@ -172,7 +156,7 @@ def test_a_web_page_in_place_of_the_file_is_named(
     known: dict, server: Server, tmp_path: Path
 ) -> None:
     server.pages["/single.onnx"] = b"<!DOCTYPE html><html>Please log in</html>"
-    with pytest.raises(EncoderError, match="is a web page"):
+    with pytest.raises(EncoderError, match="a login page may stand in between"):
         fetch("single", tmp_path, accept_licence=True, progress=False)
     assert names(tmp_path) == set()
 
@@ -186,20 +170,6 @@ def test_a_download_that_breaks_off_leaves_nothing(
     assert names(tmp_path) == set()
     server.missing_bytes = 0
     assert fetch("single", tmp_path, accept_licence=True, progress=False).exists()
-
-
-def test_a_page_that_is_gone_says_so(known: dict, server: Server, tmp_path: Path) -> None:
-    server.pages.clear()
-    with pytest.raises(EncoderError, match="404"):
-        fetch("single", tmp_path, accept_licence=True, progress=False)
-
-
-def test_what_a_killed_download_left_is_removed(known: dict, tmp_path: Path) -> None:
-    left = tmp_path / "unfinished-abc"
-    left.mkdir()
-    (left / "single.onnx").write_bytes(NETWORK[:100])
-    fetch("single", tmp_path, accept_licence=True, progress=False)
-    assert names(tmp_path) == {"single.onnx"}
 
 
 def test_a_damaged_copy_is_not_found_and_is_replaced(known: dict, tmp_path: Path) -> None:
@@ -216,18 +186,6 @@ def test_insightface_s_own_copy_is_found(known: dict, server: Server, tmp_path: 
     assert find("network") == pack / "network.onnx"
     assert fetch("network", accept_licence=True) == pack / "network.onnx"
     assert server.requests == []
-
-
-def test_a_folder_that_is_a_file_is_named(known: dict, tmp_path: Path) -> None:
-    (tmp_path / "w").write_text("in the way")
-    with pytest.raises(EncoderError, match="cannot write single"):
-        fetch("single", tmp_path / "w", accept_licence=True, progress=False)
-
-
-@pytest.mark.parametrize("call", [find, lambda name: fetch(name, accept_licence=True)])
-def test_unknown_weights_are_refused(call) -> None:
-    with pytest.raises(EncoderError, match=r"no known weights '\.\./x'; there are w600k_r50"):
-        call("../x")
 
 
 def test_the_registry_is_whole() -> None:
