@@ -106,9 +106,13 @@ def skip_strangers(
 
 
 def lighten(app: Sphinx, failed: Exception | None) -> None:
-    """Leave the icons to the style sheet: the script that draws them again weighs 1.5 MB."""
+    """Leave the icons to the style sheet, for the script that draws them again weighs 1.5 MB.
+
+    Also drop the roles of the list of references, which their standard has given up.
+    """
     heavy = re.compile(
         r"<script[^>]*fontawesome[^>]*></script>|<link[^>]*preload[^>]*fontawesome[^>]*>"
+        r'|(?<=<div) role="list"(?= class="citation-list")| role="doc-biblioentry"'
     )
     for page in Path(app.outdir).rglob("*.html") if app.builder.format == "html" else ():
         text = page.read_text(encoding="utf-8")
