@@ -54,7 +54,7 @@ def embedded_windows(rows: range, n_recordings: int) -> tuple[np.ndarray, np.nda
         shown = embedded.features[embedded.valid].astype(float)
         window = np.flatnonzero(embedded.valid) * FRAME_STEP // Protocol().window_length
         _, code = np.unique(window, return_inverse=True)
-        features.append(weighted_means(shown, code, np.ones(len(code))))
+        features.append(weighted_means(shown, code))
         n_frames.append(np.bincount(code))
         recording.append(np.full(len(n_frames[-1]), row))
     return np.concatenate(features), np.concatenate(recording), np.concatenate(n_frames)

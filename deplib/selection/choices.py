@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from joblib import Parallel, delayed
+from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from deplib import results
@@ -30,8 +30,6 @@ from deplib.selection.drawing import SCENARIOS, draw
 from deplib.selection.surrogate import Surrogate
 
 N_COHORTS = 200
-BLOCK = 5
-"""Cohorts that are computed and kept together."""
 TABLES = ("growth", "courses", "choices")
 SURROGATE = "surrogate.safetensors"
 SOURCES = (
@@ -73,8 +71,8 @@ def complete(
 ) -> pd.DataFrame:
     """Compute the scenarios that are missing or stale, and return the table of choices.
 
-    It can be stopped at any time: blocks of cohorts are kept under
-    :func:`deplib.paths.data_root` until their scenario is written.
+    It can be stopped at any time: each cohort's courses are kept under
+    :func:`deplib.paths.data_root`.
 
     Parameters
     ----------
@@ -95,29 +93,24 @@ def complete(
         If a file cannot be written.
     """
     folder = folder or results.folder() / "selection"
-    surrogate = _surrogate(folder, jobs)
-    keys = {name: key(name, folder, n_cohorts) for name in scenarios}
-    held = _keys(folder)
-    missing = [name for name in scenarios if held.get(name) != keys[name]]
-    starts = range(0, n_cohorts, BLOCK)
-    work = [(name, range(k, min(k + BLOCK, n_cohorts))) for name in missing for k in starts]
-    places = [_place(name, block, folder) for name, block in work]
-    todo = [(*one, at) for one, at in zip(work, places, strict=True) if not _readable(at)]
-    jobs_done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_block)(name, block, surrogate, at) for name, block, at in todo
-    )
-    for _ in tqdm(jobs_done, total=len(todo), desc="choosing", disable=not progress):
-        pass
-    for name in missing:
-        found = [_read(at) for (of, _), at in zip(work, places, strict=True) if of == name]
-        _write(name, [one for block in found for one in block], folder, keys[name])
+    surrogate, held = _surrogate(folder, jobs), _keys(folder)
+    for name in scenarios:
+        its_key = key(name, folder, n_cohorts)
+        if held.get(name) == its_key:
+            continue
+        memory = Memory(data_root() / "selection" / key(name, folder, 0)[:16], verbose=0)
+        train = memory.cache(cohort_courses, ignore=["surrogate"])
+        work = (delayed(train)(name, index, surrogate) for index in range(n_cohorts))
+        done = Parallel(n_jobs=jobs, return_as="generator")(work)
+        bar = tqdm(done, total=n_cohorts, desc=name, disable=not progress)
+        _write(name, list(bar), folder, its_key)
     return load(folder=folder)
 
 
 def key(scenario: str, folder: Path, n_cohorts: int = N_COHORTS) -> str:
     """Return the hash of what determines a scenario's rows: code, settings, surrogate."""
     surrogate = (folder / SURROGATE).read_bytes()
-    content = [asdict(SCENARIOS[scenario]), asdict(Protocol()), n_cohorts]
+    content = [list(SCENARIOS[scenario]), asdict(Protocol()), n_cohorts]
     content += [code_of(PACKAGE / name) for name in SOURCES]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode() + surrogate).hexdigest()
 
@@ -145,31 +138,6 @@ def _keys(folder: Path) -> dict[str, str]:
     return {}
 
 
-def _place(scenario: str, block: range, folder: Path) -> Path:
-    name = f"{scenario}-{block.start}-{block.stop}.npz"
-    return data_root() / "selection" / key(scenario, folder, 0)[:16] / name
-
-
-def _block(scenario: str, block: range, surrogate: Surrogate, path: Path) -> None:
-    cohorts = [cohort_courses(scenario, index, surrogate) for index in block]
-    stream = io.BytesIO()
-    np.savez(stream, **{name: np.stack([one[name] for one in cohorts]) for name in cohorts[0]})
-    _put(path, stream)
-
-
-def _read(path: Path) -> list[Courses]:
-    with np.load(path, allow_pickle=False) as arrays:
-        rows = [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]
-    return rows
-
-
-def _readable(path: Path) -> bool:
-    try:
-        return bool(_read(path))
-    except Exception:  # missing, cut off or foreign: it will be computed
-        return False
-
-
 def _write(scenario: str, cohorts: list[Courses], folder: Path, its_key: str) -> None:
     """Put a scenario's rows into the tables; ``choices`` comes last and carries the key."""
     made = {
@@ -188,12 +156,8 @@ def _write(scenario: str, cohorts: list[Courses], folder: Path, its_key: str) ->
         table = table.replace_schema_metadata({"keys": json.dumps(keys)})
         stream = io.BytesIO()
         pq.write_table(table, stream, compression="zstd")
-        _put(folder / f"{name}.parquet", stream)
-
-
-def _put(path: Path, stream: io.BytesIO) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, stream.getvalue())
-    except OSError as error:
-        raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+        path = folder / f"{name}.parquet"
+        try:
+            write_atomically(path, stream.getvalue())
+        except OSError as error:
+            raise ResultError(f"cannot write {path}: {error.strerror or error}") from error

@@ -5,6 +5,7 @@ the same persons, labels and noise in every world, so worlds are compared on the
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,7 @@ SEED = 50
 N_RECORDINGS = 150
 
 
-@dataclass(frozen=True)
-class Scenario:
+class Scenario(NamedTuple):
     """A world, and whether a person may occur in several splits."""
 
     name: str

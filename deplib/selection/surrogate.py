@@ -36,11 +36,6 @@ class Part:
         common = rng.standard_normal((n, rank)) @ self.loadings
         return common + self.floor * rng.standard_normal((n, width))
 
-    @property
-    def variance(self) -> float:
-        """Sum of the variances of all dimensions."""
-        return float(np.square(self.loadings).sum() + self.loadings.shape[1] * self.floor**2)
-
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
@@ -184,8 +179,8 @@ def fit(
         share = np.trace(within) / (np.trace(within) + sessions * np.trace(between))
         demean = (1 - np.sqrt(share))[code, None]
         coefficients = np.linalg.lstsq(
-            design - demean * _means(design, code, sessions)[code],
-            x - demean * _means(x, code, sessions)[code],
+            design - demean * weighted_means(design, code)[code],
+            x - demean * weighted_means(x, code)[code],
             rcond=None,
         )[0]
     between, within = _variances(x - design @ coefficients, code, sessions)
@@ -209,8 +204,11 @@ def cut(n_frames: np.ndarray, window_length: int) -> tuple[np.ndarray, np.ndarra
     return recording, np.minimum(n_frames[recording] - start, window_length)
 
 
-def weighted_means(x: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weighted_means(
+    x: np.ndarray, group: np.ndarray, weight: np.ndarray | None = None
+) -> np.ndarray:
     """Return the weighted mean of the rows of each group 0, 1, ..., (n_groups, D)."""
+    weight = np.ones(len(group)) if weight is None else weight
     total = np.zeros((group.max() + 1, x.shape[1]))
     np.add.at(total, group, x * weight[:, None])
     return total / np.bincount(group, weight)[:, None]
@@ -220,14 +218,10 @@ def _variances(
     rest: np.ndarray, code: np.ndarray, sessions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the covariances between persons and within them, (D, D) each."""
-    means = _means(rest, code, sessions)
+    means = weighted_means(rest, code)
     apart = rest - means[code]
     within = apart.T @ apart / (len(rest) - len(sessions))
     return np.cov(means.T) - within * (1 / sessions).mean(), within
-
-
-def _means(x: np.ndarray, code: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    return weighted_means(x, code, np.ones(len(code)))
 
 
 def _part(covariance: np.ndarray, rank: int) -> Part:

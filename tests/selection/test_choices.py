@@ -1,6 +1,7 @@
 """The whole way, with a surrogate that needs no rendering and trainings of a few epochs."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 from small import PROTOCOL, SURROGATE
 
@@ -14,25 +15,27 @@ SAME_TRAINING = 0.05
 """BDI-II points by which an MAE may differ on another processor."""
 
 
-def short(scenario, index, surrogate):
-    cohort = draw(scenario, index, surrogate, protocol=PROTOCOL, n_recordings=30)
-    return courses(cohort, seed=index, protocol=PROTOCOL, settings=SETTINGS[1:3], n_seeds=1)
-
-
 @pytest.fixture
 def trained(monkeypatch, tmp_path):
     """A data folder of its own, workers in this process, and a count of the cohorts trained."""
     trained = []
 
-    def counted(scenario, index, surrogate):
-        trained.append((scenario, index))
-        return short(scenario, index, surrogate)
+    def short(cohort, seed):
+        trained.append(seed)
+        if len(trained) == trained_at_most[0]:
+            raise KeyboardInterrupt
+        return courses(cohort, seed=seed, protocol=PROTOCOL, settings=SETTINGS[1:3], n_seeds=1)
 
+    def small(scenario, index, surrogate):
+        return draw(scenario, index, surrogate, protocol=PROTOCOL, n_recordings=30)
+
+    trained_at_most = [0]
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(module, "cohort_courses", counted)
-    monkeypatch.setattr(module, "BLOCK", 2)
+    monkeypatch.setattr(module, "courses", short)
+    monkeypatch.setattr(module, "draw", small)
     monkeypatch.setattr(calibration, "calibrate", lambda jobs: SURROGATE)
-    return trained
+    trained_at_most.append(trained)
+    return trained_at_most
 
 
 def run(folder, **options):
@@ -41,73 +44,55 @@ def run(folder, **options):
 
 def test_it_computes_what_is_missing_and_keeps_what_holds(trained, tmp_path):
     first = run(tmp_path)
-    assert len(trained) == 8
+    assert len(trained[1]) == 8
     assert len(first) == 2 * 4 * len(RULES)
     assert first["scenario"].unique().tolist() == ["null", "default"]
     assert run(tmp_path).equals(first)
     assert len(load("growth", folder=tmp_path)) == 2 * 4 * 2
     assert len(load("courses", folder=tmp_path)) == 2 * 2 * PROTOCOL.epochs
-    (tmp_path / "choices.parquet").unlink()
-    assert run(tmp_path).equals(first)
-    assert len(trained) == 8  # written again from its blocks
-
-
-def test_an_interrupted_call_goes_on_where_it_stopped(trained, tmp_path, monkeypatch):
-    counted = module.cohort_courses
-
-    def interrupted(scenario, index, surrogate):
-        if len(trained) == 5:
-            raise KeyboardInterrupt
-        return counted(scenario, index, surrogate)
-
-    monkeypatch.setattr(module, "cohort_courses", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path)
-    with pytest.raises(ResultError, match="missing or damaged"):
-        load(folder=tmp_path)
-    monkeypatch.setattr(module, "cohort_courses", counted)
-    run(tmp_path)
-    assert len(trained) == 5 + 4  # the block that broke off is done again, no other
-    assert len(set(trained)) == 8
-
-
-def test_a_torn_block_is_computed_again(trained, tmp_path):
-    run(tmp_path)
-    block = next((tmp_path / "data").rglob("null-0-2.npz"))
-    block.write_bytes(block.read_bytes()[:100])
     (tmp_path / "choices.parquet").write_bytes(b"no table")
     with pytest.raises(ResultError, match="missing or damaged"):
         load(folder=tmp_path)
+    assert run(tmp_path).equals(first)
+    assert len(trained[1]) == 8  # written again from what was kept
+
+
+def test_an_interrupted_call_goes_on_where_it_stopped(trained, tmp_path):
+    trained[0] = 6
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    trained[0] = 0
     run(tmp_path)
-    assert trained[8:] == [("null", 0), ("null", 1)]
+    assert len(trained[1]) == 8 + 1  # the cohort that broke off is done again, no other
 
 
-def test_a_block_gives_back_what_was_trained(trained, tmp_path):
-    module._block("default", range(2), SURROGATE, tmp_path / "block.npz")
-    for k, one in enumerate(module._read(tmp_path / "block.npz")):
-        for name, array in short("default", k, SURROGATE).items():
-            np.testing.assert_array_equal(one[name], array)
+def test_a_torn_cohort_is_computed_again(trained, tmp_path):
+    first = run(tmp_path)
+    torn = next((tmp_path / "data").rglob("output.pkl"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    (tmp_path / "choices.parquet").unlink()
+    assert run(tmp_path).equals(first)
+    assert len(trained[1]) == 8 + 1
 
 
 def test_other_code_or_another_surrogate_makes_other_rows(trained, tmp_path, monkeypatch):
     run(tmp_path)
     monkeypatch.setattr(module, "code_of", lambda path: "changed")
     run(tmp_path)
-    assert len(trained) == 16
+    assert len(trained[1]) == 16
     before = module.key("null", tmp_path)
     assert len({before, module.key("null-apart", tmp_path), module.key("null", tmp_path, 9)}) == 3
-    moved = Surrogate(
-        SURROGATE.mean + 1,
-        *(getattr(SURROGATE, n) for n in ("latents", "person", "session", "window")),
-    )
-    moved.save(tmp_path / module.SURROGATE)
+    replace(SURROGATE, mean=SURROGATE.mean + 1).save(tmp_path / module.SURROGATE)
     assert module.key("null", tmp_path) != before
 
 
-def test_a_disk_that_cannot_be_written_is_named(trained, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ResultError, match="cannot write"):
-        module._block("null", range(1), SURROGATE, tmp_path / "file" / "block.npz")
+def test_a_disk_that_cannot_be_written_is_named(trained, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_atomically", full)
+    with pytest.raises(ResultError, match=r"cannot write .*growth.parquet: No space left"):
+        run(tmp_path)
 
 
 def test_the_versioned_rows_are_what_the_code_still_gives():
