@@ -308,7 +308,7 @@ random = {name: fill_invalid(rows, rows.any(axis=1), rng=rng) for name, rows in 
 noise = answers(random)
 assert metrics.score(noise, by=["model"])["sigma_ratio"].max() > 0.1, "rewrite: no spread"
 
-# %% mystnb={"figure": {"caption": "What the four models answer for each Test recording after eight epochs, on features that are all zero and on features that are all random.", "name": "fig-answers"}, "image": {"alt": "Two scatter plots of predictions against true BDI-II. On zeros the points lie on horizontal lines, on random vectors they scatter without any trend."}}
+# %% mystnb={"figure": {"caption": "What the four models answer for each Test recording after eight epochs, on features that are all zero and on features that are all random: TemporalMeanMLP (blue), LDBM (orange), VanillaTransformer (green), MambaGRU (pink).", "name": "fig-answers"}, "image": {"alt": "Two scatter plots of predictions against true BDI-II. On zeros the points lie on horizontal lines, on random vectors they scatter without any trend."}}
 both = pd.concat([zeros.assign(features="all zero"), noise.assign(features="all random")])
 grid = sns.relplot(
     both, x="bdi", y="bdi_hat", col="features", hue="model", palette=figures.COLOURS, s=18,
@@ -323,9 +323,9 @@ figures.keep(
 )
 
 # %% [markdown]
-# On random vectors the answers spread, so σ_ratio is above zero, and there is a correlation where
-# there was none before. Both come from nothing at all: fifty recordings and four models give a
-# correlation of some size by chance. **A σ_ratio above zero is no evidence that features carry
+# On random vectors the answers of some models spread, so σ_ratio is above zero, and there is a
+# correlation where there was none before. Both come from nothing at all: fifty recordings and four
+# models give a correlation of some size by chance. **A σ_ratio above zero is no evidence that features carry
 # signal.**
 #
 # ## The checks, in order of cost

@@ -1,9 +1,10 @@
 """How the reference embedding of the embedded encoder was made.
 
-``python -m encoders.make_reference``, in ``bench/``, makes it again. The embedding is computed by other code than the code that it checks: the preprocessing is written out here, and
-the network runs in the ONNX project's reference evaluator, plain NumPy, not in onnxruntime. Needs
-the package ``onnx``. The picture is a render of nobody: an identity of a seed stream of its own,
-outside every cohort and outside the encoder's training.
+``python -m encoders.make_reference``, in ``bench/``, makes it again. The embedding is computed by
+other code than the code that it checks: the preprocessing is written out here, and the network runs
+in the ONNX project's reference evaluator, plain NumPy, not in onnxruntime. Needs the package
+``onnx``. The picture is a render of nobody: an identity of a seed stream of its own, outside every
+cohort and outside the encoder's training.
 """
 
 from typing import Any
@@ -34,7 +35,8 @@ def make_reference() -> Reference:
     return Reference(
         frame,
         embedding.astype(np.float32),
-        f"embedded encoder {network_card('embedded')['sha256']}, by onnx.reference; a simulated face, stream 'reference' 0",
+        f"embedded encoder {network_card('embedded')['sha256']}, by onnx.reference; "
+        "a simulated face, stream 'reference' 0",
     )
 
 
