@@ -31,15 +31,3 @@ class ProtocolError(DeplibError):
 
 class ResultError(DeplibError):
     """A result file is missing, corrupt, or stale: made by other code, data or settings."""
-
-
-class RehearsalError(DeplibError):
-    """A chapter does not run alone, or the environment for it cannot be made."""
-
-
-class NoNetworkError(RehearsalError):
-    """Packages for a rehearsal cannot be had, since no network answers."""
-
-
-class SiteError(DeplibError):
-    """A page of the book cannot be rendered: a formula that is none, a picture that is missing."""

@@ -1,8 +1,6 @@
 # ---
 # jupyter:
 #   deplib:
-#     after:
-#     - 09_results
 #     needs:
 #     - results/default/*.parquet
 #     - deplib/claims/reported.csv
