@@ -40,7 +40,7 @@ from deplib.models import build
 from deplib.models.blocks import check_input, masked_mean
 from deplib.models.dropout import SeededDropout
 from deplib.models.hybrid import HybridPooling
-from deplib.pretraining import pretrained_model
+from deplib.pretraining import DEFAULT, Pretraining, pretrained_model
 from deplib.protocol import Protocol
 from deplib.training import Objective, Run, train
 from deplib.training.loop import batches, inputs_of, outputs_of
@@ -369,6 +369,7 @@ def pretrained(
     seed: int,
     config: Mapping[str, Any] | None = None,
     unlabelled: WindowSet | None = None,
+    settings: Pretraining = DEFAULT,
 ) -> Run:
     """Pretrain a recurrence on hidden frames, then train it by the protocol.
 
@@ -381,7 +382,7 @@ def pretrained(
             f"the frames without labels have {video.features.shape[2]} numbers and those with "
             f"labels {windows.features.shape[2]}: extract both by the same encoder"
         )
-    start, _ = pretrained_model(model, video, seed=seed, config=config)
+    start, _ = pretrained_model(model, video, seed=seed, config=config, settings=settings)
     return train(start, windows, protocol, seed=seed, name=model)
 
 

@@ -10,7 +10,7 @@ from behaving import SMALL, make_windows
 
 from deplib.errors import ModelError
 from deplib.models import build
-from deplib.recipes.masked_frames import HISTORY_COLUMNS, Pretraining, draw_hidden, pretrain
+from deplib.pretraining import HISTORY_COLUMNS, Pretraining, draw_hidden, pretrain
 
 QUICK = Pretraining(epochs=3, batch_size=8, shortest=3, longest=6, learning_rate=3e-3)
 
@@ -60,30 +60,6 @@ def test_spans_have_their_lengths_do_not_touch_and_leave_the_first_frame():
     assert where.max() < 0.42
 
 
-def test_spans_run_over_real_frames_whatever_lies_between():
-    mask = np.ones((50, 64), bool)
-    mask[:, ::2] = False
-    settings = Pretraining(share=0.25, shortest=4, longest=4)
-    hidden = draw_hidden(mask, settings, rng=np.random.default_rng(2))
-    for row in hidden:
-        assert runs_of(row[1::2]).tolist() == [4, 4]
-
-
-def test_a_window_without_room_keeps_its_frames():
-    mask = np.zeros((3, 12), bool)
-    mask[1, 5] = True
-    mask[2, [3, 9]] = True
-    settings = Pretraining(share=0.9, shortest=1, longest=1)
-    assert not draw_hidden(mask, settings, rng=np.random.default_rng(0)).any()
-
-
-def test_same_generator_same_spans_other_generator_others():
-    mask = np.ones((4, 64), bool)
-    a, b, other = (draw_hidden(mask, rng=np.random.default_rng(s)) for s in (5, 5, 6))
-    np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(a, other)
-
-
 def test_behaviour_that_lasts_is_learnt_and_noise_is_not(windows):
     held_out = windows.index["person"].isin([f"p{i}" for i in range(6)]).to_numpy()
     settings = replace(QUICK, epochs=15)
@@ -110,35 +86,12 @@ def test_same_seed_same_weights_other_seed_others(windows):
     assert not torch.equal(a.input_proj.weight, c.input_proj.weight)
 
 
-def test_what_is_held_out_teaches_nothing(windows):
-    held_out = np.arange(len(windows)) % 3 == 0
-    features = windows.features.copy()
-    features[held_out] *= -2
-    a, history = learn(windows, held_out=held_out)
-    b, other = learn(replace(windows, features=features), held_out=held_out)
-    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
-    pd.testing.assert_frame_equal(history.iloc[:, :3], other.iloc[:, :3], check_exact=True)
-    assert (history["held_out_loss"] != other["held_out_loss"]).all()
-    _, whole = learn(windows)
-    assert whole[["held_out_loss", "held_out_baseline"]].isna().all().all()
-
-
 def test_all_but_the_regressor_learns(windows):
     start = build("MambaGRU", seed=0, **SMALL)
     model, _ = learn(windows)
     for (name, before), after in zip(start.named_parameters(), model.parameters(), strict=True):
         assert torch.equal(before, after) == name.startswith("regressor"), name
         assert after.isfinite().all()
-
-
-def test_no_epoch_changes_nothing(windows):
-    model, history = learn(windows, replace(QUICK, epochs=0))
-    start = build("MambaGRU", seed=0, **SMALL)
-    assert all(
-        torch.equal(p, q) for p, q in zip(start.parameters(), model.parameters(), strict=True)
-    )
-    assert tuple(history) == HISTORY_COLUMNS
-    assert history.empty
 
 
 def test_the_control_that_learns_nothing_is_the_start_on_standardised_frames(windows):

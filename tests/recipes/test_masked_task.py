@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from behaving import SMALL, WIDTH, make_windows
+from behaving import SMALL, WIDTH
 
 from deplib.models import build
-from deplib.recipes.masked_task import MaskedFrames, Scales, scales_of, states
+from deplib.pretraining import MaskedFrames, Scales, states
 
 SCALES = Scales(np.full(WIDTH, 0.2), 0.5, 0.3)
 
@@ -116,31 +116,6 @@ def test_padding_changes_no_error(task):
             assert torch.equal(a, b)
 
 
-def test_before_training_the_prediction_is_the_baseline():
-    task = MaskedFrames(build("MambaGRU", seed=3, **SMALL), SCALES)
-    errors, baseline = task(*batch())
-    assert torch.equal(errors, baseline)
-
-
-def test_gradients_reach_all_that_learns_and_no_regressor(task):
-    task(*batch())[0].mean().backward()
-    learnt = {id(p) for p in task.body()} | {id(p) for p in task.head.parameters()}
-    for name, p in task.named_parameters():
-        if "regressor" in name:
-            assert p.grad is None
-            assert id(p) not in learnt
-        else:
-            assert id(p) in learnt, name
-            assert p.grad.abs().sum() > 0, name
-
-
-def test_a_person_s_own_offset_is_in_no_target(task):
-    x, mask, hidden = batch()
-    _, baseline = task(x, mask, hidden)
-    _, moved = task(x + 3 * torch.randn(4, WIDTH, 1, generator=torch.Generator()), mask, hidden)
-    torch.testing.assert_close(moved, baseline, atol=1e-3, rtol=1e-3)
-
-
 def test_folding_is_exact(task):
     x, mask, _ = batch()
     with torch.no_grad():
@@ -149,16 +124,3 @@ def test_folding_is_exact(task):
         assert not torch.allclose(task.model(x, mask), expected, atol=1e-3)
         task.fold()
         torch.testing.assert_close(task.model(x, mask), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_scales_are_those_of_real_frames():
-    windows = make_windows()
-    rows = np.arange(0, len(windows), 2)
-    scales = scales_of(windows, rows)
-    frames = [windows.features[i][windows.mask[i]].astype(float) for i in rows]
-    every = np.concatenate(frames)
-    np.testing.assert_allclose(scales.mean, every.mean(axis=0), atol=1e-12)
-    assert scales.sd == pytest.approx(np.sqrt(((every - every.mean(axis=0)) ** 2).mean()))
-    about = np.concatenate([part - part.mean(axis=0) for part in frames])
-    assert scales.within == pytest.approx(np.sqrt((about**2).mean()))
-    assert scales.within < 0.7 * scales.sd

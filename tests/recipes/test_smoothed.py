@@ -6,8 +6,8 @@ import pytest
 import torch
 from bagged import PROTOCOL, SMALL, make_windows
 
+from deplib import recipes
 from deplib.models import build
-from deplib.recipes import smoothed
 from deplib.training import train
 
 
@@ -18,8 +18,8 @@ def windows():
 
 @pytest.mark.parametrize("name", ["TemporalMeanMLP", "LDBM", "HybridPooling-dropout"])
 def test_without_smoothing_it_is_the_protocol_bit_for_bit(name, windows, monkeypatch):
-    monkeypatch.setattr(smoothed, "SHARE", 0.0)
-    a = smoothed.fit(name, windows, PROTOCOL, seed=2, config=SMALL)
+    monkeypatch.setattr(recipes, "SHARE", 0.0)
+    a = recipes.smoothed(name, windows, PROTOCOL, seed=2, config=SMALL)
     b = train(name, windows, PROTOCOL, seed=2, config=SMALL)
     pd.testing.assert_frame_equal(a.predictions, b.predictions, check_exact=True)
     pd.testing.assert_frame_equal(a.history, b.history, check_exact=True)
@@ -27,7 +27,7 @@ def test_without_smoothing_it_is_the_protocol_bit_for_bit(name, windows, monkeyp
 
 
 def test_the_first_epoch_is_plain_and_the_others_are_not(windows):
-    a = smoothed.fit("TemporalMeanMLP", windows, PROTOCOL, seed=2, config=SMALL).history
+    a = recipes.smoothed("TemporalMeanMLP", windows, PROTOCOL, seed=2, config=SMALL).history
     b = train("TemporalMeanMLP", windows, PROTOCOL, seed=2, config=SMALL).history
     pd.testing.assert_frame_equal(a[:1], b[:1], check_exact=True)
     assert (a["train_loss"][1:] != b["train_loss"][1:]).all()
@@ -36,7 +36,7 @@ def test_the_first_epoch_is_plain_and_the_others_are_not(windows):
 def test_two_epochs_by_hand(windows):
     """A plain loop with targets from a dict of the first epoch's outputs."""
     protocol = PROTOCOL
-    result = smoothed.fit("TemporalMeanMLP", windows, protocol, seed=4, config=SMALL)
+    result = recipes.smoothed("TemporalMeanMLP", windows, protocol, seed=4, config=SMALL)
     data = windows.subset("train")
     model = build("TemporalMeanMLP", seed=4, **SMALL)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, weight_decay=1e-4)
@@ -69,7 +69,7 @@ def test_neighbours_are_windows_of_the_same_recording_side_by_side():
     index = pd.DataFrame(
         {"recording": ["a", "b", "a", "a", "b", "c"], "window": [1, 0, 0, 3, 1, 2]}
     )
-    near = smoothed.neighbours(index)
+    near = recipes.neighbours(index)
     half = 1 / 2
     expected = [
         [half, 0, half, 0, 0, 0],
@@ -80,12 +80,5 @@ def test_neighbours_are_windows_of_the_same_recording_side_by_side():
         [0, 0, 0, 0, 0, 1],
     ]
     np.testing.assert_array_equal(near, np.float32(expected))
-    three = smoothed.neighbours(pd.DataFrame({"recording": "a", "window": range(4)}))
+    three = recipes.neighbours(pd.DataFrame({"recording": "a", "window": range(4)}))
     np.testing.assert_allclose(three[1], [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-6)
-
-
-def test_a_target_is_seven_parts_label_and_three_parts_prediction():
-    near = smoothed.neighbours(pd.DataFrame({"recording": "a", "window": range(3)}))
-    target = smoothed.smooth(np.float32([1, 1, 1]), np.float32([0, 3, 6]), near)
-    np.testing.assert_allclose(target, [0.7 + 0.45, 0.7 + 0.9, 0.7 + 1.35], rtol=1e-6)
-    assert target.dtype == np.float32
