@@ -97,6 +97,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from tiny import TinyCohort
+from deplib.extraction import OnnxEncoder, extract
 cohort = TinyCohort(tuple(range(8, 28)), delay=0.02)
 extract(cohort, OnnxEncoder(sys.argv[2]), sys.argv[3], jobs=2, block=8,
         progress=lambda entry: print(entry.recording, flush=True))
@@ -205,6 +206,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tiny import TinyCohort
 from deplib.errors import StoreError
+from deplib.extraction import FeatureStore, OnnxEncoder, extract
 disk, encoder = Path(sys.argv[3]), OnnxEncoder(sys.argv[2])
 ballast = disk / "ballast"
 ballast.write_bytes(bytes(160 * 1024))
