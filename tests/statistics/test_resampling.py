@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from drawn import rng, sample
 
 from deplib.metrics import METRICS

@@ -124,11 +124,6 @@ def test_a_difference_of_architectures_holds_the_seeds_as_well_as_the_persons(sh
     assert not shifted.equivalence("moved", "still", margin, draw_seeds=True).equivalent
 
 
-def test_where_no_run_differs_drawing_seeds_changes_nothing(shifted):
-    fixed, drawn = (shifted.summary("still", draw_seeds=d) for d in (False, True))
-    assert bounds(drawn) == pytest.approx(bounds(fixed))
-
-
 def test_two_models_do_not_share_their_draws_of_seeds(table):
     one = table.query("model == 'a'")
     scores = score_runs(pd.concat([one, one.assign(model="again")]))

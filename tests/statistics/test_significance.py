@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 from drawn import rng
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from deplib.statistics import holm, sign_flip_test
@@ -58,28 +56,9 @@ def test_p_values_are_uniform_where_nothing_differs():
     assert np.mean(np.array(naive) <= 0.05) > 0.1
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(-5, 5), min_size=2, max_size=7), st.floats(0.1, 1e6))
-def test_units_sign_and_order_do_not_matter(values, unit):
-    persons = np.arange(len(values)) // 2 if len(values) > 2 else np.arange(2)
-    p = sign_flip_test(values, persons, rng=rng()).p_value
-    assert 0 < p <= 1
-    assert sign_flip_test(-unit * np.array(values), persons, rng=rng()).p_value == p
-    assert sign_flip_test(values[::-1], persons[::-1], rng=rng()).p_value == p
-
-
 def test_no_difference_at_all_has_the_p_value_one():
     assert sign_flip_test(np.zeros(10), PERSONS, rng=rng()).p_value == 1.0
     assert sign_flip_test(np.zeros(50), np.arange(50), rng=rng()).p_value == 1.0
-
-
-def test_same_state_same_p_value():
-    differences = rng().normal(0.2, 1, 40)
-    a, b, c = (
-        sign_flip_test(differences, np.arange(40), n_resamples=500, rng=rng(s)) for s in (1, 1, 2)
-    )
-    assert a == b
-    assert a != c
 
 
 @pytest.mark.parametrize(
