@@ -48,34 +48,24 @@ SCAN_NODE = f"""
 <domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>
 SelectiveScan (x, dt, A, B, C, D) => (y)
 {{
-    second = Constant <value = int64[1] {{2}}> ()
-    third = Constant <value = int64[1] {{3}}> ()
-    u = Mul (dt, x)
-    dt_rows = Unsqueeze (dt, second)
-    u_rows = Unsqueeze (u, second)
-    B_columns = Unsqueeze (B, third)
-    C_rows = Unsqueeze (C, second)
-    A_rows = Transpose <perm = [1, 0]> (A)
-    batch = Shape <start = 0, end = 1> (x)
-    states = Shape (A_rows)
-    sizes = Concat <axis = 0> (batch, states)
-    h_first = ConstantOfShape (sizes)
+    second = Constant <value = int64[1] {{2}}> ()       third = Constant <value = int64[1] {{3}}> ()
+    u = Mul (dt, x)                                     A_rows = Transpose <perm = [1, 0]> (A)
+    dt_rows = Unsqueeze (dt, second)                    u_rows = Unsqueeze (u, second)
+    B_columns = Unsqueeze (B, third)                    C_rows = Unsqueeze (C, second)
+    batch = Shape <start = 0, end = 1> (x)              states = Shape (A_rows)
+    sizes = Concat <axis = 0> (batch, states)           h_first = ConstantOfShape (sizes)
     h_last, y_rows = Scan <
         num_scan_inputs = 4, scan_input_axes = [1, 1, 1, 1], scan_output_axes = [1],
         body = step (
             float[b, n, d] h,
             float[b, 1, d] dt_t, float[b, 1, d] u_t, float[b, n, 1] B_t, float[b, 1, n] C_t
         ) => (float[b, n, d] h_next, float[b, 1, d] y_t) {{
-            rate = Mul (dt_t, A_rows)
-            decay = Exp (rate)
-            kept = Mul (decay, h)
-            entered = Mul (B_t, u_t)
-            h_next = Add (kept, entered)
-            y_t = MatMul (C_t, h_next)
+            rate = Mul (dt_t, A_rows)                   decay = Exp (rate)
+            kept = Mul (decay, h)                       entered = Mul (B_t, u_t)
+            h_next = Add (kept, entered)                y_t = MatMul (C_t, h_next)
         }}
     > (h_first, dt_rows, u_rows, B_columns, C_rows)
-    read = Squeeze (y_rows, second)
-    skip = Mul (D, x)
+    read = Squeeze (y_rows, second)                     skip = Mul (D, x)
     y = Add (read, skip)
 }}
 """
@@ -191,16 +181,10 @@ def _trace(model: nn.Module) -> onnx.ModelProto:
         with warnings.catch_warnings():
             # Each says that a Python value may have become a constant: parity says if it matters.
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                traceable(model),
-                (x, mask),
-                buffer,  # type: ignore[arg-type]  # this exporter takes a file, too
-                input_names=["x", "mask"],
-                output_names=["y"],
-                dynamic_axes=axes,
-                opset_version=OPSET,
-                dynamo=False,  # the other exporter needs onnxscript and unrolls a recurrence
-            )
+            # The other exporter, dynamo, needs onnxscript and unrolls a recurrence.
+            names = {"input_names": ["x", "mask"], "output_names": ["y"], "dynamic_axes": axes}
+            given = {"opset_version": OPSET, "dynamo": False} | names
+            torch.onnx.export(traceable(model), (x, mask), buffer, **given)  # type: ignore[arg-type]
     except Exception as error:  # the exporter's exceptions share no base of their own
         why = str(error).strip().splitlines()[0]
         raise ModelError(f"{type(model).__name__} cannot be traced: {why}; {_REMEDY}") from error

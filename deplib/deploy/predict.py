@@ -33,6 +33,7 @@ SIMULATED = (
     "The pair was trained on simulated recordings ({cohort}), so the score says nothing about a "
     "person."
 )
+_OF_CARD = ("level", "label_mean", "model", "features", "cohort", "simulated")
 Progress = Callable[[int], object]
 """Called with the number of frames that were read since the last call."""
 
@@ -189,15 +190,13 @@ def predict_folder(
         # Around the clipped score: it is at least as near to any label as the unclipped one.
         low=max(score - card.half_width, BDI_MIN),
         high=min(score + card.half_width, BDI_MAX),
-        level=card.level,
         unclipped=unclipped,
-        label_mean=card.label_mean,
         windows=windows,
         n_frames=len(valid),
         n_missing=int((~valid).sum()),
         n_gaps=missing_numbers(clip.numbers),
         faults=faults,
-        **{name: getattr(card, name) for name in ("model", "features", "cohort", "simulated")},
+        **{name: getattr(card, name) for name in _OF_CARD},
     )
 
 

@@ -105,16 +105,11 @@ def quantise_static(
     _refuse_twice(network, encoder_path, EncoderError)
     rewrite_prelu(network)  # there is no PRelu in 8 bits
     with _quietly("encoder", encoder_path, EncoderError) as partial:
-        quantize_static(
-            network,
-            partial,
-            _Calibration(network, frames, preprocess),
-            quant_format=QuantFormat.QOperator,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=_front_nodes(network.graph),
-            **_COMMON,
-        )
+        options = _COMMON | {"nodes_to_exclude": _front_nodes(network.graph)}
+        kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+        reader = _Calibration(network, frames, preprocess)
+        form = QuantFormat.QOperator
+        quantize_static(network, partial, reader, quant_format=form, **kinds, **options)
         small = OnnxEncoder(partial, preprocess).embed(frames).features
         if not (mean := float((reference * small).sum(axis=1).mean())) >= LEAST_COSINE:
             low = f"in 8 bits agrees with itself in float32 to a cosine of {mean:.3f} only"

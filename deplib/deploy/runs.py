@@ -120,15 +120,9 @@ def export_run(
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / MODEL_FILE
         say(f"exporting {spec.model} and comparing it with PyTorch")
-        known = {
-            "label_mean": windows.label_mean,
-            "label_std": windows.label_std,
-            "cohort": inputs.cohort.name,
-            "simulated": bool(inputs.cohort.simulated),
-            "level": level,
-            "key": key,
-        }
-        card = card_of(spec, model, encoder, protocol, **known)
+        known = {"label_mean": windows.label_mean, "label_std": windows.label_std, "level": level}
+        known |= {"cohort": inputs.cohort.name, "simulated": bool(inputs.cohort.simulated)}
+        card = card_of(spec, model, encoder, protocol, key=key, **known)
         export_model(model, path, card)
         if int8:
             quantise_dynamic(path, path)
@@ -138,8 +132,8 @@ def export_run(
         card = replace(card, half_width=half_width(dev["bdi"] - dev["bdi_hat"], level))
         write_bundle(folder, path, card, encoder.path, overwrite=overwrite)
     scores = {
-        name: {split: float(mae(rows["bdi"], rows["bdi_hat"])) for split, rows in parts}
-        for name, parts in ((name, table.groupby("split")) for name, table in tables.items())
+        how: {split: mae(part["bdi"], part["bdi_hat"]) for split, part in table.groupby("split")}
+        for how, table in tables.items()
     }
     held_out = (windows.index["split"] != "train").to_numpy()
     difference = float(np.abs(written - y)[held_out].max())
@@ -163,24 +157,13 @@ def card_of(
 ) -> Card:
     """Return the card of a run's model; what is not ``known`` is that of an untrained one."""
     fields: dict[str, Any] = {
-        "format": FORMAT,
-        "model": spec.model,
-        "features": spec.features,
-        "channels": width_of(spec.features),
-        "window_length": protocol.window_length,
-        "sequence_length": protocol.sequence_length,
-        "max_length": longest(model),
-        "label_mean": 0.0,
-        "label_std": 1.0,
-        "encoder_sha256": encoder.sha256,
-        "preprocess": str(encoder.preprocess),
-        "half_width": 1.0,
-        "level": 0.5,
-        "cohort": "none",
-        "simulated": True,
-        "opset": OPSET,
-        "key": "untrained",
-    }
+        "format": FORMAT, "opset": OPSET, "model": spec.model, "features": spec.features,
+        "channels": width_of(spec.features), "max_length": longest(model),
+        "window_length": protocol.window_length, "sequence_length": protocol.sequence_length,
+        "encoder_sha256": encoder.sha256, "preprocess": str(encoder.preprocess),
+        "label_mean": 0.0, "label_std": 1.0, "half_width": 1.0, "level": 0.5,
+        "cohort": "none", "simulated": True, "key": "untrained",
+    }  # fmt: skip
     return Card(**fields | known)
 
 

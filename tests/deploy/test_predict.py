@@ -1,8 +1,6 @@
 """A folder of frames and an exported pair give what the library's own path gives."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,21 +209,6 @@ def test_the_answer_is_json_and_never_without_its_caveats(bundle: Bundle, frames
     real = replace(bundle, card=replace(bundle.card, simulated=False, cohort="AVEC2014"))
     (only,) = predict_folder(real, frames).caveats
     assert "This is no diagnosis" in only
-
-
-def test_no_torch_is_needed(pair: Path, frames: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from deplib.deploy import open_bundle, predict_folder\n"
-        "print(predict_folder(open_bundle(Path(sys.argv[1])), sys.argv[2]).score)\n"
-        "print([name for name in ('torch', 'matplotlib', 'sklearn') if name in sys.modules])"
-    )
-    command = [sys.executable, "-c", code, str(pair), str(frames)]
-    score, loaded = subprocess.run(
-        command, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    assert float(score) == predict_folder(open_bundle(pair), frames).score
-    assert loaded == "[]"
 
 
 def test_many_recordings_are_predicted_each_as_if_it_were_alone(

@@ -1,6 +1,5 @@
 """In 8 bits a file is smaller, keeps its card and says nearly the same; nothing is printed."""
 
-import logging
 import subprocess
 import sys
 
@@ -252,14 +251,3 @@ def test_nothing_is_printed_or_logged(tiny_onnx, tmp_path):
         [sys.executable, "-c", code, pair / MODEL_FILE, tmp_path], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_the_programs_logging_is_as_it_was(exported, tmp_path, caplog, capfd):
-    handlers = list(logging.root.handlers)
-    with caplog.at_level(logging.DEBUG):
-        quantise_dynamic(exported("LDBM"), tmp_path / "int8.onnx")
-        assert not caplog.records
-        logging.getLogger("deplib").warning("still heard")
-    assert [record.message for record in caplog.records] == ["still heard"]
-    assert logging.root.handlers == handlers
-    assert capfd.readouterr().out == ""
