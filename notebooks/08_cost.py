@@ -68,8 +68,8 @@ badge()
 
 # %% [markdown]
 # **No: on the simulated cohort none of the dearer models beats the cheapest one.** The plain average
-# of the frames needs a hundredth of the work of the others, or less. Attention between all frames is
-# the only part whose cost grows faster than the length of a window, and at the protocol's length it
+# of the frames needs about a hundredth of the work of the next cheapest. Attention between all frames
+# is the only part whose cost grows faster than the length of a window, and at the protocol's length it
 # is about half of the work of the Transformer. The study gives each architecture an order of growth;
 # LDBM's cannot be decided from its description, and MambaGRU's parameters are a third unused.
 #
