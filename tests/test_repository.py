@@ -178,13 +178,14 @@ def test_no_line_of_the_makefile_breaks_at_a_space_in_the_path_of_the_clone(tmp_
 @pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "Makefile"])
 def test_commands_and_files_that_the_texts_name_exist(file: str) -> None:
     text = (ROOT / file).read_text()
-    code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"```.*?\n(.*?)```", text, re.DOTALL)
+    code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     commands = "\n".join(code) if file.endswith(".md") else text
     targets = re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"\bmake ([a-z-]+)\b", commands)) <= set(targets)
     named = set(re.findall(r"(?:^|[/)\s])deplib ([a-z]+)\b", commands))
     assert named <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):
+    prose = re.sub(r"`[^`\n]+`", "", text)
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", prose):
         assert (ROOT / target).exists(), f"{file} links to {target}"
 
 
