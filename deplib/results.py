@@ -350,6 +350,8 @@ def _tables(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
         faulty = _faulty(tables)
         if faulty:
             raise ResultError(_not_whole(world, faulty[0]))
+        if root is None:
+            require_fresh(world, tables["runs"])
         _CACHE[at] = tables
     return _CACHE[at]
 

@@ -144,7 +144,7 @@ def test_what_cannot_be_split_is_refused(change, message):
 
 
 def test_an_unknown_kind_of_split_is_refused():
-    with pytest.raises(CohortError, match="unknown split 'random'; there are official, disjoint"):
+    with pytest.raises(CohortError, match="unknown split rule 'random'; there are official, disjoint"):
         split_as(table([1, 1, 1]), "random")
 
 

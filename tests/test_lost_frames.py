@@ -1,0 +1,120 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from deplib.errors import StoreError
+from deplib.extraction import fill_invalid
+from deplib.windows import Fill, fill, interpolate_invalid, lose_bursts, losing
+
+
+def unit_rows(n: int, dim: int = 16, seed: int = 0) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_place_holders_are_unit_vectors_in_all_directions() -> None:
+    features = np.full((2000, 16), 7.0, np.float32)
+    valid = np.arange(2000) % 2 == 0
+    filled = fill_invalid(features, valid, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(filled[valid], 7)
+    np.testing.assert_allclose(np.linalg.norm(filled[~valid], axis=1), 1, atol=1e-6)
+    assert np.abs(filled[~valid].mean(axis=0)).max() < 4 * 0.25 / np.sqrt(1000)
+    assert (features == 7).all()
+    for seed, same in ((0, True), (1, False)):
+        again = fill_invalid(features, valid, rng=np.random.default_rng(seed))
+        assert np.array_equal(again, filled) is same
+
+
+def test_interpolation_is_numpys_along_each_dimension_at_unit_length() -> None:
+    features = unit_rows(40)
+    valid = np.random.default_rng(1).random(40) > 0.4
+    valid[[0, 1, 39]] = False  # before the first and after the last valid row
+    expected = np.stack(
+        [np.interp(np.arange(40), np.flatnonzero(valid), column[valid]) for column in features.T],
+        axis=1,
+    )
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    filled = interpolate_invalid(np.where(valid[:, None], features, np.nan), valid)
+    np.testing.assert_allclose(filled, expected, atol=1e-6)
+    np.testing.assert_array_equal(filled[valid], features[valid])
+    assert filled.dtype == features.dtype
+
+
+def test_nothing_lost_is_nothing_changed_and_all_lost_is_refused() -> None:
+    features, all_there = unit_rows(5), np.ones(5, bool)
+    np.testing.assert_array_equal(interpolate_invalid(features, all_there), features)
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(fill_invalid(features, all_there, rng=rng), features)
+    with pytest.raises(StoreError, match="no frame is valid"):
+        interpolate_invalid(features, ~all_there)
+
+
+@pytest.mark.parametrize("how", get_args(Fill))
+def test_each_way_keeps_valid_rows_and_says_what_models_may_see(how: str) -> None:
+    features = unit_rows(30)
+    valid = np.arange(30) % 3 > 0
+    before = features.copy()
+    filled, seen = fill(features, valid, how, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(features, before)
+    np.testing.assert_array_equal(filled[valid], features[valid])
+    assert filled.dtype == np.float32
+    np.testing.assert_array_equal(seen, valid if how == "mask" else np.ones(30, bool))
+    lengths = np.linalg.norm(filled[~valid], axis=1)
+    np.testing.assert_allclose(lengths, 0 if how == "zeros" else 1, atol=1e-6)
+
+
+def test_zeros_replace_what_is_not_finite_too() -> None:
+    features, valid = unit_rows(4), np.array([True, False, True, True])
+    features[1] = np.nan
+    assert not fill(features, valid, "zeros", rng=np.random.default_rng(0))[0][1].any()
+
+
+def test_an_unknown_way_is_refused() -> None:
+    with pytest.raises(StoreError, match="no way 'guess' to fill frames; there are mask, "):
+        fill(unit_rows(2), np.ones(2, bool), "guess", rng=np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rate", "mean_burst"), [(0.05, 30), (0.3, 30), (0.3, 5), (0.8, 12)])
+def test_losses_have_the_rate_and_length_asked_for(rate: float, mean_burst: float) -> None:
+    valid = lose_bursts(400_000, rate, rng=np.random.default_rng(0), mean_burst=mean_burst)
+    assert (~valid).mean() == pytest.approx(rate, rel=0.1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], valid, [True]]).astype(int)))
+    assert np.diff(edges)[::2].mean() == pytest.approx(mean_burst, rel=0.1)
+
+
+def test_losses_are_seeded_and_never_take_all() -> None:
+    first, again, other = (
+        lose_bursts(500, 0.3, rng=np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    for seed in range(50):
+        assert lose_bursts(3, 0.99, rng=np.random.default_rng(seed), mean_burst=1000).any()
+    assert lose_bursts(100, 0, rng=np.random.default_rng(0)).all()
+    assert lose_bursts(0, 0.5, rng=np.random.default_rng(0)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rate": -0.1}, {"rate": 1}, {"rate": 0.5, "mean_burst": 0.5}, {"rate": 0.7, "mean_burst": 2}],
+)
+def test_impossible_losses_are_refused(options: dict) -> None:
+    with pytest.raises(StoreError, match="rate is"):
+        lose_bursts(10, **options, rng=np.random.default_rng(0))
+
+
+def test_every_way_and_every_call_meets_the_same_gaps() -> None:
+    features = np.random.default_rng(0).standard_normal((400, 8)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    frames = {name: (features, np.ones(400, bool)) for name in ("201_1", "201_2")}
+    masked, seen = losing(frames.__getitem__, 0.5, "mask")("201_1")
+    np.testing.assert_array_equal(masked, features)
+    zeros, all_seen = losing(frames.__getitem__, 0.5, "zeros")("201_1")
+    assert all_seen.all()
+    np.testing.assert_array_equal(zeros.any(axis=1), seen)
+    other = losing(frames.__getitem__, 0.5, "mask")("201_2")[1]
+    assert (other != seen).any()
+    again = losing(frames.__getitem__, 0.5, "random")("201_1")[0]
+    np.testing.assert_array_equal(again, losing(frames.__getitem__, 0.5, "random")("201_1")[0])
+    np.testing.assert_array_equal(again[seen], features[seen])
