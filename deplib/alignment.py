@@ -8,8 +8,7 @@ landmarks (J. Guo et al., "Sample and computation redistribution for efficient f
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -58,16 +57,15 @@ def align(image: np.ndarray, landmarks: np.ndarray, *, size: int = SIZE) -> np.n
         If the landmarks are not five distinct, finite points.
     """
     points = np.asarray(landmarks, np.float64)
-    if points.shape != (5, 2) or not np.isfinite(points).all() or np.ptp(points, axis=0).max() == 0:
+    if points.shape != (5, 2) or not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
         raise EncoderError(
-            f"landmarks have shape {points.shape}; give five distinct, finite points (x, y): eyes, "
-            "nose, mouth corners"
+            f"landmarks are {points.shape}: give five distinct, finite points (x, y)"
         )
     matrix = similarity_transform(points, TEMPLATE * (size / SIZE))
     return cv2.warpAffine(image, matrix, (size, size))
 
 
-def align_box(image: np.ndarray, box: np.ndarray, *, size: int = SIZE) -> np.ndarray:
+def align_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Cut an aligned crop by the box of the Haar cascade alone, where there are no landmarks.
 
     The box is put where it lies on average in a five-point crop. A tilted head stays tilted, and
@@ -75,7 +73,7 @@ def align_box(image: np.ndarray, box: np.ndarray, *, size: int = SIZE) -> np.nda
     from the template (median), where the five-point warp leaves 1.0. Real faces differ more.
     """
     landmarks = box[:2] + (box[2] - box[0]) * (TEMPLATE - BOX_CORNER) / BOX_SIDE
-    return align(image, landmarks, size=size)
+    return align(image, landmarks)
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -131,10 +129,8 @@ class Detector(ABC):
             If the image is no RGB uint8 image, or the network fails.
         """
         fitted, scale = letterbox(image, *self.canvas)
-        faces = [
-            Face(box / scale, score, None if points is None else points / scale)
-            for box, score, points in self._find(fitted, self.threshold)
-        ]
+        found = self._find(fitted, self.threshold)
+        faces = [Face(b / scale, s, None if p is None else p / scale) for b, s, p in found]
         return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
 
     def best_score(self, image: np.ndarray) -> float:
@@ -162,9 +158,7 @@ def letterbox(image: np.ndarray, height: int, width: int) -> tuple[np.ndarray, f
         If the image is no RGB uint8 image.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise EncoderError(
-            f"image is {image.dtype} {image.shape}; give one RGB image, uint8 (h, w, 3)"
-        )
+        raise EncoderError(f"image is {image.dtype} {image.shape}; give RGB, uint8 (h, w, 3)")
     scale = min(height / image.shape[0], width / image.shape[1])
     # the nudge keeps an exact fit exact: 112 * (256 / 112) is not 256 in floating point
     fitted = [max(1, int(side * scale + 1e-6)) for side in image.shape[1::-1]]
@@ -244,9 +238,7 @@ def _cascade() -> tuple[cv2.CascadeClassifier, str]:
     path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt.xml"
     cascade = cv2.CascadeClassifier(str(path))
     if cascade.empty():
-        raise EncoderError(
-            f"OpenCV has no face cascade at {path}: install opencv-python-headless below version 5"
-        )
+        raise EncoderError(f"OpenCV has no {path}: install opencv-python-headless below version 5")
     return cascade, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -261,10 +253,13 @@ class NetworkDetector(Detector):
         Side of the square canvas, a multiple of 32; 640 by default, or what the file fixes.
     threshold
         Least score of a face; the kind's own by default.
-    nms
-        Largest overlap (intersection over union) of two faces; the kind's own by default.
     sha256
         Expected hash of the file; another file is refused.
+
+    Attributes
+    ----------
+    nms
+        Largest overlap (intersection over union) of two faces.
 
     Raises
     ------
@@ -272,45 +267,51 @@ class NetworkDetector(Detector):
         If the file is missing, altered, no ONNX, or no detector of this kind.
     """
 
-    defaults: ClassVar[tuple[float, float]]
+    nms: ClassVar[float]
 
     def __init__(
         self,
         path: str | Path,
         det_size: int | None = None,
-        *,
         threshold: float | None = None,
-        nms: float | None = None,
         sha256: str | None = None,
     ) -> None:
         self.path, self._given = Path(path), det_size
-        self.threshold = self.defaults[0] if threshold is None else threshold
-        self.nms = self.defaults[1] if nms is None else nms
-        if not 0 < self.threshold < 1 or not 0 < self.nms < 1:
-            raise EncoderError(f"threshold is {threshold} and nms {nms}; give both between 0 and 1")
+        self.threshold = type(self).threshold if threshold is None else threshold
+        if not 0 < self.threshold < 1:
+            raise EncoderError(f"threshold is {threshold}: give one between 0 and 1")
         content, session = _open(self.path, sha256)
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.canvas = height, width = _canvas(session, self.path, det_size)
         self._start(content, session)
-        self.best_score(np.zeros((8, 8, 3), np.uint8))  # a probe: shapes are right, values finite
+        self.detect(np.zeros((8, 8, 3), np.uint8))  # a probe: shapes are right, values finite
         self.id = (
             f"{type(self).__name__} sha256={self.sha256} canvas={width}x{height} "
             f"threshold={self.threshold:g} nms={self.nms:g} opencv={cv2.__version__}"
         )
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.path.name}, {self.canvas[1]}x{self.canvas[0]})"
-
-    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # A session cannot be pickled: a worker opens the same file again, by hash.
-        return partial(
-            type(self), self.path, self._given,
-            threshold=self.threshold, nms=self.nms, sha256=self.sha256,
-        ), ()  # fmt: skip
+        return type(self), (self.path, self._given, self.threshold, self.sha256)
 
     @abstractmethod
     def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         """Check that the file is of this kind, and make it ready."""
+
+    def _check(self, outputs: dict[str, np.ndarray], shapes: list[tuple[int, int]]) -> None:
+        for (name, values), shape in zip(outputs.items(), shapes, strict=True):
+            if values.size != np.prod(shape) or not np.isfinite(values).all():
+                raise EncoderError(
+                    f"{self.path} returns {values.shape} as {name}, not finite {shape} on a canvas "
+                    f"of {self.canvas}: it is damaged or of another det_size; give it, or fetch "
+                    "the file again"
+                )
+
+    def _failed(self, error: Exception) -> EncoderError:
+        return EncoderError(
+            f"{self.path} cannot run on a canvas of {self.canvas[1]}x{self.canvas[0]} "
+            f"({_line(error)}): give the det_size that it was made for, or fetch it again"
+        )
 
 
 class ScrfdDetector(NetworkDetector):
@@ -321,7 +322,7 @@ class ScrfdDetector(NetworkDetector):
     to the four sides of a box and the offsets of five landmarks, in units of the stride.
     """
 
-    defaults = 0.5, 0.4
+    threshold, nms = 0.5, 0.4
 
     def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         if not _is_scrfd(session):
@@ -331,44 +332,32 @@ class ScrfdDetector(NetworkDetector):
                 f"{self.path} is {what.get(len(outputs), 'no SCRFD detector')}: SCRFD has nine "
                 f"outputs, three each of width 1, 4 and 10, and not {outputs}: take det_10g.onnx"
             )
-        self._session = session
-        self._anchors = []  # of each stride, (n, 2): centres (x, y) in the order of the outputs
-        for stride in STRIDES:
-            y, x = np.mgrid[: self.canvas[0] // stride, : self.canvas[1] // stride] * stride
-            self._anchors.append(np.stack([x, y], -1).reshape(-1, 2).repeat(2, 0).astype(float))
-
-    def best_score(self, image: np.ndarray) -> float:
-        """Return the highest score of any anchor, below the threshold too."""
-        return float(
-            max(score.max() for score, _, _ in self._run(letterbox(image, *self.canvas)[0]))
-        )
+        self._session, (height, width) = session, self.canvas
+        grids = [np.mgrid[:height:stride, :width:stride][::-1] for stride in STRIDES]
+        # of each stride, (n, 2): centres (x, y) in the order of the outputs
+        self._anchors = [xy.reshape(2, -1).T.repeat(2, 0).astype(float) for xy in grids]
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
-        scores, boxes, points = [], [], []
-        grids = zip(STRIDES, self._anchors, self._run(canvas), strict=True)
-        for stride, anchors, (score, sides, offsets) in grids:
-            hit = np.flatnonzero(score[:, 0] >= threshold)
-            centre, away = anchors[hit], sides[hit].astype(np.float64) * stride
-            scores.append(score[hit, 0].astype(float))
-            boxes.append(np.hstack([centre - away[:, :2], centre + away[:, 2:]]))
-            points.append(centre[:, None] + offsets[hit].reshape(-1, 5, 2) * float(stride))
-        score, box, landmarks = (np.concatenate(part) for part in (scores, boxes, points))
-        corner_and_size = np.hstack([box[:, :2], box[:, 2:] - box[:, :2]])
-        keep = cv2.dnn.NMSBoxes(corner_and_size.tolist(), score.tolist(), 0.0, self.nms)
-        return [Face(box[i], float(score[i]), landmarks[i]) for i in np.ravel(keep).astype(int)]
-
-    def _run(self, canvas: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-        """Return each stride's (scores, box sides, landmark offsets)."""
         planes = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5))
         try:
             outputs = self._session.run(None, {self._session.get_inputs()[0].name: planes})
         except Exception as error:  # the runtime's exceptions share no base of their own
-            raise _failed(self, error) from error
+            raise self._failed(error) from error
         names = [one.name for one in self._session.get_outputs()]
         shapes = [(len(n), width) for width in _SCRFD_WIDTHS for n in self._anchors]
-        _check(self, dict(zip(names, outputs, strict=True)), shapes)
+        self._check(dict(zip(names, outputs, strict=True)), shapes)
         shaped = [v.reshape(shape) for v, shape in zip(outputs, shapes, strict=True)]
-        return [tuple(shaped[k::3]) for k in range(3)]
+        parts = []
+        for k, (stride, anchors) in enumerate(zip(STRIDES, self._anchors, strict=True)):
+            hit = np.flatnonzero(shaped[k][:, 0] >= threshold)
+            score, away, offset = (values[hit].astype(float) for values in shaped[k::3])
+            away, offset = away * stride, offset.reshape(-1, 5, 2) * stride
+            box = np.hstack([anchors[hit] - away[:, :2], anchors[hit] + away[:, 2:]])
+            parts.append((score[:, 0], box, anchors[hit, None] + offset))
+        score, box, landmarks = map(np.concatenate, zip(*parts, strict=True))
+        corner_and_size = np.hstack([box[:, :2], box[:, 2:] - box[:, :2]])
+        keep = cv2.dnn.NMSBoxes(corner_and_size.tolist(), score.tolist(), 0.0, self.nms)
+        return [Face(box[i], float(score[i]), landmarks[i]) for i in np.ravel(keep).astype(int)]
 
 
 class YunetDetector(NetworkDetector):
@@ -377,7 +366,7 @@ class YunetDetector(NetworkDetector):
     The file is ``face_detection_yunet_2023mar.onnx`` of opencv_zoo (MIT licence).
     """
 
-    defaults = 0.6, 0.3
+    threshold, nms = 0.6, 0.3
 
     def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         outputs = {one.name: one.shape for one in session.get_outputs()}
@@ -395,16 +384,15 @@ class YunetDetector(NetworkDetector):
                 "onnx", network, np.empty(0, np.uint8), (width, height), self.threshold, self.nms
             )
         except cv2.error as error:
-            raise _failed(self, error) from error
-        cells = [(height // stride) * (width // stride) for _, stride in _YUNET.values()]
-        _check(self, probe, [(n, k) for n, (k, _) in zip(cells, _YUNET.values(), strict=True)])
+            raise self._failed(error) from error
+        self._check(probe, [(height * width // s**2, k) for k, s in _YUNET.values()])
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         self._net.setScoreThreshold(threshold)
         try:
             _, found = self._net.detect(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
         except cv2.error as error:
-            raise _failed(self, error) from error
+            raise self._failed(error) from error
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)
         # a row: left, top, width, height, five points from the image's left, score
         rows[:, 2:4] += rows[:, :2]
@@ -415,27 +403,26 @@ def _open(path: Path, sha256: str | None) -> tuple[bytes, ort.InferenceSession]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise EncoderError(
-            f"cannot read the detector {path.absolute()} ({error.strerror}): check the path, or "
-            f"download {_FILES} first"
-        ) from error
+        text = (
+            f"cannot read {path.absolute()} ({error.strerror}): check the path, or fetch {_FILES}"
+        )
+        raise EncoderError(text) from error
     actual = hashlib.sha256(content).hexdigest()
     if sha256 is not None and actual != sha256.lower():
         raise EncoderError(
-            f"{path} has sha256 {actual}, not {sha256}: it is another detector than the one "
-            "expected, or a damaged copy; fetch it again or pass its own sha256"
+            f"{path} has sha256 {actual}, not {sha256}: it is another detector, or a damaged copy; "
+            "fetch it again or pass its own sha256"
         )
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # failures become EncoderError
     try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return content, ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base of their own
         raise EncoderError(
             f"{path} is not a whole ONNX network ({_line(error)}): it may be empty, truncated, a "
             f"saved web page or a Git LFS pointer; fetch {_FILES}"
         ) from error
-    return content, session
 
 
 def _canvas(session: ort.InferenceSession, path: Path, det_size: int | None) -> tuple[int, int]:
@@ -443,7 +430,7 @@ def _canvas(session: ort.InferenceSession, path: Path, det_size: int | None) -> 
     inputs = [(one.type, one.shape) for one in session.get_inputs()]
     if len(inputs) != 1 or inputs[0][0] != "tensor(float)" or len(inputs[0][1]) != 4:
         raise EncoderError(
-            f"{path} takes {inputs}; a face detector takes one tensor(float) [1, 3, height, "
+            f"{path} takes {inputs}, where a face detector takes one tensor(float) [1, 3, height, "
             f"width]: choose {_FILES}"
         )
     height, width = inputs[0][1][2:]
@@ -451,8 +438,7 @@ def _canvas(session: ort.InferenceSession, path: Path, det_size: int | None) -> 
         height = width = 640 if det_size is None else det_size
     elif det_size not in (None, height) and _is_scrfd(session):
         raise EncoderError(
-            f"{path} takes images of {width}x{height} only, not det_size {det_size}: leave "
-            "det_size out, or take a file with a free input size"
+            f"{path} takes images of {width}x{height} only, not det_size {det_size}: leave it out"
         )
     elif det_size is not None:
         height = width = det_size  # OpenCV runs a YuNet at any size
@@ -461,32 +447,12 @@ def _canvas(session: ort.InferenceSession, path: Path, det_size: int | None) -> 
     return height, width
 
 
-def _check(
-    detector: NetworkDetector, outputs: dict[str, np.ndarray], shapes: list[tuple[int, int]]
-) -> None:
-    for (name, values), shape in zip(outputs.items(), shapes, strict=True):
-        if values.size != np.prod(shape) or not np.isfinite(values).all():
-            raise EncoderError(
-                f"{detector.path} returns {values.shape} as {name}, where its kind gives finite "
-                f"{shape} on a canvas of {detector.canvas}: it is damaged, or made for another "
-                "det_size; fetch it again, or give its own det_size"
-            )
-
-
 def _is_scrfd(session: ort.InferenceSession) -> bool:
     """Whether a file has the outputs of SCRFD with landmarks, as far as it declares them."""
-    wanted = [width for width in _SCRFD_WIDTHS for _ in STRIDES]
     declared = [one.shape[-1] if one.shape else None for one in session.get_outputs()]
-    return len(declared) == len(wanted) and all(
-        have == want for have, want in zip(declared, wanted, strict=True) if isinstance(have, int)
-    )
-
-
-def _failed(detector: NetworkDetector, error: Exception) -> EncoderError:
-    return EncoderError(
-        f"{detector.path} cannot run on a canvas of {detector.canvas[1]}x{detector.canvas[0]} "
-        f"({_line(error)}): give the det_size that the file was made for, or fetch it again"
-    )
+    wanted = [width for width in _SCRFD_WIDTHS for _ in STRIDES]
+    pairs = zip(declared, wanted, strict=False)
+    return len(declared) == 9 and all(a == b for a, b in pairs if isinstance(a, int))
 
 
 def _line(error: Exception) -> str:
@@ -511,9 +477,6 @@ class FaceAligner:
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.id = f"largest face of {detector.id} on the template of insightface"
-
-    def __repr__(self) -> str:
-        return f"FaceAligner({self.detector!r})"
 
     def __call__(self, image: np.ndarray) -> np.ndarray | None:
         """Return the largest face of one camera frame, or None where no face is found.
@@ -564,14 +527,15 @@ def open_detector(
         If the file is missing, altered, or no detector of these kinds.
     """
     if path is None:
-        if threshold is not None or sha256 is not None:
-            raise EncoderError("threshold and sha256 belong to a detector's file: give its path")
         side = 256 if det_size is None else det_size
-        if side < 64:
-            raise EncoderError(f"det_size is {side}; give at least 64, for instance 256")
+        if threshold is not None or sha256 is not None or side < 64:
+            raise EncoderError(
+                f"threshold and sha256 belong to a detector's file: give its path; a det_size "
+                f"without one is at least 64, not {side}"
+            )
         least = side * 48 // 256  # as the default for its canvas
         return BoundedHaarDetector(det_size=side, min_size=least, max_size_fraction=1.0)
     names = {one.name for one in _open(Path(path), sha256)[1].get_outputs()}
     yunet = names == _YUNET.keys() or names == {"loc", "conf", "iou"}  # the latter before 2023
     kind: type[NetworkDetector] = YunetDetector if yunet else ScrfdDetector
-    return kind(path, det_size, threshold=threshold, sha256=sha256)
+    return kind(path, det_size, threshold, sha256)
