@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from deplib.streams import ACTION, GAZE, POSE, PULSE, UNITS
 
@@ -11,14 +12,12 @@ OPENFACE = ("frame", "face_id", "timestamp", "confidence", "success", *ACTION, "
 
 def openface_rows(n: int, seed: int = 0) -> list[dict[str, object]]:
     """Rows as FeatureExtraction writes them: all frames tracked, frames from 1."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for frame in range(1, n + 1):
-        row: dict[str, object] = {"frame": frame, "face_id": 0, "timestamp": round(frame / 30, 3)}
-        row |= {"confidence": 0.98, "success": 1}
+    rng, rows = np.random.default_rng(seed), []
+    for k in range(1, n + 1):
+        row = {"frame": k, "face_id": 0, "timestamp": round(k / 30, 3), "confidence": 0.98}
         row |= {name: round(float(rng.uniform(0, 5)), 2) for name in UNITS}
         row |= {name: round(float(rng.normal()), 3) for name in (*POSE, *GAZE)}
-        rows.append(row | {"AU45_c": 0.0})
+        rows.append(row | {"success": 1, "AU45_c": 0.0})
     return rows
 
 
@@ -37,10 +36,7 @@ def expected(rows: list[dict[str, object]]) -> np.ndarray:
 def write_pulse(path: Path, seconds: list[float], seed: int = 0) -> np.ndarray:
     """Write estimates at these times; return their values."""
     values = np.random.default_rng(seed).normal(size=(len(seconds), 23)).round(3)
-    lines = [",".join(("timestamp", *PULSE))]
-    lines += [
-        ",".join(map(str, (second, *row)))
-        for second, row in zip(seconds, values.tolist(), strict=True)
-    ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    table = pd.DataFrame(values, columns=list(PULSE))
+    table.insert(0, "timestamp", seconds)
+    table.to_csv(path, index=False)
     return values.astype(np.float32)

@@ -9,6 +9,7 @@ import re
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -175,6 +176,13 @@ def file_size(file: Path) -> int | None:
         return file.stat().st_size
     except OSError:
         return None
+
+
+def unlisted(error: OSError) -> NoReturn:
+    """Refuse a folder that ``os.walk`` cannot list; its ``onerror``."""
+    raise CohortError(
+        f"folder {shown(error.filename)} cannot be listed ({error.strerror}): mend its permissions"
+    ) from error
 
 
 def shown(name: str | Path) -> str:

@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -26,6 +25,7 @@ from deplib.cohorts.images import (
     missing_numbers,
     read_crop,
     shown,
+    unlisted,
 )
 from deplib.cohorts.video import COPY, Aligner, VideoClip, require_av
 from deplib.errors import CohortError
@@ -405,7 +405,7 @@ def _walk(root: Path, tasks: set[str]) -> tuple[list[Clip], dict[str, list[Path]
             clips.append(Clip(person, session, task.capitalize(), split, path, kind))
 
     chain = {str(root): frozenset[str]()}  # real paths of a folder and those above it
-    for name, subfolders, files in os.walk(root, onerror=_unlisted, followlinks=True):
+    for name, subfolders, files in os.walk(root, onerror=unlisted, followlinks=True):
         above, real = chain.pop(name), os.path.realpath(name)
         if real in above:  # links may lead in circles
             subfolders.clear()
@@ -439,9 +439,3 @@ def _without_aliases(clips: list[Clip]) -> list[Clip]:
         if len(by_split) > 1:
             by_split.pop(None, None)
     return [clip for by_split in chosen.values() for clip in by_split.values()]
-
-
-def _unlisted(error: OSError) -> NoReturn:
-    raise CohortError(
-        f"folder {shown(error.filename)} cannot be listed ({error.strerror}): mend its permissions"
-    ) from error

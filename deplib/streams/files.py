@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from deplib.cohorts.base import Cohort
-from deplib.cohorts.images import shown
+from deplib.cohorts.images import shown, unlisted
 from deplib.cohorts.simulated import FPS, SimulatedCohort
 from deplib.errors import CohortError
 from deplib.streams import ACTION, ENCODED, PULSE, UNITS, parse
 from deplib.streams.join import StreamMissingError, to_frames
-from deplib.streams.simulated import MAX_INTENSITY, SimulatedAction, SimulatedPulse
+from deplib.streams.measured import MAX_INTENSITY, SimulatedAction, SimulatedPulse
 
 CONFIDENCE = 0.75
 """Tracking below this confidence counts as failed, whatever ``success`` says: our choice."""
@@ -68,29 +68,23 @@ def open_stream(
     """
     if parse(name) != (name,) or name in ENCODED:
         raise CohortError(
-            f"stream {name!r} is no single stream beside the embeddings: those that can be opened "
-            "here are action and pulse; embeddings are read from their feature store"
+            f"stream {name!r} is not one of action and pulse, which are opened here: "
+            "embeddings are read from their store"
         )
     if isinstance(cohort, SimulatedCohort):
         if folder is not None:
-            raise CohortError(
-                f"{cohort.name} simulates its own {name}: give a folder for a filmed cohort only"
-            )
+            raise CohortError(f"{cohort.name} simulates its own {name}: give it no folder")
         return SimulatedAction(cohort) if name == "action" else SimulatedPulse(cohort)
     if folder is None:
         raise CohortError(
-            f"{cohort.name} has no {name} of its own: give the folder of CSV files, for action "
-            "those that OpenFace 2.x (FeatureExtraction) writes, for pulse as in "
-            "deplib.streams.files"
+            f"{cohort.name} has no {name} of its own: give the folder of CSV files, for action as "
+            "OpenFace 2.x (FeatureExtraction) writes them, for pulse as in deplib.streams.files"
         )
     load: Load = read_openface if name == "action" else read_pulse
     source = CsvFolder(folder, cohort.recordings, load, tolerance=TOLERANCE[name])
     if without := len(source.n_frames) - len(source.files):
-        warnings.warn(
-            f"{without} of {len(source.n_frames)} recordings have no file of stream {name!r} and "
-            "go without it",
-            stacklevel=2,
-        )
+        text = f"{without} of {len(source.n_frames)} recordings have no file of stream {name!r}"
+        warnings.warn(f"{text} and go without it", stacklevel=2)
     return source
 
 
@@ -152,9 +146,8 @@ class CsvFolder:
         lasts, film = len(values) / rate, self.n_frames[recording] / FPS
         if abs(lasts - film) > self.tolerance:
             raise CohortError(
-                f"{shown(path.name)} lasts {lasts:.2f} s ({len(values)} samples at {rate:g} a "
-                f"second) and its recording {film:.2f} s; more than {self.tolerance:g} s apart: "
-                "check that they are of the same film, or make the stream again from the whole film"
+                f"{shown(path.name)} lasts {lasts:.2f} s and its recording {film:.2f} s, more than "
+                f"{self.tolerance:g} s apart: make the stream again from the whole film"
             )
         return to_frames(values, valid, rate=rate, fps=FPS, n_frames=self.n_frames[recording])
 
@@ -168,11 +161,9 @@ class CsvFolder:
 
     def _find(self) -> dict[str, Path]:
         """Return the file of each recording that has one; names are only compared."""
-        stems: dict[str, str] = {}
-        for ending in CLIP_ENDINGS:
-            stems |= {(name + ending).casefold(): name for name in self.n_frames}
+        stems = {(n + end).casefold(): n for end in CLIP_ENDINGS for n in self.n_frames}
         found: dict[str, Path] = {}
-        for top, below, names in os.walk(self.folder, onerror=_unlisted):
+        for top, below, names in os.walk(self.folder, onerror=unlisted):
             below.sort()
             for file in sorted(names):
                 stem, suffix = os.path.splitext(file)
@@ -182,15 +173,14 @@ class CsvFolder:
                 path = Path(top) / file
                 if recording in found:
                     both = [shown(p.relative_to(self.folder)) for p in (found[recording], path)]
-                    raise CohortError(
-                        f"recording {recording!r} has two files, {' and '.join(both)}: keep one"
-                    )
+                    text = f"recording {recording!r} has two files, {' and '.join(both)}: keep one"
+                    raise CohortError(text)
                 found[recording] = path
         if not found:
             first = shown(next(iter(self.n_frames)))
             raise CohortError(
                 f"{shown(self.folder)} holds no file of the cohort's {len(self.n_frames)} "
-                f"recordings: expected names like {first}.csv or {first}_video.csv"
+                f"recordings, such as {first}.csv or {first}_video.csv"
             )
         return found
 
@@ -235,10 +225,8 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     values = np.nan_to_num(numbers(table, ACTION, name, valid))
     beyond = (values[:, : len(UNITS)] < 0) | (values[:, : len(UNITS)] > MAX_INTENSITY)
     for row, unit in np.argwhere(beyond)[:1]:
-        raise CohortError(
-            f"{name} has {UNITS[unit]} outside 0 to {MAX_INTENSITY:g} in row {row + 1} of its "
-            f"data: {again}"
-        )
+        where = f"{UNITS[unit]} outside 0 to {MAX_INTENSITY:g} in row {row + 1} of its data"
+        raise CohortError(f"{name} has {where}: {again}")
     first = 0 if frame[0] == 0 else 1
     return *place(frame.astype(int) - first, values, valid), float(FPS)
 
@@ -268,16 +256,14 @@ def read_pulse(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     values = numbers(table, PULSE, name)
     steps = np.diff(seconds)
     if len(seconds) < 2 or seconds[0] < 0 or (steps <= 0).any():
-        raise CohortError(
-            f"{name} needs two rows or more with ascending timestamps from 0 seconds on"
-        )
+        raise CohortError(f"{name} needs two rows or more, of ascending timestamps from 0 s on")
     step = float(steps[steps < 1.5 * steps.min()].mean())  # of neighbours, rounding averaged out
     ahead = (seconds - seconds[0]) / step
     index = np.floor(seconds[0] / step + REGULAR) + np.rint(ahead)
     if np.abs(ahead - np.rint(ahead)).max() > REGULAR or index[-1] > MAX_SAMPLES:
         raise CohortError(
-            f"{name} has timestamps at no constant rate (a step is {step:.4g} s): give one "
-            "estimate a step, and leave out rows where there is none"
+            f"{name} has timestamps at no constant rate (a step is {step:.4g} s): give one row a "
+            "step, and none where there is no estimate"
         )
     return *place(index.astype(int), values, np.ones(len(values), bool)), 1 / step
 
@@ -310,15 +296,13 @@ def read_table(
     twice = [column for column in wanted if header.count(column) > 1]
     if absent or twice:
         wrong = f"the column {twice[0]} twice" if twice else f"no columns {', '.join(absent[:5])}"
-        raise CohortError(
-            f"{name} has {wrong} ({len(absent)} lack): its first line must name each once, "
-            f"separated by commas; {again}"
-        )
+        text = f"({len(absent)} lack): its first line must name each once, separated by commas"
+        raise CohortError(f"{name} has {wrong} {text}; {again}")
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise CohortError(
                 f"{name} has {len(row)} cells in row {number} of its data and {len(header)} in its "
-                f"first line: the file is cut short or has decimal commas; {again}"
+                f"first line: it is cut short or has decimal commas; {again}"
             )
     return pd.DataFrame({c: [row[header.index(c)] for row in rows] for c in wanted}), name
 
@@ -340,10 +324,8 @@ def numbers(
     if len(bad):
         row, column = bad[0]
         cell = shown(str(table[columns[column]].iloc[row])[:20])
-        raise CohortError(
-            f"{name} holds {cell!r} as {columns[column]} in row {row + 1} of its data: a finite "
-            "number with a decimal point is needed; write it again with the program that made it"
-        )
+        text = f"{name} holds {cell!r} as {columns[column]} in row {row + 1} of its data"
+        raise CohortError(f"{text}: a finite number with a decimal point is needed")
     return out
 
 
@@ -355,9 +337,3 @@ def place(
     there = np.zeros(len(out), bool)
     out[index], there[index] = values, valid
     return out, there
-
-
-def _unlisted(error: OSError) -> None:
-    raise CohortError(
-        f"folder {shown(error.filename)} cannot be listed ({error.strerror}): mend its permissions"
-    ) from error

@@ -1,7 +1,5 @@
 """Simulated action and pulse: the truth within the stated noise, and nothing but the truth."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from scipy.signal import periodogram
@@ -9,8 +7,8 @@ from scipy.signal import periodogram
 from deplib.cohorts.simulated import CHANNELS, INDEX, LATENT_NAMES, WORLDS, SimulatedCohort, heart
 from deplib.errors import CohortError
 from deplib.streams import ACTION, PULSE, UNITS
-from deplib.streams import simulated as action
-from deplib.streams.simulated import (
+from deplib.streams import measured as action
+from deplib.streams.measured import (
     EDGES,
     SimulatedAction,
     SimulatedPulse,
@@ -101,8 +99,7 @@ def test_the_noise_measured_is_the_noise_stated() -> None:
 
 def test_units_without_a_channel_are_noise_alone() -> None:
     lively, dull = still(2000, smile=0.9, brow_lower=0.8, blink=1.0), still(2000)
-    one, _ = measured_action(lively, rng=np.random.default_rng(3))
-    two, _ = measured_action(dull, rng=np.random.default_rng(3))
+    one, two = (measured_action(x, rng=np.random.default_rng(3))[0] for x in (lively, dull))
     dumb = [AT[unit] for unit in UNITS if unit not in action.CHANNEL_OF]
     assert len(dumb) == 6
     np.testing.assert_array_equal(one[:, dumb], two[:, dumb])
@@ -110,15 +107,14 @@ def test_units_without_a_channel_are_noise_alone() -> None:
 
 @pytest.mark.parametrize(("frame_step", "burst"), [(1, 30), (10, 3)])
 def test_tracking_fails_in_the_stated_share_for_a_second(frame_step: int, burst: int) -> None:
-    runs = [
-        measured_action(still(3000), rng=np.random.default_rng(k), frame_step=frame_step)
-        for k in range(80)
-    ]
-    lost = np.array([1 - valid.mean() for _, valid in runs])
+    rngs = map(np.random.default_rng, range(80))
+    runs = [measured_action(still(3000), rng=rng, frame_step=frame_step) for rng in rngs]
+    valid = np.array([valid for _, valid in runs])
+    lost = 1 - valid.mean(axis=1)
     assert lost.mean() == pytest.approx(action.FAILED, abs=4 * lost.std() / np.sqrt(len(lost)))
-    starts = sum(int((valid[:-1] & ~valid[1:]).sum()) for _, valid in runs)
-    assert sum(int((~valid).sum()) for _, valid in runs) / starts == pytest.approx(burst, rel=0.3)
-    assert all((values[~valid] == 0).all() for values, valid in runs)
+    starts = (valid[:, :-1] & ~valid[:, 1:]).sum()
+    assert (~valid).sum() / starts == pytest.approx(burst, rel=0.3)
+    assert all((values[~there] == 0).all() for values, there in runs)
 
 
 def test_noise_and_failures_are_the_same_in_every_world(cohort: SimulatedCohort) -> None:
@@ -145,9 +141,8 @@ def tone(bpm: float, seconds: float = 20.0, noise: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("bpm", [50.0, 72.0, 101.0, 165.0])
 def test_a_pure_tone_is_found_and_fills_its_band(bpm: float) -> None:
     values, valid = estimates(tone(bpm) + 3.0 + np.linspace(0, 2, 600))  # offset and drift
-    settled = values[10:]  # ten seconds of signal
+    settled, band = values[10:], np.searchsorted(EDGES, bpm, side="right") - 1
     assert np.abs(settled[:, RATE] - bpm).max() < 1.5
-    band = int(np.searchsorted(EDGES, bpm, side="right")) - 1
     assert (np.abs(settled[:, :RATE].argmax(axis=1) - band) <= 1).all()
     assert valid.tolist() == [False] * 5 + [True] * 15
 
@@ -158,9 +153,8 @@ def test_band_shares_are_those_of_an_independent_periodogram() -> None:
     part = trace[19 * 30 - 300 : 19 * 30]
     f, power = periodogram(part, 30, window=np.hanning(300), nfft=2048, detrend="linear")
     inside = (60 * f >= 42) & (60 * f < 180)
-    bands = [(60 * f >= low) & (60 * f < high) for low, high in pairwise(EDGES)]
-    wanted = [power[band].sum() for band in bands]
-    wanted = np.log10(np.maximum(np.array(wanted) / power[inside].sum(), 1e-4))
+    wanted = np.histogram(60 * f[inside], EDGES, weights=power[inside])[0] / power[inside].sum()
+    wanted = np.log10(np.maximum(wanted, 1e-4))
     np.testing.assert_allclose(values[19, :RATE], wanted, atol=1e-4)
     np.testing.assert_allclose((10.0 ** values[valid, :RATE]).sum(axis=1), 1, atol=0.003)
 
