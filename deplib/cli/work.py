@@ -146,8 +146,8 @@ def publish(
 
     given = {"names": names or None, "force": force, "check": check, "progress": typer.echo}
     report = publishing.publish(Path.cwd(), jobs=options.n_jobs(jobs), **given)  # type: ignore[arg-type]
-    n_same = len(report.same) + len(report.fresh)
-    typer.echo(f"{len(report.written)} pages written, {n_same} as they were")
+    n_same = len(report.confirmed) + len(report.fresh)
+    typer.echo(f"{len(report.executed)} pages written, {n_same} as they were")
 
 
 @app.command()
