@@ -54,14 +54,11 @@ def test_rendered_frames_are_never_taken_for_the_corpus(written, root):
 @pytest.mark.parametrize(
     ("name", "extension"),
     [
-        (lambda k: f"frame_{k:06d}.bmp", ".bmp"),
-        (lambda k: f"frame_{k}.png", ".png"),  # 2 comes before 10
-        (lambda k: f"frame_det_00_{k:06d}.PNG", ".png"),
-        (lambda k: f'it\'s "frame"\n no. {k}.png', ".png"),
-        (lambda k: f"{k - 1}.bmp", ".bmp"),  # counted from 0
+        (lambda k: f"{k - 1}.bmp", ".bmp"),  # counted from 0, and 2 comes before 10
+        (lambda k: f'it\'s "frame"\n no. {k}.PNG', ".png"),
         (lambda k: f"frame_det_{k % 3:02d}_{k:06d}.png", ".png"),  # the face has another number
     ],
-    ids=["bmp", "unpadded", "capitals", "quotes and newline", "from zero", "faces"],
+    ids=["bmp", "quotes, newline and capitals", "faces"],
 )
 def test_repacked_corpus_reads_the_same(written, tmp_path, name, extension):
     root = tmp_path / 'it\'s\n my "corpus"'
@@ -85,16 +82,20 @@ def test_repacked_corpus_reads_the_same(written, tmp_path, name, extension):
 
 
 def test_both_tasks_share_one_label_and_can_be_chosen(root, source):
-    first = source.recordings["recording"][0]
-    folder = clip_folder(root, first)
-    northwind = folder.parent.parent / "Northwind" / f"{first}_Northwind_video_aligned"
-    shutil.copytree(folder, northwind)
+    names = list(source.recordings["recording"])
+    for name in names[:4]:
+        folder = clip_folder(root, name)
+        northwind = folder.parent.parent / "Northwind" / f"{name}_Northwind_video_aligned"
+        shutil.copytree(folder, northwind)
     both = Avec2014Cohort(root)
     table = both.recordings.set_index("recording")
-    assert len(table) == 7
-    assert table.loc[f"{first}_Northwind", "bdi"] == table.loc[f"{first}_Freeform", "bdi"]
-    assert list(Avec2014Cohort(root, tasks=["Northwind"]).recordings["task"]) == ["Northwind"]
-    assert len(Avec2014Cohort(root, tasks=["Freeform"]).recordings) == 6
+    assert len(table) == 10
+    assert table.loc[f"{names[0]}_Northwind", "bdi"] == table.loc[f"{names[0]}_Freeform", "bdi"]
+    assert set(Avec2014Cohort(root, tasks=["Northwind"]).recordings["task"]) == {"Northwind"}
+    report = both.check()  # most sessions have it, so it is missed where it is absent
+    missed = report[report["problem"].str.contains("neither")]
+    assert list(missed["recording"]) == sorted(f"{name}_Northwind" for name in names[4:])
+    assert Avec2014Cohort(root, tasks=["Freeform"]).check().empty
 
 
 def test_time_closes_over_missing_frame_numbers_and_each_gap_is_told(root, source):
@@ -135,13 +136,6 @@ def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):
         cohort.frames(f"{first}_Freeform")
 
 
-def test_linked_folders_are_followed_but_not_in_circles(written, tmp_path):
-    (tmp_path / "linked").symlink_to(written)
-    for name in ("circle", "again", "and again"):  # each leads to all: without end, if followed
-        (tmp_path / name).symlink_to(tmp_path)
-    assert len(Avec2014Cohort(tmp_path).recordings) == 6
-
-
 def test_recordings_linked_into_their_split_belong_to_it(written, root, tmp_path, source):
     first = source.recordings["recording"][0]
     folder = clip_folder(root, first)
@@ -151,7 +145,8 @@ def test_recordings_linked_into_their_split_belong_to_it(written, root, tmp_path
     shutil.move(outside, tmp_path / "elsewhere")
     outside.symlink_to(tmp_path / "elsewhere")
     (folder.parent / "loop").symlink_to(folder.parent / "loop")
-    (folder.parent / "up").symlink_to("..")
+    for name in ("up", "again", "and again"):  # without end, if they were followed
+        (folder.parent / name).symlink_to(root)
     cohort = Avec2014Cohort(root)
     assert cohort.recordings.equals(Avec2014Cohort(written).recordings)
     assert cohort.check(full=True).empty
@@ -179,11 +174,11 @@ def test_folder_changed_after_opening_is_noticed(root, source):
         cohort.frames(f"{first}_Freeform")
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0, N_FRAMES + 1), (-1, 2), (5, 4)])
-def test_blocks_outside_the_clip_are_refused(written, start, stop):
+def test_blocks_outside_the_clip_are_refused(written):
     cohort = Avec2014Cohort(written)
-    with pytest.raises(CohortError, match=f"frames 0 to {N_FRAMES}"):
-        cohort.frames(cohort.recordings["recording"][0], start, stop)
+    for start, stop in ((0, N_FRAMES + 1), (-1, 2), (5, 4)):
+        with pytest.raises(CohortError, match=f"frames 0 to {N_FRAMES}"):
+            cohort.frames(cohort.recordings["recording"][0], start, stop)
 
 
 def test_roots_without_a_corpus_are_refused(written, tmp_path):
@@ -195,19 +190,6 @@ def test_roots_without_a_corpus_are_refused(written, tmp_path):
         Avec2014Cohort(written, tasks=["Northwind"])
     with pytest.raises(CohortError, match="not among"):
         Avec2014Cohort(written, tasks=["Reading"])
-
-
-def test_writer_knows_the_repacked_layout(written, source, tmp_path):
-    write_avec_layout(source, tmp_path, layout="repacked")
-    first = source.recordings.iloc[0]
-    name = f"{first['recording']}_Freeform"
-    assert (tmp_path / first["split"] / "Freeform" / name / "frame_det_00_000001.png").is_file()
-    repacked, official = Avec2014Cohort(tmp_path), Avec2014Cohort(written)
-    assert repacked.check().empty
-    assert repacked.recordings.equals(official.recordings)
-    np.testing.assert_array_equal(repacked.frames(name), official.frames(name))
-    with pytest.raises(CohortError, match="official or repacked"):
-        write_avec_layout(source, tmp_path / "other", layout="zip")
 
 
 def test_writer_mixes_with_nothing_and_knows_its_recordings(source, tmp_path):

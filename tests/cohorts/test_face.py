@@ -55,23 +55,16 @@ def aligned(scene_frame):
 # --- crops
 
 
-def test_crops_are_rgb_frames_and_a_pure_function():
-    params = trajectory(5)
-    kept = params.copy()
-    first = renderer(7).crops(params)
-    assert first.shape == (5, 112, 112, 3)
-    assert first.dtype == np.uint8
-    np.testing.assert_array_equal(params, kept)
-    np.testing.assert_array_equal(first, renderer(7).crops(params))
-    assert renderer(7).crops(params[:0]).shape == (0, 112, 112, 3)
-
-
-def test_a_frame_does_not_depend_on_its_block():
+def test_crops_are_pure_and_a_frame_does_not_depend_on_its_block():
     params, face = trajectory(70), renderer(8)
+    kept = params.copy()
     whole = face.crops(params)
-    np.testing.assert_array_equal(face.crops(params[41:67]), whole[41:67])
+    assert (whole.shape, whole.dtype) == ((70, 112, 112, 3), np.uint8)
+    np.testing.assert_array_equal(params, kept)
+    np.testing.assert_array_equal(renderer(8).crops(params[41:67]), whole[41:67])
     np.testing.assert_array_equal(face.crops(params[69:]), whole[69:])
     np.testing.assert_array_equal(face.crops(params[::-1].copy()), whole[::-1])
+    assert face.crops(params[:0]).shape == (0, 112, 112, 3)
 
 
 def test_bad_parameters_and_identities_are_refused():
@@ -92,7 +85,7 @@ def test_bad_parameters_and_identities_are_refused():
 # --- scene, landmarks and alignment
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_aligned_scene_is_the_crop(seed):
     face = renderer(seed, noise=0.0)
     row = trajectory(1, seed)[0]
@@ -161,23 +154,12 @@ EYES, BROWS = np.s_[44:60, 26:86], np.s_[22:47, 26:86]
 MOUTH, CHEEKS = np.s_[82:110, 30:82], np.s_[54:80, 20:92]
 
 
-@pytest.mark.parametrize(
-    ("channel", "place"),
-    [
-        ("smile", MOUTH),
-        ("dimpler", MOUTH),
-        ("lip_corner_down", MOUTH),
-        ("jaw_open", MOUTH),
-        ("lip_pucker", MOUTH),
-        ("brow_lower", BROWS),
-        ("brow_raise", BROWS),
-        ("blink", EYES),
-        ("lid_tighten", EYES),
-        ("cheek_raise", CHEEKS),
-        ("gaze_x", EYES),
-        ("gaze_y", EYES),
-    ],
-)
+WHERE = dict.fromkeys(("smile", "dimpler", "lip_corner_down", "jaw_open", "lip_pucker"), MOUTH)
+WHERE |= dict.fromkeys(("brow_lower", "brow_raise"), BROWS) | {"cheek_raise": CHEEKS}
+WHERE |= dict.fromkeys(("blink", "lid_tighten", "gaze_x", "gaze_y"), EYES)
+
+
+@pytest.mark.parametrize(("channel", "place"), WHERE.items(), ids=WHERE)
 def test_an_action_changes_its_part_of_the_face(quiet, channel, place):
     # both aligned by the neutral landmarks: mouth corners that move would shift the whole face
     before, after = (quiet.scene_frame(frame(**{channel: value})) for value in (0.0, 1.0))
@@ -190,12 +172,9 @@ def test_an_action_changes_its_part_of_the_face(quiet, channel, place):
 
 
 def test_the_key_light_comes_from_the_side_it_names(quiet):
-    even, right, left = quiet.crops(
-        np.stack([NEUTRAL, frame(light_azimuth=1), frame(light_azimuth=-1)])
-    ).astype(float)
-    left_cheek, right_cheek = np.s_[66:84, 22:38], np.s_[66:84, 74:90]
-    assert right[right_cheek].mean() > even[right_cheek].mean() > left[right_cheek].mean()
-    assert left[left_cheek].mean() > even[left_cheek].mean() > right[left_cheek].mean()
+    lights = quiet.crops(np.stack([frame(light_azimuth=side) for side in (-1, 0, 1)])).astype(float)
+    assert (np.diff(lights[:, 66:84, 74:90].mean(axis=(1, 2, 3))) > 0).all()  # the right cheek
+    assert (np.diff(lights[:, 66:84, 22:38].mean(axis=(1, 2, 3))) < 0).all()
 
 
 # --- the texture
