@@ -51,7 +51,7 @@ def test_the_default_is_the_cohort_of_the_results():
     assert frames.mean(axis=(1, 2, 3)) == pytest.approx([97.674, 95.289, 91.537], abs=0.01)
 
 
-def test_table_keeps_the_contract(small):
+def test_table_keeps_the_contract_and_follows_the_seed(small):
     assert isinstance(small, Cohort)
     assert tuple(small.recordings.columns) == COLUMNS
     assert (small.simulated, small.name) == (True, "simulated/default")
@@ -59,18 +59,14 @@ def test_table_keeps_the_contract(small):
     assert small.recordings["bdi"].between(0, 63).all()
     assert small.recordings["n_frames"].between(1, 30).all()
     assert list(small.truth["recording"]) == list(small.recordings["recording"])
-    assert set(LATENT_NAMES) < set(small.truth.columns)
-
-
-def test_same_seed_same_cohort_other_seed_other_cohort(small):
     again = SimulatedCohort(n_recordings=9, max_frames=30)
     other = SimulatedCohort(n_recordings=9, max_frames=30, seed=1)
     first, others = small.recordings["recording"][0], other.recordings["recording"][0]
     assert again.recordings.equals(small.recordings)
     assert again.truth.equals(small.truth)
-    assert again.fingerprint == small.fingerprint
-    np.testing.assert_array_equal(again.frames(first, 0, 4), small.frames(first, 0, 4))
-    assert np.abs(other.frames(others, 0, 4).astype(int) - small.frames(first, 0, 4)).mean() > 5
+    frames = again.frames(first, 0, 4)
+    np.testing.assert_array_equal(frames, small.frames(first, 0, 4))
+    assert np.abs(other.frames(others, 0, 4).astype(int) - frames).mean() > 5
 
 
 def test_any_block_and_a_pickle_equal_the_same_slice_of_the_whole(small):
@@ -144,7 +140,7 @@ def test_scene_length_light_and_alignment_are_independent_of_severity(population
 
     severity = population.truth["severity_z"].to_numpy()
     settings = np.array([numbers(row) for row in range(len(severity))])
-    quick = population.recordings["recording"][:250]
+    quick = population.recordings["recording"][:120]
     tracks = [population.trajectories(name)[:, NUISANCE] for name in quick]
     drift = np.array([np.concatenate([t.mean(axis=0), t.std(axis=0)]) for t in tracks])
     for table in (settings, drift):
@@ -154,23 +150,13 @@ def test_scene_length_light_and_alignment_are_independent_of_severity(population
         assert max(r) < 4 / np.sqrt(len(varied))
 
 
-@pytest.mark.parametrize(
-    ("world", "low", "high"), [("null", 0, 0), ("default", 0.5, 0.68), ("published", 0.75, 0.87)]
-)
-def test_behaviour_tells_severity_as_much_as_its_world_says(world, low, high):
-    cohort = SimulatedCohort(world, n_recordings=1200)
-    bdi, mean = cohort.recordings["bdi"], cohort.truth["oracle_mean"]
-    assert low <= (np.corrcoef(bdi, mean)[0, 1] if np.ptp(mean) > 1e-9 else 0) <= high
-    worst = max(abs(np.corrcoef(cohort.truth[name], bdi)[0, 1]) for name in LATENT_NAMES)
-    assert (worst < 4 / np.sqrt(1200)) == (world == "null")
-
-
 def test_fingerprint_follows_settings_labels_and_pixels_and_not_code(monkeypatch):
     base = {"n_recordings": 9}
-    variants = [{}, {"world": "null"}, {"seed": 7}, {"n_recordings": 12}, {"max_frames": 5}]
+    variants = [{}, {"world": "null"}, {"seed": 7}, {"max_frames": 5}]
     variants.append({"frame_step": 10})
     prints = [SimulatedCohort(**base | variant).fingerprint for variant in variants]
     assert len(set(prints)) == len(prints)
+    assert SimulatedCohort(**base).fingerprint == prints[0]
     relabelled = SimulatedCohort(**base)
     relabelled.recordings.loc[4, "bdi"] += 1
     assert relabelled.fingerprint != prints[0]
@@ -213,37 +199,31 @@ def test_trajectory_has_the_channels_ranges_and_type(n):
         assert np.abs(track[:, INDEX[name]]).max() <= most
 
 
-def test_light_and_alignment_know_neither_latents_nor_the_stream_of_behaviour():
-    calm = film(np.full(len(LATENT_NAMES), -2.0))[:, NUISANCE]
-    lively = film(np.full(len(LATENT_NAMES), 2.0), seed=9)[:, NUISANCE]
-    np.testing.assert_array_equal(calm, lively)
-    assert np.all(calm.std(axis=0) > 0)
+def speed(angle: np.ndarray) -> float:
+    return np.abs(np.diff(angle)).mean()
 
 
-@pytest.mark.parametrize(
-    ("latent", "channel", "statistic"),
-    [
-        ("smile_rate", "smile", np.mean),
-        ("smile_intensity", "smile", np.std),
-        ("head_velocity", "yaw", lambda x: np.abs(np.diff(x)).mean()),
-        ("head_velocity", "pitch", np.std),
-        ("expressivity", "brow_raise", np.std),
-        ("brow_lower", "lid_tighten", np.mean),
-        ("lip_corner_down", "lip_corner_down", np.mean),
-        ("dimpler", "dimpler", np.mean),
-        ("look_down", "pitch", np.mean),
-        ("look_down", "gaze_y", np.mean),
-        ("speech", "jaw_open", np.mean),
-        ("blink", "blink", np.mean),
-    ],
-)
-def test_each_latent_moves_its_channel_upwards(latent, channel, statistic):
-    shift = np.eye(len(LATENT_NAMES))[LATENT_NAMES.index(latent)]
-    high, low = (
-        np.array([statistic(film(sign * shift, seed=k, nuisance=k + 50)[:, INDEX[channel]])
-                  for k in range(12)])
-        for sign in (1.5, -1.5)
-    )  # fmt: skip
+MOVES = [
+    *((name, name, np.mean) for name in ("lip_corner_down", "dimpler", "blink")),
+    *(("look_down", name, np.mean) for name in ("pitch", "gaze_y")),
+    ("smile_rate", "smile", np.mean),
+    ("smile_intensity", "smile", np.std),
+    ("head_velocity", "yaw", speed),
+    ("head_velocity", "pitch", np.std),
+    ("expressivity", "brow_raise", np.std),
+    ("brow_lower", "lid_tighten", np.mean),
+    ("speech", "jaw_open", np.mean),
+]
+
+
+@pytest.mark.parametrize(("latent", "channel", "statistic"), MOVES)
+def test_each_latent_moves_its_channel_upwards_and_neither_light_nor_alignment(
+    latent, channel, statistic
+):
+    shift = 1.5 * np.eye(len(LATENT_NAMES))[LATENT_NAMES.index(latent)]
+    high, low = ([film(z, seed=k, nuisance=k + 50) for k in range(12)] for z in (shift, -shift))
+    np.testing.assert_array_equal([x[:, NUISANCE] for x in high], [x[:, NUISANCE] for x in low])
+    high, low = (np.array([statistic(x[:, INDEX[channel]]) for x in y]) for y in (high, low))
     assert high.mean() - low.mean() > np.sqrt((high.var() + low.var()) / 2)
 
 
