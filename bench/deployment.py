@@ -30,11 +30,11 @@ from deplib.deploy.bundle import open_model
 from deplib.deploy.export import export_model
 from deplib.deploy.predict import cut
 from deplib.deploy.quantise import calibration_frames, quantise_dynamic, quantise_static
-from deplib.deploy.runs import card_of
 from deplib.extraction import OnnxEncoder, embedded_encoder, network_path, open_session
 from deplib.models import REGISTRY, build
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
+from deplib.study import card_of
 
 ROUNDS = 5
 FEW = 4  # frames in a call of the IResNet-50, which takes a hundred times as long as the other

@@ -12,29 +12,28 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from deplib.errors import ModelError
 from deplib.models.registry import BEYOND, MODELS, VARIANTS
 from deplib.protocol import Protocol
 
-if TYPE_CHECKING:
-    from deplib.results import RunSpec
-
 PACKAGE = Path(__file__).resolve().parent
 TRAINING = ("training/loop.py", "training/course.py", "windows.py")
-RECIPES = dict.fromkeys(("smoothed", "bags", "dropout"), ("recipes.py",))
-RECIPES["pretrained"] = ("recipes.py", "pretraining.py")
+RECIPES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("smoothed", "bags", "dropout"), ("recipes.py",)),
+    "pretrained": ("recipes.py", "pretraining.py"),
+}
 IN_8_BITS = ("deploy/export.py", "deploy/quantise.py", "deploy/predict.py")
 
 
-def run_key(spec: "RunSpec", features: Mapping[str, str], protocol: Protocol | None = None) -> str:
+def run_key(spec: Any, features: Mapping[str, str], protocol: Protocol | None = None) -> str:
     """Return the hash of all that determines a run's result.
 
     Parameters
     ----------
     spec
-        The run.
+        The run, a ``deplib.results.RunSpec``, which needs this module.
     features
         Digest of each of its streams.
     protocol
@@ -49,7 +48,7 @@ def run_key(spec: "RunSpec", features: Mapping[str, str], protocol: Protocol | N
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def source_of(spec: "RunSpec") -> str:
+def source_of(spec: Any) -> str:
     """Return the digest of the code that makes the numbers of a run; comments don't count.
 
     Raises

@@ -1,7 +1,7 @@
 """From a trained model to two checked ONNX files, and from those to predictions.
 
 ``bundle`` and ``predict`` open and run the files and need no torch; ``export`` writes a model;
-``quantise`` makes models and encoders smaller; ``runs`` does all of it for a run of the study.
+``quantise`` makes both smaller. ``deplib.study.export_run`` does all of it for a run of the study.
 """
 
 from deplib.deploy.bundle import Bundle, Card, open_bundle, write_bundle

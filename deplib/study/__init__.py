@@ -6,7 +6,7 @@ fits is refused, never shown.
 """
 
 from deplib.results import RunSpec
-from deplib.study.completion import complete, in_processes, prepare
+from deplib.study.completion import complete, prepare
 from deplib.study.grid import (
     BASELINES,
     GRID,
@@ -31,6 +31,7 @@ from deplib.study.inputs import (
     prepare_features,
     small_windows,
 )
+from deplib.study.pairs import Exported, card_of, export_run, first_kept, half_width
 from deplib.study.runs import kept, run, trained
 from deplib.study.signature import pooled_features, same_features
 
@@ -45,14 +46,18 @@ __all__ = [
     "SMALL_MODEL",
     "VARIED",
     "WORLDS",
+    "Exported",
     "Inputs",
     "MissLimits",
     "RunSpec",
+    "card_of",
     "complete",
     "encoder_of",
+    "export_run",
+    "first_kept",
     "full_windows",
+    "half_width",
     "in_float",
-    "in_processes",
     "kept",
     "open_cohort",
     "pooled_features",

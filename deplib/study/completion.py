@@ -4,13 +4,10 @@ Each finished run is a part of its own in the data folder, so that a kill at any
 more than the runs in hand; when all of a world are there, they go into its tables at once.
 """
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from deplib import results
@@ -23,7 +20,8 @@ from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams import parse
 from deplib.study.inputs import LIMITS, PRETRAINED, Inputs, MissLimits, in_float, open_cohort
-from deplib.study.runs import run
+from deplib.study.pairs import results_in_8_bits
+from deplib.study.runs import in_processes, run
 from deplib.study.signature import same_features, write_signature
 from deplib.windows import WindowSet
 
@@ -139,9 +137,7 @@ def _complete(
     for group in _alike(missing):
         assert keys is not None
         finished = (
-            import_module("deplib.deploy.runs").results_in_8_bits(
-                group, inputs, keys, done, jobs=jobs
-            )
+            results_in_8_bits(group, inputs, keys, done, jobs=jobs)
             if group[0].precision != RunSpec.precision
             else in_parallel(
                 group,
@@ -250,16 +246,6 @@ def in_parallel(
             bar.set_postfix_str(result.spec.name)
             bar.update()
             yield result
-
-
-def in_processes(jobs: int, calls: Sequence[tuple]) -> Iterator[Any]:
-    """Do what ``joblib.delayed`` put off, and yield what each call returns when it is there."""
-    # One process a core with one thread each beats threads within one process.
-    workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator_unordered")
-    with warnings.catch_warnings():
-        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        yield from workers(calls)
 
 
 def _one(

@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from joblib import Parallel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -106,6 +107,16 @@ def trained(
             f"{spec.recipe!r} its answer is not the model's alone"
         ) from error
     return model.eval()
+
+
+def in_processes(jobs: int, calls: Sequence[tuple]) -> Iterator[Any]:
+    """Do what ``joblib.delayed`` put off, and yield what each call returns when it is there."""
+    # One process a core with one thread each beats threads within one process.
+    workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator_unordered")
+    with warnings.catch_warnings():
+        # A worker that has mapped the windows looks like a leak to loky, which then starts another.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        yield from workers(calls)
 
 
 def config_of(spec: RunSpec) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def test_a_full_disk_is_one_message(export, monkeypatch: pytest.MonkeyPatch) -> 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "pair")
 
-    monkeypatch.setattr("deplib.deploy.runs.write_bundle", full)
+    monkeypatch.setattr("deplib.study.pairs.write_bundle", full)
     result = export()
     assert result.exit_code == cli.FAILED
     assert result.stderr.endswith("No space left on device: 'pair'\n")
@@ -248,7 +248,7 @@ def test_a_run_of_the_study_is_found_and_else_the_one_of_train(
         asked.extend(specs)
         raise OSError("enough")
 
-    monkeypatch.setattr("deplib.deploy.runs.first_kept", first)
+    monkeypatch.setattr("deplib.study.first_kept", first)
     run("export", tmp_path / "pair", "--world", "null", "--seed", 3, "--split", "disjoint")
     wanted = [study.RunSpec("HybridPooling", 3, name, split_rule="disjoint")
               for name in ("null", "simulated/null")]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A run of the study as files: found or trained, exported, and told what it is worth.
+"""A run of the study as a pair of files: found or trained, exported, and told what it is worth.
 
 The half-width of a pair's interval is that of the files as they are written: the model in ONNX, in
 8 bits where it was asked for, on the Dev recordings. Test is scored, and chooses nothing.
@@ -34,16 +34,8 @@ from deplib.models import REGISTRY
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams import width_of
-from deplib.study import (
-    SMALL_ENCODER,
-    SMALL_MODEL,
-    Inputs,
-    encoder_of,
-    in_float,
-    in_processes,
-    kept,
-    trained,
-)
+from deplib.study.inputs import SMALL_ENCODER, SMALL_MODEL, Inputs, encoder_of, in_float
+from deplib.study.runs import in_processes, kept, trained
 from deplib.training import predict, recording_table
 from deplib.windows import WindowSet
 
@@ -131,10 +123,7 @@ def export_run(
         dev = tables["as written"].query("split == 'dev'")
         card = replace(card, half_width=half_width(dev["bdi"] - dev["bdi_hat"], level))
         write_bundle(folder, path, card, encoder.path, overwrite=overwrite)
-    scores = {
-        how: {split: mae(part["bdi"], part["bdi_hat"]) for split, part in table.groupby("split")}
-        for how, table in tables.items()
-    }
+    scores = {how: table.groupby("split").apply(_mae) for how, table in tables.items()}
     held_out = (windows.index["split"] != "train").to_numpy()
     difference = float(np.abs(written - y)[held_out].max())
     return Exported(folder, card, difference, pd.DataFrame(scores).T)
@@ -229,7 +218,7 @@ def results_in_8_bits(
         raise ModelError(f"no precision {first.precision!r}: {there}")
     windows = inputs.windows(in_float(first))
     seen = inputs.windows(first) if first.precision == SMALL_ENCODER else windows
-    given = (windows, seen, inputs.unlabelled(first), inputs.protocol, inputs.encoder)
+    given = ((windows, seen, inputs.unlabelled(first)), inputs.protocol, inputs.encoder)
     calls = [delayed(_one)(spec, keys[spec], floats[in_float(spec)], *given) for spec in specs]
     for result, apart in in_processes(jobs, calls):
         if apart > SAME_TRAINING:
@@ -245,15 +234,13 @@ def _one(
     spec: RunSpec,
     key: str,
     reference: Result,
-    windows: WindowSet,
-    seen: WindowSet,
-    unlabelled: WindowSet | None,
+    given: tuple[WindowSet, WindowSet, WindowSet | None],
     protocol: Protocol,
     encoder: OnnxEncoder,
 ) -> tuple[Result, float]:
     """Return one result, and how far its weights in float32 are from their own result."""
     torch.set_num_threads(1)
-    of_float = reference.spec
+    of_float, (windows, seen, unlabelled) = reference.spec, given
     model = trained(of_float, windows, reference.key, protocol=protocol, unlabelled=unlabelled)
     y = predict(model, windows, batch_size=protocol.batch_size_eval)
     apart = float(np.abs(y - reference.predictions["y_hat"].to_numpy()).max())
@@ -282,3 +269,7 @@ def _held_out(windows: WindowSet, y_hat: np.ndarray) -> pd.DataFrame:
     """Return ``split``, ``bdi`` and ``bdi_hat`` of each Dev and Test recording, in points."""
     table = windows.index.assign(y_hat=y_hat, model="", seed=0)
     return recording_table(table, windows.label_mean, windows.label_std).query("split != 'train'")
+
+
+def _mae(table: pd.DataFrame) -> float:
+    return mae(table["bdi"], table["bdi_hat"])

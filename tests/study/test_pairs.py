@@ -9,15 +9,14 @@ from small_pair import write_frames
 
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy import open_bundle, predict_folder, quantise
-from deplib.deploy import runs as of_runs
 from deplib.deploy.quantise import calibration_frames, small_encoder
-from deplib.deploy.runs import export_run, first_kept, half_width, results_in_8_bits
 from deplib.errors import EncoderError, ModelError
 from deplib.extraction import embedded_encoder
 from deplib.metrics import mae
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
-from deplib.study import Inputs, runs
+from deplib.study import Inputs, export_run, first_kept, half_width, pairs, runs
+from deplib.study.pairs import results_in_8_bits
 from deplib.training import predict, recording_table
 
 SPEC, LEVEL = RunSpec("TemporalMeanMLP"), 0.7  # there are three Dev recordings
@@ -81,8 +80,8 @@ def test_the_interval_in_8_bits_is_that_of_the_model_in_8_bits(inputs, tmp_path,
     small = export(SPEC, inputs, tmp_path / "pair", int8=True, overwrite=True)
     assert small.difference > whole.difference
     assert small.card == replace(whole.card, half_width=small.card.half_width)
-    real = of_runs.predict_windows
-    monkeypatch.setattr(of_runs, "predict_windows", lambda *args: real(*args) + 10)
+    real = pairs.predict_windows
+    monkeypatch.setattr(pairs, "predict_windows", lambda *args: real(*args) + 10)
     wrong = export(SPEC, inputs, tmp_path / "wrong", int8=True)
     assert wrong.card.half_width > small.card.half_width + 5
     assert wrong.mae.loc["as written", "test"] > wrong.mae.loc["in PyTorch", "test"] + 5
