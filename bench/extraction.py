@@ -3,11 +3,10 @@
     python bench/extraction.py
 
 Memory: peak of a process that embeds a long clip, against one of a short clip. Resumption: a second
-call on a finished store, against the first. Overlap: reading ahead in a thread, against reading in
-turn, with frames that wait for a disk and with frames that cost the processor. Store: writing and
-reading, against numpy.save and numpy.load of the same arrays. Prediction: the dry run's, against
-the run. Ways take turns, so that a busy machine hits all alike; wall time, least of the rounds, for
-whatever else runs can only add to it.
+call on a finished store, against the first. Store: writing and reading, against numpy.save and
+numpy.load of the same arrays. Prediction: the dry run's, against the run. Ways take turns, so that
+a busy machine hits all alike; wall time, least of the rounds, for whatever else runs can only add
+to it.
 """
 
 import multiprocessing
@@ -15,7 +14,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -26,7 +24,6 @@ from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction import (
     FeatureStore,
     StoreHeader,
-    embed_recording,
     embedded_encoder,
     estimate,
     extract,
@@ -37,20 +34,18 @@ BLOCK = 128
 
 
 class Patterns:
-    """A cohort of one clip whose frames cost next to nothing, or wait as if for a disk."""
+    """A cohort of one clip whose frames cost next to nothing."""
 
     name, simulated, fingerprint = "patterns", True, "00"
 
-    def __init__(self, n_frames: int, *, wait: float = 0.0) -> None:
+    def __init__(self, n_frames: int) -> None:
         self.recordings = pd.DataFrame({"recording": ["clip"], "n_frames": [n_frames]})
-        self._wait = wait  # seconds a frame
         coarse = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
         self._face = cv2.resize(coarse, (112, 112))
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return the same face for each frame."""
         n = (self.recordings["n_frames"][0] if stop is None else stop) - start
-        time.sleep(self._wait * n)
         return np.repeat(self._face[None], n, axis=0)
 
 
@@ -101,26 +96,6 @@ def resumption(root: Path) -> None:
         f"of the first ({again.seconds:.3f} of {first.seconds:.1f} s, {first.n_frames:,} frames)"
     )
     print(f"prediction: {told.seconds / first.seconds:.2f} x the first call's time")
-
-
-def overlap() -> None:
-    """Compare reading ahead with reading in turn, on one process."""
-    encoder, n = embedded_encoder(), 1024
-    cohort = SimulatedCohort(n_recordings=12)
-    clip = str(cohort.recordings.set_index("recording")["n_frames"].idxmax())
-    embed = n / least_seconds({"": lambda: encoder.embed(Patterns(n).frames("clip"))}, 2)[""]
-    for what, source, name in (
-        ("that wait as long as the network runs", Patterns(n, wait=1 / embed), "clip"),
-        ("that cost the processor (rendered)", cohort, clip),
-    ):
-        ways = {
-            str(ahead): partial(
-                embed_recording, source, encoder, name, n, block=BLOCK, read_ahead=ahead
-            )
-            for ahead in (False, True)
-        }
-        in_turn, ahead = least_seconds(ways).values()
-        print(f"overlap: frames {what}: reading ahead is {in_turn / ahead:.2f} x reading in turn")
 
 
 def store(root: Path) -> None:
@@ -174,7 +149,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         memory(root)
-        overlap()
         resumption(root / "resumed")
         store(root / "store")
 

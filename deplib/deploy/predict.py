@@ -172,9 +172,7 @@ def predict_folder(
     card = bundle.card
     require_one_encoder(card.features)
     clip = _Clip(Path(folder), card.sequence_length, progress)
-    features, valid, faults = embed_recording(
-        clip, bundle.encoder, clip.name, clip.n_frames, read_ahead=True
-    )
+    features, valid, faults = embed_recording(clip, bundle.encoder, clip.name, clip.n_frames)
     clip.require_few(faults, max_miss_rate)
     x, mask, numbers = cut(features, valid, card.window_length)
     z = bundle.predict(np.ascontiguousarray(x.transpose(0, 2, 1)), mask).astype(float)

@@ -22,8 +22,8 @@ _PUBLIC = {
     "pipeline": "ExtractionReport extract plan store_folder store_header",
     "dry_run": "Estimate duration estimate",
     "reference": "Reference embedded_reference load_reference reference_cosine save_reference",
-    "verification": "CHECKS DEFAULT_BOUNDS FAULT WARNING Bounds VerificationReport "
-    "check_reference verify",
+    "findings": "CHECKS DEFAULT_BOUNDS FAULT WARNING Bounds",
+    "verification": "VerificationReport check_reference verify",
 }
 _MODULE = {name: module for module, names in _PUBLIC.items() for name in names.split()}
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from deplib.extraction.embedding import MissCount, embed_recording, is_miss
     from deplib.extraction.encoder import Embedded, OnnxEncoder, embedded_encoder, network_card
     from deplib.extraction.encoder import network_path, open_encoder
+    from deplib.extraction.findings import CHECKS, DEFAULT_BOUNDS, FAULT, WARNING, Bounds
     from deplib.extraction.onnx_graph import first_line, not_a_network, open_session
     from deplib.extraction.onnx_graph import parse, read_file, rewrite_prelu
     from deplib.extraction.pipeline import ExtractionReport, extract, plan
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from deplib.extraction.reference import reference_cosine, save_reference
     from deplib.extraction.renders import SHOWN, known_renders, stream
     from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader, fill_invalid
-    from deplib.extraction.verification import CHECKS, DEFAULT_BOUNDS, FAULT, WARNING, Bounds
     from deplib.extraction.verification import VerificationReport, check_reference, verify  # type: ignore[no-redef]
 
 

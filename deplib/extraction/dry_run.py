@@ -1,18 +1,15 @@
 """How long an extraction will take, and whether it can work at all: a dry run on a few frames."""
 
-import heapq
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from joblib import cpu_count
 
-from deplib.cohorts.base import Cohort, FrameFault
+from deplib.cohorts.base import Cohort, FrameFault, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.embedding import MissCount, is_miss, not_embedded, read_block
+from deplib.extraction.embedding import MissCount, embed_block
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.pipeline import open_store, plan
 from deplib.extraction.store import FeatureStore
@@ -29,15 +26,10 @@ class Estimate:
     recordings: int  # still to do
     frames: int  # of them
     jobs: int  # processes that the prediction is for
-    read_seconds: float  # a frame: decoding, alignment
-    embed_seconds: float  # a frame: preprocessing, network
+    frame_seconds: float  # a frame: decoding, alignment, network
     probed: int  # frames that were tried
+    misses: int  # of them, frames that could not be embedded
     faults: dict[str, int]  # what was wrong with frames of the probe, by kind
-
-    @property
-    def misses(self) -> int:
-        """Frames of the probe that could not be embedded."""
-        return sum(count for kind, count in self.faults.items() if is_miss(kind))
 
     def __str__(self) -> str:
         if not self.recordings:
@@ -45,9 +37,8 @@ class Estimate:
         processes = f"{self.jobs} process" + ("es" if self.jobs > 1 else "")
         return (
             f"about {duration(self.seconds)} for {self.frames:,} frames of {self.recordings:,} "
-            f"recordings in {processes} (a frame: {1000 * self.read_seconds:.2g} ms to read, "
-            f"{1000 * self.embed_seconds:.2g} ms to embed; {self.misses} of {self.probed} frames "
-            "tried could not be embedded)"
+            f"recordings in {processes} ({1000 * self.frame_seconds:.2g} ms a frame; "
+            f"{self.misses} of {self.probed} frames tried could not be embedded)"
         )
 
 
@@ -63,16 +54,15 @@ def estimate(
     """Predict the wall time of `extract` from a few frames; nothing is written.
 
     Some consecutive frames of each of up to eight recordings are read and embedded here, in one
-    process. The prediction lets ``jobs`` processes take the recordings longest first, and in each
-    of them reading overlap with the network as far as there are cores for both. What processes
-    take from each other beyond cores (memory bandwidth, disk) is not foreseen.
+    process. The prediction shares all frames among as many of ``jobs`` processes as there are cores
+    and recordings. What processes take from each other beyond cores is not foreseen.
 
     Parameters
     ----------
     cohort, encoder, store, frame_limit, jobs
         As for `extract`; without a store, or where there is none yet, everything is to do.
     n_frames
-        Frames of the probe.
+        Frames of the probe, at most.
 
     Raises
     ------
@@ -87,33 +77,43 @@ def estimate(
     if jobs < 1 or n_frames < 1:
         raise StoreError(f"jobs={jobs}, n_frames={n_frames}: both must be at least 1")
     root = store.root if isinstance(store, FeatureStore) else store
-    there = root is not None and (Path(root) / "store.json").exists()
-    existing = open_store(cohort, encoder, root, frame_limit) if there and root else None
+    existing = None
+    if root is not None and (Path(root) / "store.json").exists():
+        existing = open_store(cohort, encoder, root, frame_limit)
     todo = plan(cohort, existing, frame_limit=frame_limit)
-    names = [str(name) for name in cohort.recordings["recording"] if str(name) in todo]
-    chosen = [names[i] for i in _spread(len(names), min(_RECORDINGS, n_frames))]
-    probe = _Probe(cohort, encoder)
-    for place, name in enumerate(chosen):
-        share = n_frames // len(chosen) + (place < n_frames % len(chosen))
-        probe.try_recording(name, todo[name], share, place / len(chosen))
-    count = probe.count
+    names = [name for name in cohort.recordings["recording"].astype(str) if name in todo]
+    places = np.linspace(0, len(names) - 1, min(len(names), _RECORDINGS, n_frames)).astype(int)
+    count, probed, times = MissCount(), 0, [0.0] * (not names)
+    for k, name in enumerate(names[place] for place in places):
+        share = min(n_frames // len(places), todo[name])
+        last = todo[name] - share
+        start = min(1 + k * last // len(places), last)  # beginnings of clips are not typical
+        faults: tuple[FrameFault, ...]
+        try:
+            if start:  # going there takes time once; a video must never be read backwards
+                read_frames(cohort, name, start - 1, start)
+            began = time.perf_counter()
+            faults = embed_block(cohort, encoder, name, start, start + share).faults
+            times.append((time.perf_counter() - began) / share)
+        except CohortError as error:
+            lost = range(start, start + share)
+            faults = tuple(FrameFault(i, "unreadable", str(error)) for i in lost)
+        count.add(faults)
+        probed += share
     begun = existing is not None and existing.done()  # then what is left may be the bad ones
-    if not begun and probe.probed and count.misses > _HOPELESS * probe.probed:
+    if not begun and count.misses > _HOPELESS * probed:
         raise VerificationError(
-            f"{count.misses} of {probe.probed} frames of a dry run over {len(chosen)} recordings "
+            f"{count.misses} of {probed} frames of a dry run over {len(places)} recordings "
             f"could not be embedded, so an extraction would fail.\n{count.describe()}\n"
             "Where no face is found in aligned crops, give them to the encoder directly, without "
             "a detector; where files are unreadable, run the corpus's check"
         )
-    (opening, _), (read, reading), (embed, embedding) = map(
-        probe.seconds, ("open", "read", "embed")
+    frames, each = sum(todo.values()), float(np.median(times)) if times else 0.0
+    processes = max(1, min(jobs, cpu_count(), len(todo)))
+    seconds = each * max(frames / processes, *todo.values(), 0)
+    return Estimate(
+        seconds, len(todo), frames, jobs, each, probed, count.misses, dict(count.faults)
     )
-    opening = max(0.0, opening - read)
-    processes = min(jobs, max(1, len(todo)))  # the slowest stage decides, or the lack of cores
-    per_frame = max(read, embed, (reading + embedding) * processes / cpu_count())
-    seconds = _makespan([opening + n * per_frame for n in todo.values()], jobs)
-    frames, faults = sum(todo.values()), dict(count.faults)
-    return Estimate(seconds, len(todo), frames, jobs, read, embed, probe.probed, faults)
 
 
 def duration(seconds: float) -> str:
@@ -125,60 +125,3 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(round(minutes, -1), 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-class _Probe:
-    """Tries frames of some recordings, and times each stage: wall and processor seconds a frame."""
-
-    def __init__(self, cohort: Cohort, encoder: OnnxEncoder) -> None:
-        self._cohort, self._encoder = cohort, encoder
-        self._times: dict[str, list[tuple[float, float]]] = {"open": [], "read": [], "embed": []}
-        self.count = MissCount()
-        self.probed = 0
-        size = encoder.preprocess.size
-        encoder.embed(np.zeros((encoder.batch_size, size, size, 3), np.uint8))  # warms it up
-
-    def try_recording(self, name: str, length: int, share: int, where: float) -> None:
-        """Read and embed ``share`` frames, from ``where`` (0 to 1) in the recording onwards."""
-        share = min(share, length)
-        start = max(int(where * (length - share)), min(1, length - share))
-        self.probed += share
-        try:
-            self._timed("open", 1, read_block, self._cohort, name, 0, 1)
-            if start > 1:  # going there takes time once; a video must never be read backwards
-                read_block(self._cohort, name, start - 1, start)
-            frames, faults = self._timed(
-                "read", share, read_block, self._cohort, name, start, start + share
-            )
-        except CohortError as error:
-            self.count.add(FrameFault(start + i, "unreadable", str(error)) for i in range(share))
-            return
-        valid = self._timed("embed", share, self._encoder.embed, frames).valid
-        missed = {fault.frame for fault in faults if is_miss(fault.kind)}
-        lost = set((np.flatnonzero(~valid) + start).tolist()) - missed
-        self.count.add([*faults, *(not_embedded(name, frame) for frame in sorted(lost))])
-
-    def _timed(self, stage: str, frames: int, call: Callable[..., Any], *given: Any) -> Any:
-        wall, processor = time.perf_counter(), time.process_time()
-        result = call(*given)
-        passed = time.perf_counter() - wall, time.process_time() - processor
-        self._times[stage].append((passed[0] / frames, passed[1] / frames))
-        return result
-
-    def seconds(self, stage: str) -> tuple[float, float]:
-        """Return the median wall and processor seconds a frame of a stage."""
-        wall, processor = np.median(self._times[stage] or [(0.0, 0.0)], axis=0)
-        return float(wall), float(processor)
-
-
-def _spread(n: int, k: int) -> list[int]:
-    """Return up to ``k`` places spread evenly over ``n``."""
-    return np.unique(np.linspace(0, n - 1, min(n, k)).astype(int)).tolist() if n else []
-
-
-def _makespan(durations: list[float], jobs: int) -> float:
-    """Return when the last of ``jobs`` processes ends that take the work in the order given."""
-    ends = [0.0] * jobs
-    for seconds in durations:
-        heapq.heapreplace(ends, ends[0] + seconds)
-    return max(ends)

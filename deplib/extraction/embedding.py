@@ -1,22 +1,18 @@
-"""One recording through the encoder: read ahead, embed, and decide whether it can be used."""
+"""One recording through the encoder: read, embed, and decide whether it can be used."""
 
 import hashlib
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from deplib.cohorts.base import FAULT_KINDS, Cohort, FrameBlock, FrameFault, is_blank, read_frames
+from deplib.cohorts.base import FAULT_KINDS, Cohort, FrameFault, is_blank, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, fill_invalid
 
-_WAITS = 1.5  # times its work that reading must take before it counts as waiting
 _EXAMPLES = 2  # messages kept of each kind of miss
 
 
@@ -80,15 +76,14 @@ class MissCount:
 
     def __init__(self) -> None:
         self.faults: Counter[str] = Counter()
-        self._examples: dict[str, list[str]] = {}
+        self._examples: defaultdict[str, list[str]] = defaultdict(list)
 
     def add(self, faults: Iterable[FrameFault]) -> None:
         """Count faults, and keep the first messages of each kind."""
         for fault in faults:
             self.faults[fault.kind] += 1
-            examples = self._examples.setdefault(fault.kind, [])
-            if len(examples) < _EXAMPLES:
-                examples.append(fault.message)
+            if len(self._examples[fault.kind]) < _EXAMPLES:
+                self._examples[fault.kind].append(fault.message)
 
     @property
     def misses(self) -> int:
@@ -120,7 +115,7 @@ class MissCount:
         for kind, count in self.faults.most_common():
             if is_miss(kind):
                 lines.append(f"  {count:,} {kind}: {FAULT_KINDS.get(kind, 'unknown kind')}")
-                lines += [f"    e.g. {message}" for message in self._examples.get(kind, ())]
+                lines += [f"    e.g. {message}" for message in self._examples[kind]]
         return "\n".join(lines)
 
 
@@ -128,7 +123,7 @@ class RecordingFeatures(NamedTuple):
     """The embeddings of one recording, before anything stands in for those that are missing."""
 
     features: np.ndarray
-    """float32, shape ``(n, dim)``: unit rows; NaN where ``valid`` is False."""
+    """float32, shape ``(n, dim)``: unit rows; to be ignored where ``valid`` is False."""
     valid: np.ndarray
     """bool, shape ``(n,)``."""
     faults: tuple[FrameFault, ...]
@@ -144,84 +139,67 @@ class Outcome:
     faults: tuple[FrameFault, ...] = ()
     refused: str | None = None  # why the recording cannot be used
     extracted: bool = False  # embedded here, and not by another process meanwhile
-    seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Extractor:
-    """The settings that all recordings of one run share; picklable, and called for each."""
-
-    cohort: Cohort
-    encoder: OnnxEncoder
-    store: FeatureStore
-    block: int
-    read_ahead: bool | None
-    max_recording_miss_rate: float
-    seed: int
-
-    def __call__(self, recording: str, n_frames: int, *, wait: bool = False) -> Outcome:
-        """Embed the first ``n_frames`` frames of one recording and write them.
-
-        Parameters
-        ----------
-        wait
-            Where another process works on the recording, wait for it; else leave it at once.
-        """
-        began = time.perf_counter()
-        with self.store.claim(recording, wait=wait) as held:
-            if not held:
-                return Outcome(recording)
-            if is_current(self.store, self.cohort, recording):  # done meanwhile
-                return Outcome(recording, self.store.entry(recording))
-            try:
-                features, valid, faults = embed_recording(
-                    self.cohort, self.encoder, recording, n_frames,
-                    block=self.block, read_ahead=self.read_ahead,
-                )  # fmt: skip
-            except CohortError as error:
-                return Outcome(recording, refused=str(error))
-            count = MissCount()
-            count.add(faults)
-            if count.misses > self.max_recording_miss_rate * n_frames:
-                why = (
-                    f"{count.misses:,} of {n_frames:,} frames of {recording} could not be embedded;"
-                    f" max_recording_miss_rate is {self.max_recording_miss_rate:.0%}.\n"
-                    f"{count.describe()}\n"
-                    "Mend the files, or leave the recording out; nothing was written for it"
-                )
-                return Outcome(recording, faults=faults, refused=why)
-            if not valid.all():
-                # Random, but decided by recording and encoder: never by who came first.
-                key = hashlib.sha256(f"{self.encoder.id} {recording}".encode()).digest()
-                features = fill_invalid(
-                    features, valid, rng=np.random.default_rng([self.seed, *key])
-                )
-            source = source_of(self.cohort, recording)
-            entry = self.store.write(recording, features, valid, count.faults, source)
-        seconds = time.perf_counter() - began
-        return Outcome(recording, entry, faults, extracted=True, seconds=seconds)
-
-
-def embed_recording(
+def extract_recording(
     cohort: Cohort,
     encoder: OnnxEncoder,
+    store: FeatureStore,
     recording: str,
     n_frames: int,
     *,
-    block: int = 128,
-    read_ahead: bool | None = None,
+    block: int,
+    max_miss_rate: float,
+    seed: int,
+    wait: bool = False,
+) -> Outcome:
+    """Embed the first ``n_frames`` frames of one recording and write them.
+
+    Parameters
+    ----------
+    max_miss_rate
+        Of its frames; above it, nothing is written.
+    wait
+        Where another process works on the recording, wait for it; else leave it at once.
+    """
+    with store.claim(recording, wait=wait) as held:
+        if not held:
+            return Outcome(recording)
+        if is_current(store, cohort, recording):  # done meanwhile
+            return Outcome(recording, store.entry(recording))
+        try:
+            features, valid, faults = embed_recording(
+                cohort, encoder, recording, n_frames, block=block
+            )
+        except CohortError as error:
+            return Outcome(recording, refused=str(error))
+        count = MissCount()
+        count.add(faults)
+        if count.misses > max_miss_rate * n_frames:
+            why = (
+                f"{count.misses:,} of {n_frames:,} frames of {recording} could not be embedded;"
+                f" max_recording_miss_rate is {max_miss_rate:.0%}.\n{count.describe()}\n"
+                "Mend the files, or leave the recording out; nothing was written for it"
+            )
+            return Outcome(recording, faults=faults, refused=why)
+        # Random, but decided by recording and encoder: never by who came first.
+        key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
+        features = fill_invalid(features, valid, rng=np.random.default_rng([seed, *key]))
+        source = source_of(cohort, recording)
+        entry = store.write(recording, features, valid, count.faults, source)
+    return Outcome(recording, entry, faults, extracted=True)
+
+
+def embed_recording(
+    cohort: Cohort, encoder: OnnxEncoder, recording: str, n_frames: int, *, block: int = 128
 ) -> RecordingFeatures:
     """Embed the first ``n_frames`` frames of one recording, block by block.
 
     Parameters
     ----------
     block
-        Frames read at once, rounded up to whole batches of the encoder: a network may round
+        Frames in memory at once, rounded up to whole batches of the encoder: a network may round
         differently in a smaller batch.
-    read_ahead
-        Read the next block in a thread while the network runs on the present one. By default
-        only if reading the first block was waiting more than work: where every core is at work
-        already, a second thread for each gains nothing and costs about 2 %.
 
     Raises
     ------
@@ -231,64 +209,22 @@ def embed_recording(
     if n_frames < 1:
         raise CohortError(f"{recording} of {cohort.name} has no frames: leave it out")
     step = -(-block // encoder.batch_size) * encoder.batch_size
-    spans = [(start, min(start + step, n_frames)) for start in range(0, n_frames, step)]
-    features = np.full((n_frames, encoder.dim), np.nan, np.float32)
-    valid = np.zeros(n_frames, bool)
+    features = np.empty((n_frames, encoder.dim), np.float32)
+    valid = np.empty(n_frames, bool)
     faults: list[FrameFault] = []
-    for (start, stop), (frames, found) in _blocks(cohort, recording, spans, read_ahead):
-        seen = np.ones(stop - start, bool)
-        seen[[fault.frame - start for fault in found if is_miss(fault.kind)]] = False
-        if seen.any():  # a block without a face costs no run of the network
-            embedded = encoder.embed(frames)
-            features[start:stop] = embedded.features
-            valid[start:stop] = embedded.valid & seen
+    for start in range(0, n_frames, step):
+        stop = min(start + step, n_frames)
+        features[start:stop], valid[start:stop], found = embed_block(
+            cohort, encoder, recording, start, stop
+        )
         faults += found
-        faults += [
-            not_embedded(recording, int(frame))
-            for frame in np.flatnonzero(seen & ~valid[start:stop]) + start
-        ]
-        del frames  # or it would be in memory together with the two that follow
-    return RecordingFeatures(features, valid, tuple(sorted(faults, key=lambda f: f.frame)))
+    return RecordingFeatures(features, valid, tuple(faults))
 
 
-def not_embedded(recording: str, frame: int) -> FrameFault:
-    """Return the fault of a frame for which the network gave no vector."""
-    return FrameFault(
-        frame, "not_embedded",
-        f"frame {frame} of {recording}: the network's output is not finite or has no length; look "
-        "at the frame, and check the encoder's file",
-    )  # fmt: skip
-
-
-def _blocks(
-    cohort: Cohort, recording: str, spans: list[tuple[int, int]], read_ahead: bool | None
-) -> Iterator[tuple[tuple[int, int], FrameBlock]]:
-    """Yield blocks in order; at most two are in memory: one in use, one being read."""
-    began = time.perf_counter(), time.process_time()
-    block = read_block(cohort, recording, *spans[0])
-    if read_ahead is None:
-        wall, work = time.perf_counter() - began[0], time.process_time() - began[1]
-        read_ahead = wall > _WAITS * work
-    if not read_ahead or len(spans) < 2:
-        yield spans[0], block
-        del block
-        yield from ((span, read_block(cohort, recording, *span)) for span in spans[1:])
-        return
-    with ThreadPoolExecutor(1) as reader:  # on the way out, it waits for the read under way
-        for span, following in pairwise(spans):
-            coming = reader.submit(read_block, cohort, recording, *following)
-            yield span, block
-            block = coming.result()
-        yield spans[-1], block
-
-
-def read_block(cohort: Cohort, recording: str, start: int, stop: int) -> FrameBlock:
-    """Read frames ``start`` to ``stop``, and find those that are blank though nobody said so.
-
-    Returns
-    -------
-    FrameBlock
-        With at most one fault a frame that costs it its embedding.
+def embed_block(
+    cohort: Cohort, encoder: OnnxEncoder, recording: str, start: int, stop: int
+) -> RecordingFeatures:
+    """Embed frames ``start`` to ``stop``, and find those that are blank though nobody said so.
 
     Raises
     ------
@@ -301,7 +237,6 @@ def read_block(cohort: Cohort, recording: str, start: int, stop: int) -> FrameBl
             f"{cohort.name} gives {len(frames)} frames of {recording} for {start} to {stop}: "
             f"its table says n_frames is at least {stop}; correct the table or the files"
         )
-    faults = [fault for fault in found if not is_miss(fault.kind)]
     missed = {fault.frame: fault for fault in reversed(found) if is_miss(fault.kind)}
     for frame in (np.flatnonzero(is_blank(frames)) + start).tolist():
         why = (
@@ -309,4 +244,17 @@ def read_block(cohort: Cohort, recording: str, start: int, stop: int) -> FrameBl
             "the face; look at the clip there"
         )
         missed.setdefault(frame, FrameFault(frame, "blank", why))
-    return FrameBlock(frames, (*faults, *missed.values()))
+    features = np.full((stop - start, encoder.dim), np.nan, np.float32)
+    valid = np.zeros(stop - start, bool)
+    if len(missed) < len(frames):  # a block without a face costs no run of the network
+        features, valid = encoder.embed(frames)
+    for frame in (np.flatnonzero(~valid) + start).tolist():
+        why = (
+            f"frame {frame} of {recording}: the network's output is not finite or has no length; "
+            "look at the frame, and check the encoder's file"
+        )
+        missed.setdefault(frame, FrameFault(frame, "not_embedded", why))
+    valid[[frame - start for frame in missed]] = False
+    gaps = [fault for fault in found if not is_miss(fault.kind)]
+    faults = sorted([*gaps, *missed.values()], key=lambda fault: fault.frame)
+    return RecordingFeatures(features, valid, tuple(faults))

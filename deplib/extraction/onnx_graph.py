@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import helper, numpy_helper
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from deplib.errors import EncoderError
 from deplib.extraction.preprocess import RAW, UNIT, Preprocess
@@ -73,7 +74,8 @@ def parse(content: bytes, path: Path) -> onnx.ModelProto:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's exceptions share no base of their own
         raise _broken(path, error) from error
-    if files := external_files(model):
+    tensors = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
+    if files := sorted({ExternalDataInfo(tensor).location for tensor in tensors}):
         raise EncoderError(
             f"{path} keeps its weights in {', '.join(files[:3])}: a hash of one file must cover "
             "them; join them with onnx.save(onnx.load(path), 'one_file.onnx') and open that"
@@ -164,17 +166,13 @@ def _broken(path: Path, error: Exception) -> EncoderError:
 class FrontNormalisation:
     """What a graph does to each pixel before its first layer: ``(x - mean) / std``."""
 
-    mean: tuple[float, float, float]  # in the order of the network's channels
-    std: tuple[float, float, float]
+    mean: tuple[np.float32, ...]  # in the order of the network's channels
+    std: tuple[np.float32, ...]
     convention: Preprocess  # what it takes: pixels from 0 to 255, or from 0 to 1
 
     def __str__(self) -> str:
-        mean, std = (
-            f"{values[0]:g}"
-            if len(set(values)) == 1
-            else f"({', '.join(f'{v:g}' for v in values)})"
-            for values in (self.mean, self.std)
-        )
+        texts = [[f"{value:g}" for value in values] for values in (self.mean, self.std)]
+        mean, std = (t[0] if len(set(t)) == 1 else f"({', '.join(t)})" for t in texts)
         highest = 255 / self.convention.std[0]
         return f"(x - {mean}) / {std} on pixels from 0 to {highest:g}"
 
@@ -182,12 +180,11 @@ class FrontNormalisation:
 def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
     """Return the normalisation at the front of a graph with one input, or None.
 
-    Follows the input through ``Sub``, ``Add``, ``Mul``, ``Div`` and ``Neg`` with constants, one for
-    all channels or one each, and ``BatchNormalization``, up to the first other node or branch. The
-    arithmetic decides, not the nodes' names as in insightface: a chain that divides by more than
-    16 takes pixels from 0 to 255; one that subtracts a mean between 0 and 1 and divides by at most
-    1 takes numbers from 0 to 1; any other only scales what is normalised already. With a batch
-    normalisation only the first is told: statistics about 0 and 1 are those of an ordinary layer.
+    Follows the input through ``Sub``, ``Add``, ``Mul`` and ``Div`` with constants, one for all
+    channels or one each, up to the first other node or branch. The arithmetic decides, not the
+    nodes' names as in insightface: a chain that divides by more than 16 takes pixels from 0 to 255;
+    one that subtracts a mean between 0 and 1 and divides by at most 1 takes numbers from 0 to 1;
+    any other only scales what is normalised already.
 
     Parameters
     ----------
@@ -200,7 +197,7 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
         return None
     constants = _small_constants(graph)
     outputs = {output.name for output in graph.output}
-    scale, shift, learned = np.ones(3), np.zeros(3), False
+    scale, shift = np.ones(3), np.zeros(3)
     value = inputs[0]
     while value not in outputs:
         users = [node for node in graph.node if value in node.input]
@@ -211,18 +208,17 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
             break
         with np.errstate(over="ignore", invalid="ignore"):
             scale, shift = scale * affine[0], shift * affine[0] + affine[1]
-        learned |= users[0].op_type == "BatchNormalization"
         value = users[0].output[0]
     if not (np.isfinite(scale).all() and np.isfinite(shift).all() and scale.all()):
         return None  # the probe will tell what is wrong with it
     mean, std = 0 - shift / scale, 1 / scale
     if (np.abs(std) > _PIXEL_STD).all():
         convention = RAW
-    elif not learned and ((mean > 0) & (mean < 1) & (np.abs(std) <= 1)).all():
+    elif ((mean > 0) & (mean < 1) & (np.abs(std) <= 1)).all():
         convention = UNIT
     else:
         return None
-    return FrontNormalisation(_floats(mean), _floats(std), convention)
+    return FrontNormalisation(tuple(np.float32(mean)), tuple(np.float32(std)), convention)
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> int:
@@ -244,7 +240,7 @@ def rewrite_prelu(model: onnx.ModelProto) -> int:
     """
     graph = model.graph
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    if opset < _FIRST_PRELU_OPSET or not any(node.op_type == "PRelu" for node in graph.node):
+    if opset < _FIRST_PRELU_OPSET:
         return 0
     slopes = {
         tensor.name: tensor
@@ -253,7 +249,6 @@ def rewrite_prelu(model: onnx.ModelProto) -> int:
     }
     nodes: list[onnx.NodeProto] = []
     complements: dict[str, onnx.TensorProto] = {}
-    replaced = 0
     for node in graph.node:
         if node.op_type != "PRelu" or node.input[1] not in slopes:
             nodes.append(node)
@@ -269,24 +264,11 @@ def rewrite_prelu(model: onnx.ModelProto) -> int:
             helper.make_node("Mul", [f"{y}/relu", rest], [f"{y}/above"]),
             helper.make_node("Add", [f"{y}/all", f"{y}/above"], [y]),
         ]
-        replaced += 1
+    replaced = (len(nodes) - len(graph.node)) // 3
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(complements.values())
     return replaced
-
-
-def external_files(model: onnx.ModelProto) -> list[str]:
-    """Return the names of the files beside the model in which it keeps weights."""
-    return sorted(
-        {
-            entry.value
-            for tensor in model.graph.initializer
-            if tensor.data_location == onnx.TensorProto.EXTERNAL
-            for entry in tensor.external_data
-            if entry.key == "location"
-        }
-    )
 
 
 def _affine(
@@ -294,35 +276,22 @@ def _affine(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return scale and shift, one a channel, of a node that does no more; None of any other."""
     one, zero = np.ones(3), np.zeros(3)
-    if node.op_type in ("Identity", "Dropout"):
+    if node.op_type == "Identity":
         return one, zero
-    if node.op_type == "Neg":
-        return -one, zero
-    if node.op_type == "BatchNormalization":
-        found = [_channels(constants.get(name), operand=False) for name in node.input[1:5]]
-        learned = [part for part in found if part is not None]
-        if len(learned) < 4:
-            return None
-        gamma, beta, mean, variance = learned
-        epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
-        scale = gamma / np.sqrt(variance + epsilon)
-        return scale, beta - mean * scale
+    others = [name for name in node.input if name != value]
+    c = _channels(constants.get(others[0])) if len(node.input) == 2 else None
     first = node.input[0] == value
-    c = _channels(constants.get(node.input[1 if first else 0])) if len(node.input) == 2 else None
-    if c is None or (node.op_type == "Div" and not (first and c.all())):
+    if c is None or not (first or node.op_type in ("Add", "Mul")):
         return None
     with np.errstate(divide="ignore"):
-        affine = {"Add": (one, c), "Mul": (c, zero), "Div": (1 / c, zero)}
-    affine["Sub"] = (one, -c) if first else (-one, c)
+        affine = {"Add": (one, c), "Sub": (one, -c), "Mul": (c, zero), "Div": (1 / c, zero)}
     return affine.get(node.op_type)
 
 
-def _channels(constant: np.ndarray | None, *, operand: bool = True) -> np.ndarray | None:
+def _channels(constant: np.ndarray | None) -> np.ndarray | None:
     """Return a constant as one number a channel, or None if it is no such thing."""
-    if constant is None or constant.size not in (1, 3):
-        return None
-    if constant.size == 3 and operand and constant.shape[-3:] != (3, 1, 1):
-        return None  # it meets the width, not the channels
+    if constant is None or (constant.size != 1 and constant.shape[-3:] != (3, 1, 1)):
+        return None  # three numbers of another shape meet the width, not the channels
     return np.broadcast_to(constant.astype(np.float64).ravel(), 3)
 
 
@@ -336,14 +305,8 @@ def _small_constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
     for node in graph.node:
         if node.op_type == "Constant":
             value = helper.get_attribute_value(node.attribute[0])
-            array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
-            if np.size(array) <= 3 and np.asarray(array).dtype.kind in "fiu":
-                found[node.output[0]] = np.asarray(array)
+            if isinstance(value, onnx.TensorProto) and np.prod(value.dims) <= 3:
+                found[node.output[0]] = numpy_helper.to_array(value)
         elif node.op_type == "Identity" and node.input[0] in found:
             found[node.output[0]] = found[node.input[0]]
     return found
-
-
-def _floats(values: np.ndarray) -> tuple[float, float, float]:
-    red, green, blue = (float(np.float32(value)) for value in values)
-    return red, green, blue

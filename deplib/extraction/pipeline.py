@@ -9,16 +9,20 @@ run, and then what was finished stays.
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from joblib import cpu_count
-
-from deplib.cohorts.base import Cohort, FrameFault
-from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.embedding import Extractor, MissCount, Outcome, is_current, shared_source
+from deplib.cohorts.base import Cohort
+from deplib.errors import CohortError, StoreError
+from deplib.extraction.embedding import (
+    MissCount,
+    Outcome,
+    extract_recording,
+    is_current,
+    shared_source,
+)
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader
 from deplib.extraction.workers import RunLog, run_unordered
@@ -36,7 +40,7 @@ class ExtractionReport:
     encoder: str
     extracted: tuple[str, ...]  # recordings embedded by this call
     kept: tuple[str, ...]  # recordings that were there and whole, or that another process did
-    recomputed: dict[str, str] = field(repr=False)  # found damaged, to be done again, and why
+    recomputed: dict[str, str]  # found damaged, to be done again, and why
     refused: dict[str, str]  # recordings that cannot be used, and why; nothing was written
     faults: dict[str, int]  # what this call found wrong with frames, by kind, refused ones too
     n_frames: int  # frames embedded by this call
@@ -61,22 +65,6 @@ class ExtractionReport:
         if self.refused:
             text += f"; {len(self.refused)} refused: {', '.join(self.refused)}"
         return text
-
-    def raise_for_refused(self) -> "ExtractionReport":
-        """Return the report itself, or raise if a recording was refused.
-
-        Raises
-        ------
-        VerificationError
-            Listing the refused recordings and why.
-        """
-        if self.refused:
-            listed = "\n".join(f"{name}: {why}" for name, why in self.refused.items())
-            raise VerificationError(
-                f"{len(self.refused)} recordings could not be used and are not in the store; the "
-                f"others are. A later call tries them again:\n{listed}"
-            )
-        return self
 
 
 def store_header(
@@ -165,8 +153,7 @@ def extract(
     jobs
         Processes. One a core, each with one thread, beats one process with many threads.
     block
-        Frames read at once. A process holds two blocks at most: where cores are spare or reading
-        waits for the disk, one is read while the network runs on the other.
+        Frames that a process holds at once.
     max_miss_rate
         Largest share of all frames planned that may fail, those in the store already and those of
         refused recordings counted. The run ends as soon as it is exceeded for certain.
@@ -220,48 +207,51 @@ def extract(
     finished: list[LedgerEntry] = []
     refused: dict[str, str] = {}
     planned = sum(asked.values())
-    spare = min(jobs, len(todo)) < cpu_count()  # cores on which to read ahead
-    work = Extractor(cohort, encoder, store, block, spare or None, max_recording_miss_rate, seed)
-
-    with RunLog(log) as note:
-        note(
-            "start", cohort=cohort.name, encoder=encoder.id, store=str(store.root.absolute()),
-            recordings=len(todo), frames=sum(todo.values()), kept=len(kept), jobs=jobs,
-            max_miss_rate=max_miss_rate, max_recording_miss_rate=max_recording_miss_rate,
-            damaged=damaged,
-        )  # fmt: skip
-        try:
+    work = partial(
+        extract_recording, cohort, encoder, store,
+        block=block, max_miss_rate=max_recording_miss_rate, seed=seed,
+    )  # fmt: skip
+    note = RunLog(log)
+    note(
+        "start", cohort=cohort.name, encoder=encoder.id, store=str(store.root.absolute()),
+        recordings=len(todo), frames=sum(todo.values()), kept=len(kept), jobs=jobs,
+        max_miss_rate=max_miss_rate, max_recording_miss_rate=max_recording_miss_rate,
+        damaged=damaged,
+    )  # fmt: skip
+    try:
+        bound.require_few(planned, max_miss_rate)
+        for outcome in _outcomes(work, todo, jobs):
+            note("recording", **_told(outcome))
+            if outcome.refused is not None:
+                refused[outcome.recording] = outcome.refused
+            elif outcome.entry is not None:
+                if outcome.extracted:
+                    finished.append(outcome.entry)
+                else:
+                    kept.append(outcome.recording)
+                    bound.faults.update(outcome.entry.faults)
+                if progress is not None:
+                    progress(outcome.entry)
+            found.add(outcome.faults)
+            bound.add(outcome.faults)
             bound.require_few(planned, max_miss_rate)
-            for outcome in _outcomes(work, todo, jobs):
-                _note(note, outcome)
-                if outcome.refused is not None:
-                    refused[outcome.recording] = outcome.refused
-                elif outcome.entry is not None:
-                    if outcome.extracted:
-                        finished.append(outcome.entry)
-                    else:
-                        kept.append(outcome.recording)
-                        bound.faults.update(outcome.entry.faults)
-                    if progress is not None:
-                        progress(outcome.entry)
-                found.add(outcome.faults)
-                bound.add(outcome.faults)
-                bound.require_few(planned, max_miss_rate)
-        except BaseException as error:
-            note("stop", error=type(error).__name__, why=str(error))
-            raise
-        counts: dict[str, Any] = {
-            "faults": dict(found.faults),
-            "n_frames": sum(entry.n_frames for entry in finished),
-            "n_invalid": sum(entry.n_invalid for entry in finished),
-            "seconds": round(time.perf_counter() - began, 3),
-        }
-        note("done", extracted=len(finished), kept=len(kept), refused=len(refused), **counts)
-    extracted = tuple(entry.recording for entry in finished)
-    again = {r: why for r, why in damaged.items() if r in todo}
-    return ExtractionReport(
-        cohort.name, encoder.id, extracted, tuple(kept), again, refused, **counts
+    except BaseException as error:
+        note("stop", error=type(error).__name__, why=str(error))
+        raise
+    report = ExtractionReport(
+        cohort.name,
+        encoder.id,
+        tuple(entry.recording for entry in finished),
+        tuple(kept),
+        {recording: why for recording, why in damaged.items() if recording in todo},
+        refused,
+        dict(found.faults),
+        sum(entry.n_frames for entry in finished),
+        sum(entry.n_invalid for entry in finished),
+        round(time.perf_counter() - began, 3),
     )
+    note("done", **asdict(report))
+    return report
 
 
 def open_store(
@@ -280,11 +270,10 @@ def open_store(
     return FeatureStore(root, header=wanted)
 
 
-def _outcomes(work: Extractor, todo: dict[str, int], jobs: int) -> Iterator[Outcome]:
+def _outcomes(work: Callable[..., Outcome], todo: dict[str, int], jobs: int) -> Iterator[Outcome]:
     """Yield what becomes of each recording; those that another process has come last."""
     elsewhere = []
-    calls = [partial(work, recording, n_frames) for recording, n_frames in todo.items()]
-    for outcome in run_unordered(calls, jobs):
+    for outcome in run_unordered([partial(work, *item) for item in todo.items()], jobs):
         if outcome.entry is None and outcome.refused is None:
             elsewhere.append(outcome.recording)
         else:
@@ -292,19 +281,13 @@ def _outcomes(work: Extractor, todo: dict[str, int], jobs: int) -> Iterator[Outc
     yield from run_unordered([partial(work, r, todo[r], wait=True) for r in elsewhere], jobs)
 
 
-def _note(note: RunLog, outcome: Outcome) -> None:
-    """Log one recording: its faults, a line for each kind, and what became of it."""
-    by_kind: dict[str, list[FrameFault]] = {}
-    for fault in outcome.faults:
-        by_kind.setdefault(fault.kind, []).append(fault)
-    for kind, faults in by_kind.items():
-        note(
-            "fault", recording=outcome.recording, kind=kind, count=len(faults),
-            frames=[fault.frame for fault in faults], example=faults[0].message,
-        )  # fmt: skip
-    if outcome.refused is not None:
-        note("refused", recording=outcome.recording, why=outcome.refused)
-    elif outcome.entry is not None:
-        fields: dict[str, Any] = {"n_invalid": outcome.entry.n_invalid}
-        fields |= {"here": outcome.extracted, "seconds": round(outcome.seconds, 3)}
-        note("recording", recording=outcome.recording, n_frames=outcome.entry.n_frames, **fields)
+def _told(outcome: Outcome) -> dict[str, Any]:
+    """Return what the log says of one recording: what became of it, and its faults by kind."""
+    kinds = {fault.kind: fault.message for fault in outcome.faults}
+    return {
+        "recording": outcome.recording,
+        "here": outcome.extracted,
+        "refused": outcome.refused,
+        "faults": {k: [f.frame for f in outcome.faults if f.kind == k] for k in kinds},
+        "examples": kinds,
+    }

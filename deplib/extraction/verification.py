@@ -9,8 +9,8 @@ a dearer one does not look again at a recording in which a cheaper one found a f
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,25 +18,15 @@ import pandas as pd
 
 from deplib.cohorts.base import Cohort, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction import checks
-from deplib.extraction.checks import (
-    CHECKS,
-    DEFAULT_BOUNDS,
-    FAULT,
-    WARNING,
-    Bounds,
-    Finding,
-    finding,
-)  # fmt: skip
+from deplib.extraction import findings as checks
 from deplib.extraction.embedding import is_current, shared_source
 from deplib.extraction.encoder import OnnxEncoder
+from deplib.extraction.findings import CHECKS, DEFAULT_BOUNDS, FAULT, WARNING, Bounds, Finding
 from deplib.extraction.reference import Reference, reference_cosine
 from deplib.extraction.store import FeatureStore, LedgerEntry
 
 REPORT_VERSION = 2
 """Layout of the JSON report. Version 1 had neither this number nor bounds nor what was checked."""
-SPOT_FRAMES = 3
-"""Frames of each recording that are looked at again where the cohort is given."""
 
 Progress = Callable[[str], None]
 """Called with the name of each recording once its rows have been examined."""
@@ -65,11 +55,11 @@ class VerificationReport:
     findings: pd.DataFrame
     n_recordings: int
     n_frames: int
-    not_checked: Mapping[str, str] = field(default_factory=dict)
-    bounds: Bounds = DEFAULT_BOUNDS
-    encoder: str = ""
-    cohort: str = ""
-    digest: str = ""
+    not_checked: Mapping[str, str]
+    bounds: Bounds
+    encoder: str
+    cohort: str
+    digest: str
 
     @property
     def ok(self) -> bool:
@@ -91,10 +81,7 @@ class VerificationReport:
         found = ", ".join(f"{n} {severity}s" for severity, n in self.counts.items())
         text = f"{self.n_recordings} recordings, {self.n_frames:,} frames: "
         text += found if len(self.findings) else "sound"
-        reasons: dict[str, list[str]] = {}
-        for name, why in self.not_checked.items():
-            reasons.setdefault(why, []).append(name)
-        skipped = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+        skipped = "; ".join(f"{name} ({why})" for name, why in self.not_checked.items())
         return text + (f"; not checked: {skipped}" if skipped else "")
 
     def raise_for_faults(self) -> "VerificationReport":
@@ -115,23 +102,25 @@ class VerificationReport:
     def to_json(self) -> str:
         """Return the report as JSON; a value that is no number is null."""
         plain = ("ok", "counts", "n_recordings", "n_frames", "cohort", "encoder", "checked")
-        content: dict[str, Any] = {"version": REPORT_VERSION}
-        content |= {name: getattr(self, name) for name in plain}
-        content |= {"store_digest": self.digest or None, "bounds": asdict(self.bounds)}
-        content |= {"not_checked": dict(self.not_checked)}
-        content["findings"] = json.loads(self.findings.to_json(orient="records"))
+        content: dict[str, Any] = {
+            "version": REPORT_VERSION,
+            **{name: getattr(self, name) for name in plain},
+            "store_digest": self.digest or None,
+            "bounds": asdict(self.bounds),
+            "not_checked": dict(self.not_checked),
+            "findings": json.loads(self.findings.to_json(orient="records")),
+        }
         return json.dumps(content, indent=1, allow_nan=False)
 
 
 def verify(
     store: FeatureStore,
-    recordings: pd.DataFrame | Sequence[str] | None = None,
+    recordings: pd.DataFrame | None = None,
     *,
     bounds: Bounds = DEFAULT_BOUNDS,
     encoder: OnnxEncoder | None = None,
     cohort: Cohort | None = None,
     reference: Reference | None = None,
-    spot_frames: int = SPOT_FRAMES,
     progress: Progress | None = None,
 ) -> VerificationReport:
     """Examine every recording of a store. One recording is in memory at a time.
@@ -141,89 +130,90 @@ def verify(
     store
         The features.
     recordings
-        What must be there: a cohort's table (then lengths and persons are checked too), names
-        of recordings, or nothing (then the cohort's table, or else the header's count).
+        What must be there: a cohort's table, or some rows of it; then lengths and persons are
+        checked too. By default the given cohort's, or else as many as the header counts.
     bounds
         Limits of the checks.
     encoder
         The encoder that must have made the store.
     cohort
-        Whose frames they are. Some frames of each recording are looked at, and with the encoder
-        embedded again.
+        Whose frames they are. Some frames of each recording are looked at, drawn by a seed of its
+        name, and with the encoder embedded again.
     reference
         A frame and its right embedding; needs the encoder.
-    spot_frames
-        How many frames of a recording are looked at again, at least 1, drawn by a seed of its
-        name. Finding one frame in a video may mean decoding it from the start.
     progress
         Called for each recording.
-
-    Returns
-    -------
-    VerificationReport
 
     Raises
     ------
     VerificationError
-        If a reference is given without an encoder, or ``spot_frames`` is less than 1.
+        If a reference is given without an encoder.
     """
-    if spot_frames < 1:
-        raise VerificationError(f"spot_frames is {spot_frames}; look at one frame or more")
     if reference is not None and encoder is None:
         raise VerificationError("a reference embedding needs the encoder to compare with: give it")
-    table, names = _asked(store, recordings, cohort)
+    table = cohort.recordings if recordings is None and cohort is not None else recordings
     given = {"table": table, "encoder": encoder, "cohort": cohort, "reference": reference}
     not_checked = {
         check: f"no {absent[0]} given"
         for check, (needs, *_) in CHECKS.items()
         if (absent := [need for need in needs if given[need] is None])
     }
-    header = store.header
+    header, done = store.header, sorted(store.done())
+    names = done if table is None else table["recording"].astype(str).tolist()
+    missing = store.missing(names)
     findings: list[Finding] = []
+    words: dict[str, Any]
     if encoder is not None:
-        if header.encoder != encoder.id:
-            given_id, made = encoder.id, header.encoder
-            findings.append(finding("wrong_encoder", root=store.root, made=made, given=given_id))
+        if encoder.id != header.encoder:
+            words = {"root": store.root, "made": header.encoder, "given": encoder.id}
+            findings.append(checks.finding("wrong_encoder", **words))
         if reference is not None:
             findings += _wrong_embedding(encoder, reference, bounds.reference_cosine)
-        if findings and "spot_check" not in not_checked:
-            not_checked["spot_check"] = "the encoder is at fault"
-    if cohort is not None and shared_source(cohort) != header.fingerprint:
-        words: dict[str, Any] = {"root": store.root, "cohort": header.cohort}
-        words |= {"made": header.fingerprint, "given": cohort.name, "now": shared_source(cohort)}
-        findings.append(finding("wrong_cohort", **words))
-        for check in ("exposure", "spot_check"):
-            not_checked.setdefault(check, "the cohort is another one")
-    elif cohort is not None:
-        known = set(cohort.recordings["recording"].astype(str))
-        findings += [
-            finding("wrong_cohort", name, form=1)
-            for name in sorted(store.done() & known & set(names))
-            if not is_current(store, cohort, name)
-        ]
+        if findings:
+            not_checked.setdefault("spot_check", "the encoder is at fault")
+    if cohort is not None:
+        if (source := shared_source(cohort)) != header.fingerprint:
+            words = {"cohort": header.cohort, "made": header.fingerprint, "given": cohort.name}
+            findings.append(checks.finding("wrong_cohort", root=store.root, now=source, **words))
+            for check in ("exposure", "spot_check"):
+                not_checked.setdefault(check, "the cohort is another one")
+        else:
+            known = set(cohort.recordings["recording"].astype(str)).intersection(names)
+            changed = [n for n in done if n in known and not is_current(store, cohort, n)]
+            findings += [checks.finding("wrong_cohort", name, form=1) for name in changed]
+    findings += [checks.finding("missing", name, 0, 1) for name in missing]
+    if table is None and len(done) < (total := header.n_recordings):
+        words = {"cohort": header.cohort, "root": store.root, "n": total - len(done)}
+        findings.append(checks.finding("missing", "", len(done), total, form=1, **words))
 
-    found, means, entries = _examine(store, names, recordings, bounds, table, progress)
+    present = [name for name in names if name not in missing]
+    found, means, entries = _examine(store, present, bounds, progress)
     findings += found
     if table is not None:
-        person = dict(zip(table["recording"].astype(str), table["person"].astype(str), strict=True))
+        frames = {entry.recording: entry.n_frames for entry in entries}
+        person = dict(zip(names, table["person"].astype(str), strict=True))
+        for name, n_frames in zip(names, table["n_frames"], strict=True):
+            expected = min(int(n_frames), header.frame_limit)
+            if frames.get(name, expected) != expected:
+                findings.append(checks.finding("length", name, frames[name], expected))
         findings += checks.persons(means, person, bounds)
     if cohort is not None and "exposure" not in not_checked:
         judge = None if "spot_check" in not_checked else encoder
         for name in means:
-            findings += _look_again(store, name, cohort, judge, bounds, spot_frames)
+            findings += _look_again(store, name, cohort, judge, bounds)
     try:
         digest = store.digest()
     except StoreError:
         digest = ""
     return VerificationReport(
-        findings=pd.DataFrame(findings, columns=list(Finding._fields)),
-        n_recordings=len(entries),
-        n_frames=sum(entry.n_frames for entry in entries),
-        not_checked=not_checked,
-        bounds=bounds,
-        encoder=header.encoder,
-        cohort=header.cohort,
-        digest=digest,
+        pd.DataFrame(findings, columns=list(Finding._fields)),
+        len(entries),
+        sum(entry.n_frames for entry in entries),
+        not_checked,
+        bounds,
+        header.encoder,
+        header.cohort,
+        digest,
     )
 
 
@@ -268,64 +258,38 @@ def _wrong_embedding(
     try:
         cosine = reference_cosine(encoder, reference)
     except VerificationError as error:
-        yield finding("reference", "", np.nan, min_cosine, form=1, error=error)
+        yield checks.finding("reference", "", np.nan, min_cosine, form=1, error=error)
         return
     if not cosine >= min_cosine:  # a NaN fails too
-        yield finding("reference", "", cosine, min_cosine, encoder=encoder)
-
-
-def _asked(
-    store: FeatureStore, recordings: pd.DataFrame | Sequence[str] | None, cohort: Cohort | None
-) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return the table, if there is one, and the names of what must be in the store."""
-    if isinstance(recordings, pd.DataFrame):
-        return recordings, recordings["recording"].astype(str).tolist()
-    table = cohort.recordings if cohort is not None else None
-    if recordings is None:
-        names = sorted(store.done()) if table is None else table["recording"].astype(str).tolist()
-        return table, names
-    if table is not None:
-        table = table[table["recording"].astype(str).isin(list(recordings))]
-    return table, [str(name) for name in recordings]
+        yield checks.finding("reference", "", cosine, min_cosine, encoder=encoder)
 
 
 def _examine(
-    store: FeatureStore,
-    names: Sequence[str],
-    recordings: object,
-    bounds: Bounds,
-    table: pd.DataFrame | None,
-    progress: Progress | None,
+    store: FeatureStore, names: list[str], bounds: Bounds, progress: Progress | None
 ) -> tuple[list[Finding], dict[str, np.ndarray], list[LedgerEntry]]:
     """Return findings, the mean row of each recording without a fault, and what was read."""
-    missing = store.missing(names)
-    findings = [finding("missing", name, 0, 1) for name in missing]
-    total, n_done = store.header.n_recordings, len(store.done())
-    if recordings is None and table is None and n_done < total:
-        words: dict[str, Any] = {
-            "cohort": store.header.cohort,
-            "root": store.root,
-            "n": total - n_done,
-        }
-        findings.append(finding("missing", "", n_done, total, form=1, **words))
-    contents: dict[bytes, list[str]] = {}  # recordings by the hash of their features
+    findings: list[Finding] = []
+    copies: dict[bytes, list[str]] = {}  # recordings by the hash of their features
     means: dict[str, np.ndarray] = {}
     entries: list[LedgerEntry] = []
     zero = 0
-    for name in (name for name in names if name not in missing):
+    for name in names:
         try:
             features, valid = store.read(name)
             entry = store.entry(name)
         except StoreError as error:
-            findings.append(finding("integrity", name, error=error))
+            findings.append(checks.finding("integrity", name, error=error))
             continue
         if (lost := int((~valid).sum())) != entry.n_invalid or len(valid) != entry.n_frames:
-            words = {"n": len(valid), "said": entry.n_frames}
-            findings.append(finding("integrity", name, lost, entry.n_invalid, form=1, **words))
+            n, said = len(valid), entry.n_frames
+            edited = checks.finding(
+                "integrity", name, lost, entry.n_invalid, form=1, n=n, said=said
+            )
+            findings.append(edited)
             continue
         entries.append(entry)
         zero += not features.any()
-        contents.setdefault(hashlib.sha256(features.tobytes()).digest(), []).append(name)
+        copies.setdefault(hashlib.sha256(features.tobytes()).digest(), []).append(name)
         findings += checks.lost_frames(entry, bounds)
         faults = list(checks.row_faults(name, features, valid, bounds))
         findings += faults
@@ -336,16 +300,15 @@ def _examine(
     if entries and zero == len(entries):
         # One cause, one finding: rows of zeros, all alike, follow from it.
         findings = [finding for finding in findings if finding.check != "all_zero"]
-        findings.append(finding("all_zero_store", "", zero, 0, root=store.root))
+        findings.append(checks.finding("all_zero_store", "", zero, 0, root=store.root))
     else:
-        copies = list(checks.identical_recordings(contents))
-        findings += copies
-        for name in " ".join(copy.recording for copy in copies).split():
-            means.pop(name, None)
+        for group in [group for group in copies.values() if len(group) > 1]:
+            both = " ".join(group)
+            findings.append(
+                checks.finding("identical", both, len(group), 1, names=", ".join(group))
+            )
+            means = {name: mean for name, mean in means.items() if name not in group}
     findings += checks.lost_frames_of_all(entries, bounds)
-    if table is not None:
-        frames = {entry.recording: entry.n_frames for entry in entries}
-        findings += checks.wrong_lengths(frames, table, store.header.frame_limit)
     return findings, means, entries
 
 
@@ -355,19 +318,20 @@ def _look_again(
     cohort: Cohort,
     encoder: OnnxEncoder | None,
     bounds: Bounds,
-    n: int,
 ) -> Iterator[Finding]:
     """Look at some frames of a recording, and compare their embeddings with the stored rows."""
     try:
         features, valid = store.read(name)
         rows = np.flatnonzero(valid)
         seed = np.frombuffer(hashlib.sha256(name.encode()).digest(), np.uint32)
-        chosen = np.random.default_rng(seed).choice(rows, min(n, len(rows)), replace=False)
-        numbers = sorted(int(i) for i in chosen)
+        chosen = np.random.default_rng(seed).choice(
+            rows, min(bounds.spot_frames, len(rows)), replace=False
+        )
+        numbers = sorted(chosen.tolist())
         frames = np.concatenate([read_frames(cohort, name, i, i + 1).frames for i in numbers])
     except (CohortError, StoreError) as error:
         check = "spot_check" if encoder else "exposure"
-        yield finding(check, name, severity=WARNING, form=1, error=error)
+        yield checks.finding(check, name, severity=WARNING, form=1, error=error)
         return
     yield from checks.wrong_exposure(name, frames.mean(axis=(1, 2, 3)), bounds)
     if encoder is not None:

@@ -14,8 +14,6 @@ from typing import Any
 import cv2
 from joblib import Parallel, delayed, parallel_config
 
-_OURS = b'{"time": "'
-
 
 def run_unordered(calls: Sequence[Callable[[], Any]], jobs: int) -> Iterator[Any]:
     """Yield each call's result as soon as it is there.
@@ -58,7 +56,7 @@ def _leave_with(parent: int) -> None:
 
 
 class RunLog:
-    """Appends events to a file, one JSON object a line, each whole; without a file, does nothing.
+    """Appends events to a file, one JSON object a line; without a file, does nothing.
 
     A line holds ``time`` (UTC, ISO 8601), ``event``, and the event's own fields. A log that cannot
     be written is no reason to lose a night's work: the first failure is warned of, and the run
@@ -67,61 +65,23 @@ class RunLog:
     Parameters
     ----------
     path
-        The file; an existing one is continued. Half a line that a dying machine left at its end
-        is removed, so that the whole stays readable.
+        The file; an existing one is continued.
     """
 
     def __init__(self, path: str | Path | None) -> None:
         self._path = None if path is None else Path(path)
-        self._file: int | None = None
-        if self._path is not None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                _mend(self._path)
-                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            except OSError as error:
-                self._give_up(error)
-
-    def __enter__(self) -> "RunLog":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
 
     def __call__(self, event: str, **fields: Any) -> None:
         """Append one event."""
-        if self._file is None:
+        if self._path is None:
             return
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": time, "event": event, **fields}, default=str).encode() + b"\n"
+        line = json.dumps({"time": time, "event": event, **fields}, default=str)
         try:
-            written = os.write(self._file, line)  # one call: a kill comes before or after it
-            if written < len(line):
-                raise OSError(None, f"only {written} of {len(line)} bytes were taken")
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
         except OSError as error:
-            self._give_up(error)
-
-    def _give_up(self, error: OSError) -> None:
-        warnings.warn(
-            f"cannot write the log {self._path}: {error.strerror or error}; the run goes on "
-            "without it",
-            stacklevel=4,
-        )
-        self.__exit__()
-
-
-def _mend(path: Path) -> None:
-    """Remove half a line at the end of a log, or end the last line of any other file."""
-    if not path.is_file():
-        return
-    with path.open("r+b") as file:
-        start = max(0, file.seek(0, os.SEEK_END) - 2**20)
-        file.seek(start)
-        tail = file.read()
-        last = tail[tail.rfind(b"\n") + 1 :]
-        if last and (last.startswith(_OURS) or _OURS.startswith(last)):
-            file.truncate(start + len(tail) - len(last))
-        elif last:
-            file.write(b"\n")
+            why = f"cannot write the log {self._path}: {error.strerror or error}"
+            warnings.warn(f"{why}; the run goes on without it", stacklevel=3)
+            self._path = None

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from deplib.cohorts.base import FAULT_KINDS
 from deplib.extraction.store import LedgerEntry
@@ -44,6 +43,7 @@ class Bounds:
     dark: float = 40.0  # least mean grey level of the looked-at frames, 0-255
     bright: float = 215.0  # largest
     spot_cosine: float = 0.999  # least cosine of a stored row and its frame embedded again
+    spot_frames: int = 3  # frames of each recording that are looked at again, 1 or more
 
 
 DEFAULT_BOUNDS = Bounds()
@@ -52,18 +52,16 @@ DEFAULT_BOUNDS = Bounds()
 class Check(NamedTuple):
     """What one check needs, finds and says."""
 
-    needs: tuple[str, ...]  # beside the store: "table", "encoder", "cohort", "reference"
+    needs: list[str]  # beside the store: "table", "encoder", "cohort", "reference"
     severity: str  # of its findings; "fault or warning" where a bound decides
-    bounds: tuple[str, ...]  # fields of Bounds
+    bounds: list[str]  # fields of Bounds
     finds: str
-    says: tuple[str, ...]  # messages of its findings, to be filled in
+    says: list[str]  # messages of its findings, to be filled in
 
 
 CHECKS: dict[str, Check] = {
-    name: Check._make(tuple(v) if isinstance(v, list) else v for v in check.values())
-    for name, check in json.loads(
-        Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
-    ).items()
+    name: Check(**check)
+    for name, check in json.loads(Path(__file__).with_name("checks.json").read_bytes()).items()
 }
 """Every check, by the name that its findings carry, in the order of a report."""
 
@@ -90,12 +88,19 @@ def finding(
     **words: Any,
 ) -> Finding:
     """Return a finding in one of the ways in which its check puts it, filled in."""
-    message = (
-        CHECKS[check]
-        .says[form]
-        .format(**{"name": recording, "value": value, "bound": bound} | words)
-    )
+    words |= {"name": recording, "value": value, "bound": bound}
+    message = CHECKS[check].says[form].format(**words)
     return Finding(check, severity or CHECKS[check].severity, recording, value, bound, message)
+
+
+def graded(
+    check: str, recording: str, value: float, warning: float, fault: float, **words: Any
+) -> Iterator[Finding]:
+    """Yield a fault above one bound, a warning above the other."""
+    if value > fault:
+        yield finding(check, recording, value, fault, severity=FAULT, **words)
+    elif value > warning:
+        yield finding(check, recording, value, warning, severity=WARNING, **words)
 
 
 def lost_frames(entry: LedgerEntry, bounds: Bounds) -> Iterator[Finding]:
@@ -104,12 +109,8 @@ def lost_frames(entry: LedgerEntry, bounds: Bounds) -> Iterator[Finding]:
     for kind in FAULT_KINDS:
         if count := entry.faults.get(kind, 0):
             yield finding(kind, name, count, 0, n=n)
-    share = entry.n_invalid / n
-    if share > bounds.recording_invalid_rate:
-        limit = bounds.recording_invalid_rate
-        yield finding("invalid_rate", name, share, limit, severity=FAULT, form=1, n=n)
-    elif share > bounds.invalid_rate:
-        yield finding("invalid_rate", name, share, bounds.invalid_rate, severity=WARNING, n=n)
+    limits = bounds.invalid_rate, bounds.recording_invalid_rate
+    yield from graded("invalid_rate", name, entry.n_invalid / n, *limits, n=n)
 
 
 def lost_frames_of_all(entries: Sequence[LedgerEntry], bounds: Bounds) -> Iterator[Finding]:
@@ -117,7 +118,7 @@ def lost_frames_of_all(entries: Sequence[LedgerEntry], bounds: Bounds) -> Iterat
     n, lost = (sum(getattr(e, what) for e in entries) for what in ("n_frames", "n_invalid"))
     if lost > bounds.invalid_rate * n:
         share, limit = lost / n, bounds.invalid_rate
-        yield finding("invalid_rate", "", share, limit, severity=FAULT, form=2, n=n, lost=lost)
+        yield finding("invalid_rate", "", share, limit, severity=FAULT, form=1, n=n, lost=lost)
 
 
 def row_faults(
@@ -147,40 +148,24 @@ def row_faults(
     if deviation > bounds.norm:
         yield finding("norm", name, deviation, bounds.norm)
         rows = rows / norms[:, None]
-    if len(rows):
-        yield from _shape_faults(name, rows, bounds)
-    if len(rows) > 1:
-        yield from _time_faults(name, rows, bounds)
-
-
-def _shape_faults(name: str, rows: np.ndarray, bounds: Bounds) -> Iterator[Finding]:
-    """Yield what is wrong with unit rows, each on its own."""
     n, dim = rows.shape
     # A unit row's variance over its dimensions is 1/D - mean^2: close to 1/D, or 0 if constant.
     relative = 1 - dim * rows.mean(axis=1) ** 2
-    if flat := int((relative < bounds.frame_variance).sum()):
-        least = float(relative.min())
-        yield finding("variance", name, least, bounds.frame_variance, rows=flat, n=n, dim=dim)
+    if flat := int((relative < (limit := bounds.frame_variance)).sum()):
+        yield finding("variance", name, float(relative.min()), limit, rows=flat, n=n, dim=dim)
     peak = np.maximum(rows.max(axis=1), -rows.min(axis=1)) ** 2
     if dim >= MIN_PEAK_DIM and (peaked := int((peak > bounds.peak).sum())):
         yield finding("peak", name, float(peak.max()), bounds.peak, rows=peaked, n=n)
-
-
-def _time_faults(name: str, rows: np.ndarray, bounds: Bounds) -> Iterator[Finding]:
-    """Yield what is wrong with unit rows as a sequence."""
-    n = len(rows)
+    if n < 2:
+        return
     centred = rows - rows.mean(axis=0)
-    variance = float(np.einsum("ij,ij->", centred, centred)) / n
+    variance = float(np.einsum("ij,ij->", centred, centred)) / n  # over time, of all dimensions
     if variance < bounds.time_variance:
         yield finding("near_constant", name, variance, bounds.time_variance, n=n)
         return
     repeated = float((rows[1:] == rows[:-1]).all(axis=1).mean())
-    if repeated > bounds.recording_duplicate_rate:
-        limit = bounds.recording_duplicate_rate
-        yield finding("duplicate_frames", name, repeated, limit, severity=FAULT, n=n)
-    elif repeated > bounds.duplicate_rate:
-        limit = bounds.duplicate_rate
-        yield finding("duplicate_frames", name, repeated, limit, severity=WARNING, n=n)
+    limits = bounds.duplicate_rate, bounds.recording_duplicate_rate
+    yield from graded("duplicate_frames", name, repeated, *limits, n=n)
     cosines = np.einsum("ij,ij->i", rows[1:], rows[:-1])
     unrelated = float((cosines < bounds.coherence).mean())
     if unrelated > bounds.unrelated_rate:
@@ -188,21 +173,6 @@ def _time_faults(name: str, rows: np.ndarray, bounds: Bounds) -> Iterator[Findin
             "incoherent", name, unrelated, bounds.unrelated_rate,
             coherence=bounds.coherence, median=np.median(cosines),
         )  # fmt: skip
-
-
-def identical_recordings(contents: Mapping[bytes, Sequence[str]]) -> Iterator[Finding]:
-    """Yield a fault for each set of recordings whose features have the same hash."""
-    for group in contents.values():
-        if len(group) > 1:
-            yield finding("identical", " ".join(group), len(group), 1, names=", ".join(group[:4]))
-
-
-def wrong_lengths(frames: Mapping[str, int], table: pd.DataFrame, limit: int) -> Iterator[Finding]:
-    """Yield a fault for each recording with another number of frames than the cohort's table."""
-    for name, n_frames in zip(table["recording"].astype(str), table["n_frames"], strict=True):
-        expected = min(int(n_frames), limit)
-        if frames.get(name, expected) != expected:
-            yield finding("length", name, frames[name], expected)
 
 
 def persons(
