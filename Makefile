@@ -14,7 +14,7 @@ export DEPLIB_DATA ?= $(CURDIR)/.deplib
 export OMP_NUM_THREADS = 1
 export PYTHONHASHSEED = 0
 
-BUILD := $(BIN)jupyter-book build -W --keep-going book
+BUILD := $(BIN)jupyter-book build -W -n --keep-going book
 
 .PHONY: help install book test unit-tests page-tests colab bench sweep lint lint-workflows
 help:   ## list the verbs

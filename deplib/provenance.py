@@ -6,7 +6,6 @@ leaves out comments, docstrings and blank lines. Imports are read from the sourc
 """
 
 import ast
-import dataclasses
 import hashlib
 import importlib.util
 import io
@@ -30,27 +29,19 @@ _MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:\w+)?")
 
 
 def digest(value: Any) -> str:
-    """Return the SHA-256 of a value (JSON types, tuples, dataclasses, NumPy scalars) as JSON.
-
-    Tuples count as lists, a dataclass as its name and fields; the order of keys plays no part.
+    """Return the SHA-256 of a value as JSON; the order of keys plays no part.
 
     Raises
     ------
-    ResultError
-        Where the value holds something that has no canonical form, such as NaN or a set.
+    TypeError, ValueError
+        Where the value is no JSON, or holds a number that is not finite.
 
     Examples
     --------
     >>> digest({"seed": 0, "model": "ldbm"}) == digest({"model": "ldbm", "seed": 0})
     True
     """
-    try:
-        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ResultError(
-            f"no digest of this {type(value).__name__}: {error}; use finite numbers, strings, "
-            "lists, dicts with string keys, or dataclasses of these"
-        ) from error
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -59,9 +50,8 @@ def file_digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ResultError(
-            f"cannot read {path}: {error.strerror}; make it, or take it off the list"
-        ) from error
+        why = f"{error.strerror}; make it, or take it off the list"
+        raise ResultError(f"cannot read {path}: {why}") from error
 
 
 def source_digest(*modules: str, without: Collection[str] = (), root: Path = PACKAGE) -> str:
@@ -86,11 +76,8 @@ def source_digest(*modules: str, without: Collection[str] = (), root: Path = PAC
     Imports inside functions count, and so does a string that is exactly a module's dotted name.
     Data files (``DATA_SUFFIXES``) count where they lie beside a module of the closure.
     """
-    closure = {
-        name: path
-        for name, path in imported_modules(*modules, root=root).items()
-        if name not in without
-    }
+    found = imported_modules(*modules, root=root)
+    closure = {name: path for name, path in found.items() if name not in without}
     sources = {name: bare_code(path.read_text(encoding="utf-8")) for name, path in closure.items()}
     beside = {file for path in closure.values() for file in path.parent.iterdir()}
     data = {file for file in beside if file.suffix in DATA_SUFFIXES and file.is_file()}
@@ -161,18 +148,3 @@ def bare_code(source: str) -> str:
             if isinstance(node.value.value, str) and alone:
                 lines[first:last] = [""] * (last - first)
     return "\n".join(line.rstrip() for line in lines if line.strip())
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"dataclass": type(value).__name__, "fields": fields}
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("a dict has keys that are no strings")
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0:  # a NumPy scalar
-        return value.item()
-    return value

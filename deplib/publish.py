@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import source_from_cache
-from itertools import groupby
+from itertools import groupby, product, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,12 @@ import yaml
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
+from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from deplib import REPOSITORY, __version__, provenance
 from deplib.errors import DeplibError
 from deplib.figures import KEEP, KEPT
-from deplib.paths import VARIABLE, data_root
+from deplib.paths import VARIABLE, data_root, write_atomically
 
 SETUP_CELL = f"""\
 import importlib.util
@@ -132,29 +133,15 @@ class Chapter:
         """Return the modules of deplib that the cells import or the header names."""
         code = [cell.source for cell in self.source.cells if cell.cell_type == "code"]
         names = set(self.uses).union(*map(_imports, code))
-        return sorted(name for name in names if provenance.module_path(name))
+        return sorted(filter(provenance.module_path, names))
 
     def files(self) -> list[Path]:
         """Return the files that the chapter needs; a `PublishError` names a pattern without any."""
-        found = []
-        for pattern in self.needs:
-            matches = sorted(path for path in self.root.glob(pattern) if path.is_file())
-            if not matches:
-                raise PublishError(
-                    f"{self.name} needs {pattern}, and no file of {self.root} matches: make it, "
-                    f"or correct `needs` in the header of notebooks/{self.name}.py"
-                )
-            found += matches
-        return found
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `publish` did: chapters written, found to say the same, and not looked at again."""
-
-    executed: tuple[str, ...]
-    confirmed: tuple[str, ...]
-    fresh: tuple[str, ...]
+        found = {pattern: sorted(self.root.glob(pattern)) for pattern in self.needs}
+        if absent := [pattern for pattern in found if not found[pattern]]:
+            where = f"make it, or correct `needs` in the header of notebooks/{self.name}.py"
+            raise PublishError(f"{self.name} needs {_list(absent)}, and no file matches: {where}")
+        return [path for paths in found.values() for path in paths]
 
 
 def chapters(root: Path) -> list[Chapter]:
@@ -166,19 +153,14 @@ def chapters(root: Path) -> list[Chapter]:
         Where the table of contents names a page that has no source, a chapter is not in it, or
         a header is not understood.
     """
-    found = []
-    for name in _toc(root / "_toc.yml"):
-        if (root / "notebooks" / f"{name}.py").is_file():
-            found.append(_chapter(root, name))
-        elif not (root / "book" / f"{name}.md").is_file():
-            raise PublishError(
-                f"_toc.yml names {name}, but there is neither notebooks/{name}.py nor "
-                f"book/{name}.md: write one, or take it out of _toc.yml"
-            )
-    names = {chapter.name for chapter in found}
-    if forgotten := {path.stem for path in (root / "notebooks").glob("*.py")} - names:
+    names = _toc(root / "_toc.yml")
+    texts = {path.stem for path in (root / "notebooks").glob("*.py")}
+    if lost := set(names) - texts - {path.stem for path in (root / "book").glob("*.md")}:
+        where = "neither notebooks/ nor, as Markdown, book/ has it: write it, or take it out"
+        raise PublishError(f"_toc.yml names {_list(lost)}, but {where}")
+    if forgotten := texts - set(names):
         raise PublishError(f"not in _toc.yml: {_list(forgotten)} of notebooks/; add, or remove")
-    return found
+    return [_chapter(root, name) for name in names if name in texts]
 
 
 def stale(root: Path, *, here: bool = False) -> dict[str, tuple[str, ...]]:
@@ -202,7 +184,7 @@ def publish(
     force: bool = False,
     check: bool = False,
     progress: Callable[[str], None] | None = None,
-) -> Report:
+) -> dict[str, str]:
     """Execute the stale chapters and write their pages.
 
     Parameters
@@ -220,6 +202,12 @@ def publish(
     progress
         Called with one line of text whenever a chapter starts or ends.
 
+    Returns
+    -------
+    dict
+        Of each chapter that was looked at: ``written``, ``same`` (executed, and it says what its
+        page says) or ``fresh`` (not executed).
+
     Raises
     ------
     PublishError
@@ -231,48 +219,41 @@ def publish(
     if unknown := set(names or ()) - set(book):
         raise PublishError(f"no chapter {_list(unknown)}: the book has {', '.join(book)}")
     chosen = [name for name in book if names is None or name in names]
-    if check:
-        if old := [
-            f"  {name}: {'; '.join(why)}" for name, why in stale(root).items() if name in chosen
-        ]:
-            lines = "\n".join(old)
-            raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
-        return Report((), (), tuple(chosen))
-    folder = _state(root)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "lock", timeout=0):
-            todo = chosen if force else [name for name in stale(root, here=True) if name in chosen]
-            written = _execute_all([book[name] for name in todo], jobs, force, progress)
-            _forget_figures(list(book.values()))
-    except Timeout:
-        raise PublishError(f"another process publishes {root} now: wait until it ends") from None
-    return Report(
-        tuple(written),
-        tuple(name for name in todo if name not in written),
-        tuple(name for name in chosen if name not in todo),
-    )
+    old = stale(root, here=not check)
+    todo = [name for name in chosen if name in old or (force and not check)]
+    if check and todo:
+        lines = "\n".join(f"  {name}: {'; '.join(old[name])}" for name in todo)
+        raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
+    done = dict.fromkeys(chosen, "fresh")
+    if not check:
+        folder = _state(root)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(folder / "lock", timeout=0):
+                done |= _execute_all([book[name] for name in todo], jobs, force, progress or len)
+                _forget_figures(list(book.values()))
+        except Timeout:
+            raise PublishError(f"another process publishes {root} now: wait for its end") from None
+    return done
 
 
 def _execute_all(
-    todo: list[Chapter], jobs: int, force: bool, progress: Callable[[str], None] | None
-) -> list[str]:
-    """Execute chapters; return those whose pages were written."""
+    todo: list[Chapter], jobs: int, force: bool, progress: Callable[[str], object]
+) -> dict[str, str]:
+    """Execute chapters; return what became of each."""
 
-    def execute(chapter: Chapter) -> bool:
-        say = progress or (lambda line: None)
-        say(f"{chapter.name}: running")
-        changed = _execute(chapter, force)
-        say(f"{chapter.name}: {'written' if changed else 'says the same'}")
-        return changed
+    def execute(chapter: Chapter) -> str:
+        progress(f"{chapter.name}: running")
+        done = "written" if _execute(chapter, force) else "same"
+        progress(f"{chapter.name}: {done}")
+        return done
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         running = {chapter.name: pool.submit(execute, chapter) for chapter in todo}
     errors = {name: one.exception() for name, one in running.items()}
     if failed := [f"  {name}: {error}" for name, error in errors.items() if error]:
-        lines = "\n".join(failed)
-        raise PublishError(f"{len(failed)} of {len(todo)} chapters failed:\n{lines}")
-    return [name for name, one in running.items() if one.result()]
+        raise PublishError("\n".join([f"{len(failed)} of {len(todo)} chapters failed:", *failed]))
+    return {name: one.result() for name, one in running.items()}
 
 
 def _forget_figures(book: list[Chapter]) -> None:
@@ -309,12 +290,15 @@ def _execute(chapter: Chapter, force: bool) -> bool:
     if why := unstable(page, str(chapter.root.resolve()), str(data_root())):
         raise PublishError(f"{why} (kept at {result})")
     if changed:
+        folder = chapter.page.parent / FIGURES
+        folder.mkdir(exist_ok=True)
         for name, text in files.items():
-            _write(chapter.page.parent / FIGURES / name, text)
-        _write(chapter.page, nbformat.writes(page) + "\n")  # last: it vouches for the others
+            write_atomically(folder / name, text.encode())
+        whole = (nbformat.writes(page) + "\n").encode()
+        write_atomically(chapter.page, whole)  # last: it vouches for the others
     elif why := _difference(nbformat.read(chapter.page, as_version=4), page):
         raise PublishError(f"{why} (kept at {result}); `--force` writes what this machine says")
-    _write(_record(chapter), json.dumps({"sha256": provenance.file_digest(chapter.page)}))
+    _record(chapter).write_text(provenance.file_digest(chapter.page), encoding="utf-8")
     shutil.rmtree(work)
     return changed
 
@@ -325,19 +309,16 @@ def _execute(chapter: Chapter, force: bool) -> bool:
 def _ingredients(chapter: Chapter, read: dict[str, list[str]]) -> dict[str, str]:
     """Return what a chapter is made from: one digest for each of ``INGREDIENTS``."""
     cells = [[cell.cell_type, cell.source, cell.metadata] for cell in chapter.source.cells]
-    seen = [chapter.root / name for name in read.get("needs", [])]
-    try:
-        files = {
-            path.relative_to(chapter.root).as_posix(): provenance.file_digest(path)
-            for path in [*chapter.files(), *seen]
-        }
-    except DeplibError:  # no page can hold this digest, so the chapter is stale
-        files = {"missing": ""}
     modules = {*chapter.modules(), *filter(provenance.module_path, read.get("uses", []))}
+    try:
+        needed = {*chapter.files(), *(chapter.root / name for name in read.get("needs", []))}
+        sums = {str(one.relative_to(chapter.root)): provenance.file_digest(one) for one in needed}
+    except DeplibError:  # no page can hold this digest, so the chapter is stale
+        sums = {"missing": ""}
     return {
         "text": provenance.digest([cells, header(chapter.source)]),
         "library": provenance.source_digest(*sorted(modules)),
-        "files": provenance.digest(files),
+        "files": provenance.digest(sums),
         "lock": provenance.file_digest(chapter.root / "requirements.lock"),
         "format": str(FORMAT),
     }
@@ -351,10 +332,8 @@ def _reasons(chapter: Chapter) -> tuple[str, ...]:
         page = nbformat.read(chapter.page, as_version=4)
     except (ValueError, nbformat.ValidationError):
         return (f"book/{chapter.name}.ipynb is no notebook",)
-    stated, now = (
-        page.metadata.get("published", {}),
-        _ingredients(chapter, page.metadata.get(READ, {})),
-    )
+    now = _ingredients(chapter, page.metadata.get(READ, {}))
+    stated = page.metadata.get("published", {})
     found = [why for part, why in INGREDIENTS.items() if stated.get(part) != now[part]]
     if not found and not same_text(page, chapter.source):
         found = ["its page was edited: the text is edited in notebooks/"]
@@ -372,14 +351,12 @@ def _read(chapter: Chapter, log: Path) -> dict[str, list[str]]:
     """
     root, package = chapter.root.resolve(), provenance.PACKAGE.resolve()
     known = {path.resolve() for path in provenance.imported_modules(*chapter.modules()).values()}
-    known |= {path.resolve() for path in chapter.files()} | {chapter.text.resolve()}
+    known |= {path.resolve() for path in (*chapter.files(), chapter.text)}
     needs, uses = set(), set()
     for line in set(log.read_text(encoding="utf-8").splitlines()):
         path = Path(source_from_cache(line) if line.endswith(".pyc") else line).resolve()
-        elsewhere = any(
-            map(path.is_relative_to, (Path(sys.prefix).resolve(), data_root().resolve()))
-        )
-        if path in known or elsewhere or not path.is_file():
+        elsewhere = (Path(sys.prefix).resolve(), data_root().resolve())
+        if path in known or any(map(path.is_relative_to, elsewhere)) or not path.is_file():
             continue
         if path.is_relative_to(package) and path.suffix == ".py":
             parts = path.relative_to(package.parent).with_suffix("").parts
@@ -449,39 +426,32 @@ def unstable(page: NotebookNode, *secrets: str) -> str | None:
 
     ``secrets`` are folders of this machine, which no page may show.
     """
-    folders = {
-        re.escape(one): "a folder of this machine; print a name, not a path" for one in secrets
-    }
+    folders = dict.fromkeys(map(re.escape, secrets), "a folder of this machine; print a name")
     for cell in page.cells:
         if cell.cell_type == "code" and cell.source.rstrip().endswith(";"):
             # nbval runs cells without history, and then IPython does not see the semicolon.
             return f"cell {cell.execution_count} ends with a semicolon: write `_ = ...` instead"
-        for text in _said(cell):
-            for pattern, remedy in (UNSTABLE | folders).items():
-                if match := re.search(pattern, text):
-                    return f"cell {cell.execution_count} shows {match.group()!r}: {remedy}"
+        for text, (pattern, remedy) in product(_said(cell), (UNSTABLE | folders).items()):
+            if match := re.search(pattern, text):
+                return f"cell {cell.execution_count} shows {match.group()!r}: {remedy}"
     return None
 
 
 def _difference(before: NotebookNode, after: NotebookNode) -> str | None:
     """Say which cell says something else than a page of the same text; pictures play no part."""
     for old, new in zip(before.cells, after.cells, strict=True):
-        if (said := _said(old)) != (says := _said(new)):
-            first = next(
-                (pair for pair in zip(said, says, strict=False) if pair[0] != pair[1]), None
-            )
-            was, now = first or ("\n".join(said), "\n".join(says))
-            return f"cell {old.execution_count} says {now[:300]!r}, and its page {was[:300]!r}"
+        for was, now in zip_longest(_said(old), _said(new), fillvalue=""):
+            if was != now:
+                return f"cell {old.execution_count} says {now[:300]!r}, and its page {was[:300]!r}"
     return None
 
 
 def _said(cell: NotebookNode) -> list[str]:
     """Return the texts that a cell shows."""
-    found = []
-    for output in cell.get("outputs", []):
-        texts = [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
-        found += [*map(str, texts), *filter(None, [output.get("text")])]
-    return found
+    outputs = cell.get("outputs", [])
+    shown = [{**one.get("data", {}), "text/stream": one.get("text", "")} for one in outputs]
+    pairs = [pair for one in shown for pair in one.items()]
+    return [str(text) for kind, text in pairs if text and kind.startswith("text/")]
 
 
 def _outputs(raw: list[NotebookNode], count: int) -> list[NotebookNode]:
@@ -511,23 +481,22 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
             if kept is None:
                 continue
             where = f"{chapter}, cell {cell.execution_count}"
-            shown = cell.metadata.get("mystnb", {})
-            figure = shown.get("figure", {})
-            name = re.fullmatch(r"fig-([a-z0-9-]+)", figure.get("name", ""))
-            if not (name and figure.get("caption") and shown.get("image", {}).get("alt")):
+            shown = {"figure": {}, "image": {}} | cell.metadata.get("mystnb", {})
+            name = re.match("fig-([a-z0-9-]+)$", shown["figure"].get("name", ""))
+            if not (name and shown["figure"].get("caption") and shown["image"].get("alt")):
                 raise PublishError(
                     f"{where} shows a figure: give the cell `mystnb` metadata with a figure's name "
                     "(fig-...), a caption and an image's alt text, as the other chapters do"
                 )
-            if f"{name[1]}.svg" in files:
-                raise PublishError(f"{where}: another figure of the page is called fig-{name[1]}")
-            made = {"figure": name[1], "chapter": chapter, "cell": cell.execution_count}
+            stem = name[1]
+            if f"{stem}.svg" in files:
+                raise PublishError(f"{where}: another figure of the page is called fig-{stem}")
+            made = {"figure": stem, "chapter": chapter, "cell": cell.execution_count}
             made |= {"deplib": __version__, "code": page.metadata["published"]["library"]}
-            files[f"{name[1]}.svg"] = output.data["image/svg+xml"]
-            files[f"{name[1]}.csv"] = kept["csv"]
-            files[f"{name[1]}.json"] = (
-                json.dumps(made | {"origin": kept["origin"]}, indent=1) + "\n"
-            )
+            made |= {"origin": kept["origin"]}
+            files[f"{stem}.svg"] = output.data["image/svg+xml"]
+            files[f"{stem}.csv"] = kept["csv"]
+            files[f"{stem}.json"] = json.dumps(made, indent=1) + "\n"
     if files:
         sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
         page.metadata[FIGURES] = dict(sorted(sums.items()))
@@ -536,13 +505,10 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
 
 def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
     for cell in executed.cells if executed else []:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                first = next(iter(cell.source.strip().splitlines()), "")
-                return (
-                    f"cell {cell.execution_count - 1} ({first!r}) raises {output.ename}: "
-                    f"{output.evalue} (kept at {kept})"
-                )
+        for error in (one for one in cell.get("outputs", []) if one.output_type == "error"):
+            first = next(iter(cell.source.strip().splitlines()), "")
+            where = f"cell {cell.execution_count - 1} ({first!r})"
+            return f"{where} raises {error.ename}: {error.evalue} (kept at {kept})"
     last = log.strip().splitlines()[-1:] or ["papermill said nothing"]
     return f"papermill failed: {last[0]} (kept at {kept})"
 
@@ -552,23 +518,16 @@ def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
 
 def _toc(path: Path) -> list[str]:
     try:
-        toc = yaml.safe_load(path.read_text(encoding="utf-8"))
-        parts = [chapter for part in toc.get("parts", []) for chapter in part["chapters"]]
-        return [toc["root"], *(entry["file"] for entry in parts + toc.get("chapters", []))]
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise PublishError(
-            f"{path} is no table of contents of a jb-book ({error!r}): it needs root, and parts "
-            "with chapters"
-        ) from error
+        return list(parse_toc_yaml(path))
+    except (OSError, yaml.YAMLError, MalformedError) as error:
+        raise PublishError(f"{path} is no table of contents of a jb-book: {error}") from error
 
 
 def _chapter(root: Path, name: str) -> Chapter:
     stated = Chapter(name, root).source.metadata.get("deplib", {})
     if unknown := set(stated) - {"needs", "uses"}:
-        raise PublishError(
-            f"notebooks/{name}.py: `deplib:` in its header has {_list(unknown)}; it takes lists "
-            "named needs and uses"
-        )
+        where = f"notebooks/{name}.py: `deplib:` in its header"
+        raise PublishError(f"{where} has {_list(unknown)}; it takes lists named needs and uses")
     return Chapter(name, root, **{key: tuple(value) for key, value in stated.items()})
 
 
@@ -578,32 +537,22 @@ def _state(root: Path) -> Path:
 
 
 def _record(chapter: Chapter) -> Path:
-    return _state(chapter.root) / f"{chapter.name}.json"
+    """Return the file that holds the digest of the page that was executed or confirmed here."""
+    return _state(chapter.root) / f"{chapter.name}.sha256"
 
 
 def _executed_here(chapter: Chapter) -> bool:
-    try:
-        record = json.loads(_record(chapter).read_text(encoding="utf-8"))
-        return record["sha256"] == provenance.file_digest(chapter.page)
-    except (OSError, ValueError, KeyError):
-        return False
+    record, page = _record(chapter), chapter.page
+    known = record.is_file() and page.is_file()
+    return known and record.read_text(encoding="utf-8") == provenance.file_digest(page)
 
 
 def _imports(cell: str) -> frozenset[str]:
     """Return what a cell imports; nothing where it is no Python, which its execution will say."""
-    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.split("\n")]
     try:
-        return provenance.imports_of("\n".join(lines))
+        return provenance.imports_of(cell)
     except SyntaxError:
         return frozenset()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(exist_ok=True)
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _list(names: Iterable[str]) -> str:

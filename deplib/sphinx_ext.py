@@ -6,6 +6,7 @@ the drawing, its data and its origin to download, as `deplib.publish` wrote them
 
 import json
 import re
+import sys
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -105,6 +107,29 @@ def skip_strangers(
     return True if what == "module" and module and not module.startswith(room) else None
 
 
+def without_type(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from taking what stands before a colon in a constant's text for its type."""
+    if what in {"attribute", "data", "property"}:
+        lines[:0] = ["..", ""]  # a comment, which has no colon
+
+
+def look_in_room(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.TextElement
+) -> nodes.Element | None:
+    """Find in its room's reference what a signature names by the module that defines it.
+
+    What exists and is not public keeps its name, without a link.
+    """
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    if not hasattr(sys.modules.get(module), name) or not module.startswith("deplib."):
+        return None
+    place = node.get("refdoc", ""), app.builder, node["reftype"]
+    target = f"{module.rpartition('.')[0]}.{name}"
+    return env.get_domain("py").resolve_xref(env, *place, target, node, text) or text
+
+
 def lighten(app: Sphinx, failed: Exception | None) -> None:
     """Leave the icons to the style sheet, for the script that draws them again weighs 1.5 MB.
 
@@ -126,4 +151,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_transform(OriginLines)
     app.connect("build-finished", lighten)
     app.connect("autodoc-skip-member", skip_strangers)
+    app.connect("autodoc-process-docstring", without_type, priority=400)  # before napoleon
+    app.connect("missing-reference", look_in_room)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

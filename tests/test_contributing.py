@@ -95,7 +95,7 @@ NOT_RUN = {
     "deplib publish": RECIPE,
     "deplib train --root small --model MyModel": RECIPE,
     "deplib sweep --model MyModel": HOURS,
-    "jupyter-book build -W --keep-going book": RECIPE,
+    "jupyter-book build -W -n --keep-going book": RECIPE,
     "pytest --nbval book/18_question.ipynb": RECIPE,
     "pytest tests/test_house.py tests/test_repository.py": RECIPE,
     "pytest tests/models": RECIPE,

@@ -145,9 +145,9 @@ def publish(
     from deplib import publish as publishing
 
     given = {"names": names or None, "force": force, "check": check, "progress": typer.echo}
-    report = publishing.publish(Path.cwd(), jobs=options.n_jobs(jobs), **given)  # type: ignore[arg-type]
-    n_same = len(report.confirmed) + len(report.fresh)
-    typer.echo(f"{len(report.executed)} pages written, {n_same} as they were")
+    done = publishing.publish(Path.cwd(), jobs=options.n_jobs(jobs), **given)  # type: ignore[arg-type]
+    n_written = [*done.values()].count("written")
+    typer.echo(f"{n_written} pages written, {len(done) - n_written} as they were")
 
 
 @app.command()
@@ -179,7 +179,8 @@ def export(
     from PyTorch.
     """
     from deplib.deploy.bundle import ENCODER_FILE, MODEL_FILE
-    from deplib.study import Inputs, MissLimits, RunSpec, export_run, first_kept
+    from deplib.deploy.runs import export_run, first_kept
+    from deplib.study import Inputs, MissLimits, RunSpec
 
     if features != RunSpec.features and (encoder or flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
