@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from deplib.claims import CERTAINTY, FACTS, REPORTED, TEST_BANDS, constant_test_mae, published
-from deplib.claims.quoted import HERE
 from deplib.models import MODELS
 
 
@@ -21,31 +20,17 @@ def test_published_results_come_with_their_source() -> None:
     table = published()
     assert len(table) == 35
     assert table["mae"].is_monotonic_increasing
+    assert table["name"].is_unique
+    assert (table["mae"] > 0).all()
+    assert not (table["rmse"] < table["mae"]).any()
+    assert not (table["pcc"].abs() > 1).any()
+    assert set(table["certainty"]) <= set(CERTAINTY)
+    assert set(table["kind"]) == {"paper", "public code", "ablation"}
+    assert set(table["rerun_of"]) <= {"", *table["name"]}
     code = table[table["kind"] != "paper"]
     assert code["source"].str.startswith("https://").all()
     assert table["source"].map(lambda text: text == "" or text.startswith("https://")).all()
     assert (table["rerun_of"] != "").sum() == 3
-
-
-@pytest.mark.parametrize(
-    ("fault", "old", "new"),
-    [
-        ("an RMSE below the MAE", "8.86,10.86", "8.86,7.86"),
-        ("a certainty other than", "10.86,,M", "10.86,,X"),
-        ("a name that occurs twice", "Jan 2014", "Valstar 2014 (baseline)"),
-        ("a re-run of what is not", "Pan 2023 (STA-DRN),README", "Pan,README"),
-        ("no positive MAE", "8.86,10.86", "-8.86,10.86"),
-        ("a PCC outside", "8.86,10.86,", "8.86,10.86,1.2"),
-        ("a kind other than", "M,paper,,,https://doi.org/10.1145/2661806.2661807", "M,poster,,,"),
-    ],
-)
-def test_what_cannot_be_is_refused(tmp_path, fault, old, new) -> None:
-    text = (HERE / "published.csv").read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "published.csv"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(ValueError, match=f"{fault}.*Correct the row"):
-        published(path)
 
 
 def test_the_constant_is_that_of_any_labels_with_these_bands() -> None:
