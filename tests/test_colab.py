@@ -4,7 +4,6 @@ Minutes and a network, so `make colab` asks for it, and the weekly workflow; not
 """
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from deplib.publish import SETUP_CELL, chapters
+from deplib.publish import chapters
 
 ROOT = Path(__file__).parents[1]
 READS, TRAINS = "09_results", "05_ldbm"
 KERNEL = ["ipykernel", "nbformat", "papermill"]
-
-
-def test_the_first_cell_comes_before_anything_that_needs_deplib() -> None:
-    for chapter in chapters(ROOT):
-        code = [cell.source for cell in chapter.source.cells if cell.cell_type == "code"]
-        assert code[0] == SETUP_CELL, chapter.name
-        assert not re.search(r"^(?:from|import) deplib", code[0], re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -116,22 +116,17 @@ def test_no_file_is_what_it_may_not_be() -> None:
     ("name", "content", "why"),
     [
         ("data/203_1_Freeform_video.mp4", b"", "AVEC2014"),
-        ("tests/203_1_Depression.csv", b"12\n", "AVEC2014"),
         ("tests/clip.avi", b"", "film"),
         ("tests/face.jpg", b"", "picture"),
         ("labels/one.csv", b"12\n", "label"),
         ("weights/w600k_r50.onnx", b"another network", "weights"),
-        ("deplib/models/best.safetensors", b"", "weights"),
         ("big.svg", b" " * (LARGEST + 1), "bytes"),
         ("id_rsa", b"-----BEGIN RSA PRIVATE " + b"KEY-----\n", "private key"),
         ("README.md", b"ours\n<<<<<<< HEAD\n", "merge"),
         ("notebooks/01_protocol.ipynb", b"{}", "texts only"),
         ("notebooks/new.py", b"# image/png: iVBOR", "output"),
         ("results/cost.json", b"{", "cannot be read"),
-        ("_toc.yml", b"a: [", "cannot be read"),
-        ("pyproject.toml", b"a = ", "cannot be read"),
         ("results/default/pooled.safetensors", b"means", None),
-        ("book/landing.png", b"a picture of the book", None),
         ("book/figures/scores.csv", b"model,score\nLDBM,9.5\n", None),
         ("notebooks/new.py", b"# %%\n1 + 1\n", None),
     ],
@@ -146,7 +141,6 @@ def test_the_hooks_are_tools_of_the_lock_change_no_file_and_name_tests_that_exis
     assert local["repo"] == "local"
     for hook in local["hooks"]:
         tool, *arguments = hook["entry"].split()
-        assert hook["language"] == "system"
         assert tool == "make" or Path(sys.prefix, "bin", Path(tool).name).is_file(), hook["id"]
         assert not {"--fix", "--write-changes", "-w"} & set(arguments)
         assert "format" not in arguments or "--check" in arguments
@@ -248,10 +242,7 @@ def test_a_failing_chapter_is_uploaded_from_where_publish_keeps_it(file: str) ->
     [
         ("", "create --title The weekly run from scratch fails\n"),
         ("4 Another fault\n12 Re: The weekly run from scratch fails\n", "create --title "),
-        (
-            "9 The weekly run from scratch fails\n7 The weekly run from scratch fails\n",
-            "comment 7 ",
-        ),
+        ("9 Other\n7 The weekly run from scratch fails\n", "comment 7 "),
     ],
 )
 def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
@@ -270,35 +261,12 @@ def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
     assert (tmp_path / "done").read_text().startswith(done)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "audit"),
-    [
-        ("", "", None),
-        ("persist-credentials: false", "fetch-depth: 1", "artipacked"),
-        ("run: make lint", 'run: make lint "${{ github.head_ref }}"', "template-injection"),
-    ],
-)
-def test_zizmor_finds_what_is_wrong_and_nothing_in_the_workflows(
-    tmp_path: Path, old: str, new: str, audit: str | None
-) -> None:
-    text = WORKFLOWS["test"].read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "planted.yml").write_text(text.replace(old, new) if old else text)
-    zizmor = str(Path(sys.executable).with_name("zizmor"))
-    target = str(tmp_path / "planted.yml") if audit else str(GITHUB)
-    command = [zizmor, "--offline", "--pedantic", target]
+def test_the_workflows_are_sound_and_name_no_address_of_their_own() -> None:
+    command = [str(Path(sys.executable).with_name("zizmor")), "--offline", "--pedantic", GITHUB]
     run = subprocess.run(command, capture_output=True, text=True)
-    assert (run.returncode == 0) == (audit is None), run.stdout
-    assert audit is None or audit in run.stdout
-
-
-def test_new_versions_of_the_actions_are_asked_for_every_week() -> None:
-    updates = read(GITHUB / "dependabot.yml")["updates"]
-    assert {one["package-ecosystem"] for one in updates} == {"github-actions", "npm"}
-    assert {one["schedule"]["interval"] for one in updates} == {"weekly"}
-    owner = REPOSITORY.removeprefix("https://github.com/")
+    assert run.returncode == 0, run.stdout
     texts = [path.read_text("utf-8") for path in GITHUB.rglob("*") if path.is_file()]
-    assert not [text for text in texts if owner in text]  # an address of the repository's own
+    assert not [one for one in texts if REPOSITORY.removeprefix("https://github.com/") in one]
 
 
 # .ci/run on made-up machines
@@ -308,49 +276,34 @@ RECORDS = '#!/bin/sh\necho "{name} $* CI=$CI" >> {log}\n'
 TEST = "make test CI=true"
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
-    """Run a copy of the script where only some commands are; return its exit code and its calls."""
-    (tmp_path / "clone" / ".ci").mkdir(parents=True)
-    script = shutil.copy(ROOT / ".ci" / "run", tmp_path / "clone" / ".ci")
-    folder, log = tmp_path / "bin", tmp_path / "log"
-    folder.mkdir()
-
-    def run(*commands: str, **bodies: str) -> tuple[int, list[str]]:
-        for name in ("bash", "dirname"):
-            (folder / name).symlink_to(shutil.which(name) or name)
-        for name in (*commands, "apt-get", "sleep"):
-            body = bodies.get(name.replace("-", "_"), "")
-            (folder / name).write_text(RECORDS.format(name=name, log=log) + body)
-            (folder / name).chmod(0o755)
-        command = [str(folder / "bash"), str(script)]
-        done = subprocess.run(command, env={"PATH": str(folder)}, check=False)
-        calls = [line.strip() for line in log.read_text().splitlines()] if log.exists() else []
-        return done.returncode, [call for call in calls if not call.startswith("python3")]
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("there", "bodies", "code", "installed"),
     [
         (TOOLS, {}, 0, None),
-        (("make", "git", "python3", "google-chrome", "npm"), {}, 0, None),
+        (("make", "git", "python3", "google-chrome"), {}, 0, "npm"),
         (("make", "git", "python3"), {}, 0, "chromium fonts-dejavu-core npm"),
         (TOOLS, {"python3": "exit 1\n"}, 0, "python3-venv"),
         (TOOLS, {"make": "exit 2\n"}, 2, None),
-        (("make", "python3"), {"apt_get": "exit 100\n"}, 100, "-"),
+        (("make", "python3"), {"apt-get": "exit 100\n"}, 100, "-"),
     ],
 )
 def test_the_ci_script_installs_what_is_missing_and_ends_with_the_tests(
-    machine: Callable[..., tuple[int, list[str]]],
-    there: tuple[str, ...],
-    bodies: dict[str, str],
-    code: int,
-    installed: str | None,
+    tmp_path: Path, there: tuple[str, ...], bodies: dict[str, str], code: int, installed: str | None
 ) -> None:
-    returned, calls = machine(*there, **bodies)
-    assert returned == code
+    """A copy of the script, where only some commands are; each writes down that it was called."""
+    (tmp_path / "clone" / ".ci").mkdir(parents=True)
+    script = shutil.copy(ROOT / ".ci" / "run", tmp_path / "clone" / ".ci")
+    folder, log = tmp_path / "bin", tmp_path / "log"
+    folder.mkdir()
+    for name in ("bash", "dirname"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    for name in (*there, "apt-get", "sleep"):
+        (folder / name).write_text(RECORDS.format(name=name, log=log) + bodies.get(name, ""))
+        (folder / name).chmod(0o755)
+    done = subprocess.run([script], env={"PATH": str(folder)}, check=False)
+    lines = [line.strip() for line in log.read_text().splitlines()]
+    calls = [line for line in lines if not line.startswith("python3")]
+    assert done.returncode == code
     assert (calls[-1:] == [TEST]) == (code != 100)
     if installed is None:
         assert calls == [TEST]

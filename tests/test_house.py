@@ -31,7 +31,7 @@ BLIND = {
     "cohorts": {"extraction", "models", "training", "study"},
     "models": {"cohorts", "extraction", "study"},
     "metrics": {"models", "cohorts", "results", "study"},
-    "statistics": {"models", "cohorts", "study"},
+    "statistics": {"models", "study"},  # power draws persons like the cohort
 }
 """What a room knows nothing of."""
 

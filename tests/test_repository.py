@@ -200,10 +200,3 @@ def test_no_file_names_a_package_registry_or_a_folder_of_one_machine() -> None:
         content = path.read_bytes() if path.is_file() else b""
         for word in hosts + folders:
             assert word.encode() not in content, f"{path.relative_to(ROOT)} names {word}"
-
-
-def test_the_ci_script_is_executable_and_sound() -> None:
-    script = ROOT / ".ci" / "run"
-    assert script.stat().st_mode & 0o111
-    subprocess.run(["bash", "-n", str(script)], check=True)
-    assert script.read_text().rstrip().endswith("make test")
