@@ -104,9 +104,8 @@ class Avec2014Cohort:
 
     def _files_of(self, source: Source) -> str:
         """Return a hash of a clip's file names and sizes, and of what aligns its video."""
-        digest = hashlib.sha256()
-        if isinstance(source, VideoClip):
-            digest.update(f"\0aligned by {source.aligner.id}\0".encode())
+        aligned = f"\0aligned by {source.aligner.id}\0" if isinstance(source, VideoClip) else ""
+        digest = hashlib.sha256(aligned.encode())
         for file in source.files():
             digest.update(os.fsencode(file.relative_to(self.root)))
             digest.update(f"\0{file_size(file)}\0".encode())
@@ -155,10 +154,8 @@ class Avec2014Cohort:
         source = self._source(recording)
         stop = source.n_frames if stop is None else stop
         if not 0 <= start <= stop <= source.n_frames:
-            raise CohortError(
-                f"frames {start} to {stop} of recording {recording} were asked for, but it has "
-                f"frames 0 to {source.n_frames}"
-            )
+            text = f"recording {recording} has frames 0 to {source.n_frames}, not {start} to {stop}"
+            raise CohortError(text)
         if self._open is not source:  # one decoder at a time
             if self._open is not None:
                 self._open.close()
@@ -174,10 +171,7 @@ class Avec2014Cohort:
         return self._sources[recording]
 
     def check(
-        self,
-        full: bool = False,
-        jobs: int = 1,
-        progress: Callable[[str], None] | None = None,
+        self, full: bool = False, jobs: int = 1, progress: Callable[[str], None] | None = None
     ) -> pd.DataFrame:
         """Return what was found wrong, one row a problem; ``excluded`` tells what it cost.
 

@@ -21,8 +21,7 @@ CROP = (112, 112, 3)
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 AGAIN = "extract this recording's frames again"
 REALIGN = (
-    "align the video first, for example with OpenFace: FeatureExtraction -simalign -simsize 112 "
-    "-nomask"
+    "align the video first, as OpenFace does: FeatureExtraction -simalign -simsize 112 -nomask"
 )
 _PNG_END = b"IEND\xaeB`\x82"
 _MAX_BYTES = 2**24  # a crop has 37 kB of pixels; more than this is no crop, whatever it is
@@ -39,17 +38,14 @@ def read_crop(file: Path) -> np.ndarray:
     """
     try:
         with open(file, "rb") as stream:
-            content = stream.read(_MAX_BYTES)
+            return _decoded(stream.read(_MAX_BYTES))
     except OSError as error:
         raise CohortError(f"{shown(file)} cannot be read ({error.strerror}): restore it") from error
-    try:
-        return decode_crop(content)
     except CohortError as error:
         raise CohortError(f"{shown(file)} {error}") from error.__cause__
 
 
-def decode_crop(content: bytes) -> np.ndarray:
-    """Decode the bytes of an image file; see `read_crop`, which adds the file's name."""
+def _decoded(content: bytes) -> np.ndarray:
     if not content:
         raise CohortError(f"is empty: {AGAIN}")
     try:
@@ -70,10 +66,8 @@ def decode_crop(content: bytes) -> np.ndarray:
     if pictures > 1:
         raise CohortError(f"holds several pictures (an animation), not one: {AGAIN}")
     if not fits:
-        raise CohortError(
-            f"is {found}, not 8-bit RGB of 112x112: frames are never resized or converted here; "
-            f"{REALIGN}"
-        )
+        text = "not 8-bit RGB of 112x112: frames are never resized or converted here"
+        raise CohortError(f"is {found}, {text}; {REALIGN}")
     if not whole:
         raise CohortError(f"is truncated or damaged (its end is missing): {AGAIN}")
     return pixels

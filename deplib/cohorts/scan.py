@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,12 +138,14 @@ class Scan:
             kinds[clip.recording].add(clip.kind)
         used = []
         for clip in found:
-            if clip.kind == "frames" or (clip.kind == "video" and aligner is not None):
-                if clip.kind == "frames" or "frames" not in kinds[clip.recording]:
-                    used.append(clip)
-            elif clip.kind == "video" and "frames" not in kinds[clip.recording]:
+            others = kinds[clip.recording] - {clip.kind}
+            if clip.kind == "frames" or (
+                clip.kind == "video" and aligner and "frames" not in others
+            ):
+                used.append(clip)
+            elif clip.kind == "video" and "frames" not in others:
                 self._note(clip, "a video without aligned frames", _TWO_WAYS)
-            elif kinds[clip.recording] == {"empty"}:
+            elif clip.kind == "empty" and not others:
                 remedy = "put the clip's aligned frames there, or remove the folder"
                 self._note(clip, "a folder without frames", remedy)
         if any(clip.kind == "video" for clip in used):
@@ -239,16 +242,16 @@ class Scan:
         for bad, what in ((0, "of zero bytes"), (None, "that lead nowhere or cannot be read")):
             if names := [shown(file.name) for file, size in sizes.items() if size == bad]:
                 self._sample(clip, f"{len(names)} files {what}, the first {names[0]}")
-        probes = {files[0], files[len(files) // 2], files[-1]}
+        probes = dict.fromkeys((files[0], files[len(files) // 2], files[-1]))
         faults = {}
-        for file in sorted(probes, key=files.index):
+        for file in probes:
             try:
                 read_crop(file)
             except CohortError as error:
                 faults[file] = str(error)
         if len(faults) == len(probes):
-            first = next(iter(faults.values()))
-            self._note(clip, f"first, middle and last frame are unusable: {first}", AGAIN)
+            text = f"first, middle and last frame are unusable: {faults[files[0]]}"
+            self._note(clip, text, AGAIN)
             return
         for file, text in faults.items():
             if sizes[file]:
@@ -283,10 +286,8 @@ def read_label(file: Path) -> float:
     if not text:
         raise CohortError("the label file is empty")
     if len(content) > _LABEL_BYTES or not _WHOLE_NUMBER.fullmatch(text):
-        raise CohortError(
-            "the label file does not hold one whole number: digits only, without sign, exponent, "
-            "decimal comma or heading"
-        )
+        text = "digits only, without sign, exponent, decimal comma or heading"
+        raise CohortError(f"the label file does not hold one whole number: {text}")
     if float(text) > BDI_MAX:
         raise CohortError(f"the label is above {BDI_MAX}, where the BDI-II ends")
     return float(text)
@@ -298,14 +299,12 @@ def identical_clips(root: Path, clips: Iterable[tuple[Clip, Source]]) -> Iterato
     Only clips with the same number and sizes of files are read.
     """
     alike: list[list[tuple[Clip, Source]]] = [list(clips)]
-    for key in (_sizes, _hash):
-        groups: dict[tuple[int, object], list[tuple[Clip, Source]]] = defaultdict(list)
+    for key in (lambda file: file.stat().st_size, _hash):
+        groups: dict[tuple[int, tuple], list[tuple[Clip, Source]]] = defaultdict(list)
         for number, members in enumerate(alike):
             for clip, source in members:
-                try:
-                    groups[number, key(source.files())].append((clip, source))
-                except (OSError, CohortError):  # unreadable: reported as such elsewhere
-                    continue
+                with suppress(OSError, CohortError):  # unreadable: reported as such elsewhere
+                    groups[number, tuple(map(key, source.files()))].append((clip, source))
         alike = [group for group in groups.values() if len({c.recording for c, _ in group}) > 1]
     remedy = "find out which one it is, and restore the other from the corpus"
     for group in alike:
@@ -329,14 +328,11 @@ def failing_frames(
     ``progress`` is called with the name of each recording as it is finished.
     """
     pairs = list(clips)
+    n_jobs = max(1, min(jobs, len(pairs)))
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        examined = Parallel(
-            n_jobs=max(1, min(jobs, len(pairs))), return_as="generator_unordered", batch_size=1
-        )(delayed(_examine)(index, source) for index, (_, source) in enumerate(pairs))
-        for index, failed in examined:
-            clip = pairs[index][0]
-            for kind, found in failed.items():
-                count, names, message = found
+        pool = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+        for clip, failed in pool(delayed(_examine)(*pair) for pair in pairs):
+            for kind, (count, names, message) in failed.items():
                 text = f"{count} frame{'s' * (count > 1)}, where {FAULT_KINDS[kind]}: "
                 text += ", ".join(names) + (" ..." if count > _NAMED else "")
                 if message:
@@ -349,43 +345,35 @@ def failing_frames(
                 progress(clip.recording)
 
 
-def _examine(index: int, source: Source) -> tuple[int, dict[str, tuple[int, list[str], str]]]:
+def _examine(clip: Clip, source: Source) -> tuple[Clip, dict[str, tuple[int, list[str], str]]]:
     """Decode one clip; of each way of failing: how many frames, names of the first, its message."""
     failed: dict[str, dict[int, str]] = {kind: {} for kind in _REMEDIES}
     try:
         for start in range(0, source.n_frames, _BLOCK):
             block = source.read(start, min(start + _BLOCK, source.n_frames))
+            black = {fault.frame for fault in block.faults if fault.kind != "gap"}
             for fault in block.faults:
-                if fault.kind in failed:
-                    failed[fault.kind][fault.frame] = fault.message
-            for frame in (start + is_blank(block.frames).nonzero()[0]).tolist():
-                if frame not in failed["unreadable"] and frame not in failed["no_face"]:
-                    failed["blank"][frame] = ""
-        return index, {
+                failed.get(fault.kind, {})[fault.frame] = fault.message
+            blank = (start + is_blank(block.frames).nonzero()[0]).tolist()
+            failed["blank"] |= dict.fromkeys((k for k in blank if k not in black), "")
+        return clip, {
             kind: (
                 len(found),
-                [source.frame_name(frame) for frame in list(found)[:_NAMED]],
+                list(map(source.frame_name, list(found)[:_NAMED])),
                 next(iter(found.values())),
             )
             for kind, found in failed.items()
             if found
         }
     except CohortError as error:  # the clip as a whole: gone, or changed meanwhile
-        return index, {"unreadable": (source.n_frames, ["all"], str(error))}
+        return clip, {"unreadable": (source.n_frames, ["all"], str(error))}
     finally:
         source.close()
 
 
-def _sizes(files: list[Path]) -> tuple[int, ...]:
-    return tuple(file.stat().st_size for file in files)
-
-
-def _hash(files: list[Path]) -> bytes:
-    digest = hashlib.sha256()
-    for file in files:
-        with open(file, "rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.digest()
+def _hash(file: Path) -> bytes:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def _walk(root: Path, tasks: set[str]) -> tuple[list[Clip], dict[str, list[Path]], list[Path]]:

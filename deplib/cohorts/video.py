@@ -16,6 +16,10 @@ from deplib.cohorts.images import CROP, shown
 from deplib.errors import CohortError
 
 COPY = "copy the video from the corpus again"
+_WRONG = {
+    "unreadable": f"cannot be decoded: {COPY}",
+    "no_face": "shows no face: look at it, and try another detector",
+}
 _OPTIONS = {
     # Only these containers: ffmpeg also reads playlists, which name other files and hosts to open.
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm",
@@ -92,29 +96,21 @@ class VideoClip:
             aligned frame.
         """
         frames = np.zeros((stop - start, *CROP), np.uint8)
-        text = f"cannot be decoded: {COPY}"
-        faults = dict.fromkeys(range(start, stop), ("unreadable", text))
+        kinds = dict.fromkeys(range(start, stop), "unreadable")
         with self._lock:
             for index, image in self._decoded(start, stop):
                 face = self.aligner(image)
                 if face is None:
-                    text = "shows no face: look at it, and try another detector"
-                    faults[index] = "no_face", text
+                    kinds[index] = "no_face"
                     continue
                 if face.shape != CROP or face.dtype != np.uint8:
-                    raise CohortError(
-                        f"aligner {self.aligner.id} returned {face.dtype} {face.shape}, not uint8 "
-                        f"{CROP}: mend it"
-                    )
+                    found = f"{face.dtype} {face.shape}, not uint8 {CROP}"
+                    raise CohortError(f"aligner {self.aligner.id} returned {found}: mend it")
                 frames[index - start] = face
-                del faults[index]
-        name = shown(self.path)
-        return FrameBlock(
-            frames,
-            tuple(
-                FrameFault(k, kind, f"frame {k} of {name} {t}") for k, (kind, t) in faults.items()
-            ),
-        )
+                del kinds[index]
+        about = f"of {shown(self.path)}"
+        faults = (FrameFault(k, x, f"frame {k} {about} {_WRONG[x]}") for k, x in kinds.items())
+        return FrameBlock(frames, tuple(faults))
 
     def frame_name(self, index: int) -> str:
         """Return how messages name one frame."""
@@ -133,9 +129,8 @@ class VideoClip:
         if self._film is None or self._film.position > start:
             self._shut()
             if _stamp(self.path) != self._stamp:
-                raise CohortError(
-                    f"{shown(self.path)} has changed since the corpus was opened: open it again"
-                )
+                text = f"{shown(self.path)} has changed since the corpus was opened: open it again"
+                raise CohortError(text)
             self._film = _Film(self.path, self._times)
         yield from self._film.block(start, stop)
         if stop == self.n_frames:
@@ -278,7 +273,6 @@ def require_av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise CohortError(
-            "reading videos needs PyAV: pip install av, or give a corpus of aligned frames"
-        ) from error
+        text = "reading videos needs PyAV: pip install av, or give a corpus of aligned frames"
+        raise CohortError(text) from error
     return av

@@ -27,30 +27,3 @@ from deplib.cohorts.simulated.labels import (
     to_bdi,
 )
 from deplib.cohorts.simulated.motion import CHANNELS, FPS, INDEX
-
-__all__ = [
-    "CHANNELS",
-    "CLIP_LENGTHS",
-    "FPS",
-    "INDEX",
-    "LATENTS",
-    "LATENT_NAMES",
-    "MAX_SESSIONS",
-    "PERSON_SHARE",
-    "RELIABILITY",
-    "THRESHOLDS",
-    "WORLDS",
-    "FaceRenderer",
-    "SimulatedCohort",
-    "World",
-    "draw_labels",
-    "draw_latents",
-    "draw_lengths",
-    "draw_sessions",
-    "oracle_error",
-    "sample_identity",
-    "sample_scene",
-    "to_bdi",
-    "world_named",
-    "write_avec_layout",
-]

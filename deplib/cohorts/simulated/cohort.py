@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from deplib.cohorts.avec2014 import SIMULATED_MARKER
 from deplib.cohorts.base import COLUMNS
@@ -20,12 +19,7 @@ from deplib.cohorts.simulated.behaviour import (
     oracle_median,
     world_named,
 )
-from deplib.cohorts.simulated.face import (
-    FaceRenderer,
-    SceneFrame,
-    sample_identity,
-    sample_scene,
-)
+from deplib.cohorts.simulated.face import FaceRenderer, SceneFrame, sample_identity, sample_scene
 from deplib.cohorts.simulated.motion import FPS, trajectory
 from deplib.cohorts.video import require_av
 from deplib.errors import CohortError
@@ -81,20 +75,15 @@ class SimulatedCohort:
         frame_step: int = 1,
     ) -> None:
         if frame_step < 1 or (max_frames is not None and max_frames < 1):
-            raise CohortError(
-                f"frame_step ({frame_step}) and max_frames ({max_frames}) must be at least 1"
-            )
-        self.world = world_named(world)
-        self.seed = seed
-        self.frame_step = frame_step
-        self.max_frames = max_frames
-        self.name = f"simulated/{world}"
+            text = f"frame_step ({frame_step}) and max_frames ({max_frames}) must be at least 1"
+            raise CohortError(text)
+        self.world, self.seed, self.name = world_named(world), seed, f"simulated/{world}"
+        self.frame_step, self.max_frames = frame_step, max_frames
 
         sessions = labels.draw_sessions(n_recordings, rng=self._stream("sessions"))
         person = sessions["person"].to_numpy()
-        severity, bdi = labels.draw_labels(
-            person, sessions["split"].to_numpy(), rng=self._stream("labels")
-        )
+        split = sessions["split"].to_numpy()
+        severity, bdi = labels.draw_labels(person, split, rng=self._stream("labels"))
         filmed = labels.draw_lengths(n_recordings, rng=self._stream("length"))
         delivered = -(-filmed // frame_step)
         if max_frames is not None:
@@ -103,15 +92,12 @@ class SimulatedCohort:
 
         gain = self.world.gain
         self._latents = draw_latents(severity, person, gain=gain, rng=self._stream("latents"))
-        self.truth = pd.DataFrame(
-            {
-                "recording": sessions["recording"],
-                "severity": labels.severity_points(severity),
-                "severity_z": severity,
-                **dict(zip(LATENT_NAMES, self._latents.T, strict=True)),
-                "oracle_mean": oracle_mean(self._latents, gain),
-                "oracle_median": oracle_median(self._latents, gain),
-            }
+        self.truth = sessions[["recording"]].assign(
+            severity=labels.severity_points(severity),
+            severity_z=severity,
+            **dict(zip(LATENT_NAMES, self._latents.T, strict=True)),
+            oracle_mean=oracle_mean(self._latents, gain),
+            oracle_median=oracle_median(self._latents, gain),
         )
         self._filmed = filmed
         self._row = {name: row for row, name in enumerate(self.recordings["recording"])}
@@ -156,10 +142,8 @@ class SimulatedCohort:
         n_frames = self._n_frames(recording)
         stop = n_frames if stop is None else stop
         if not 0 <= start <= stop <= n_frames:
-            raise CohortError(
-                f"frames {start} to {stop} of recording {recording} were asked for, but it has "
-                f"frames 0 to {n_frames}"
-            )
+            text = f"recording {recording} has frames 0 to {n_frames}, not {start} to {stop}"
+            raise CohortError(text)
         renderer, trajectories = self._film(recording)
         return renderer.crops(trajectories[start:stop])
 
@@ -208,10 +192,7 @@ class SimulatedCohort:
 
     def _row_of(self, recording: str) -> int:
         if recording not in self._row:
-            raise CohortError(
-                f"{self.name} has no recording {recording!r}: its {len(self._row)} recordings are "
-                "listed in .recordings"
-            )
+            raise CohortError(f"{self.name} has no recording {recording!r}: see its .recordings")
         return self._row[recording]
 
     def _n_frames(self, recording: str) -> int:
@@ -234,9 +215,8 @@ def write_avec_layout(
     recordings: Sequence[str] | None = None,
     max_frames: int | None = None,
     videos: bool = False,
-    layout: Literal["official", "repacked"] = "official",
 ) -> Path:
-    """Write frames and simulated labels as ``Avec2014Cohort`` reads them.
+    """Write frames and simulated labels in the corpus's official layout.
 
     A marker file says that nothing in the folder was filmed. A full cohort takes about 7 GB as
     aligned frames: name a few recordings.
@@ -254,9 +234,6 @@ def write_avec_layout(
     videos
         Write whole scenes, 640x480 at 30 frames a second, as raw videos ``*_video.mp4``; else
         aligned frames as PNG.
-    layout
-        ``"official"``, as the corpus is delivered, or ``"repacked"``, as it is often passed on:
-        ``train/Freeform/203_1_Freeform`` and ``label/DepressionLabels``.
 
     Returns
     -------
@@ -266,12 +243,10 @@ def write_avec_layout(
     Raises
     ------
     CohortError
-        If the folder holds something already, a recording or the layout is unknown, or videos
-        are asked for and PyAV is not installed.
+        If the folder holds something already, a recording is unknown, or videos are asked for and
+        PyAV is not installed.
     """
     root = Path(root)
-    if layout not in ("official", "repacked"):
-        raise CohortError(f"no layout {layout!r}: choose official or repacked")
     if videos:
         require_av()
     if root.exists() and any(root.iterdir()):
@@ -288,17 +263,18 @@ def write_avec_layout(
     )
     for recording in chosen:
         row = rows[recording]
-        n_frames = row["n_frames"] if max_frames is None else min(max_frames, row["n_frames"])
-        clips, scores = _places(layout, row["split"])
-        clip = root / clips / row["task"] / f"{recording}_{row['task']}"
-        clip.parent.mkdir(parents=True, exist_ok=True)
+        n_frames = min(row["n_frames"], max_frames or row["n_frames"])
+        part = {"train": "Training", "dev": "Development", "test": "Testing"}[row["split"]]
+        labels_of = "Final_Labels" if part != "Testing" else "AVEC2014_Labels_Testset/Testing"
+        prefix = f"{part}_" if part != "Testing" else ""
+        clip = f"AVEC2014_AudioVisual/Video/{part}/{row['task']}/{recording}_{row['task']}_video"
+        label = root / f"{labels_of}/{prefix}DepressionLabels/{recording}_Depression.csv"
+        for folder in (label.parent, (root / clip).parent):
+            folder.mkdir(parents=True, exist_ok=True)
         if videos:
-            _write_video(cohort, recording, n_frames, clip.with_name(f"{clip.name}_video.mp4"))
+            _write_video(cohort, recording, n_frames, root / f"{clip}.mp4")
         else:
-            ending = "_video_aligned" if layout == "official" else ""
-            _write_frames(cohort, recording, n_frames, clip.with_name(clip.name + ending))
-        label = root / scores / f"{recording}_Depression.csv"
-        label.parent.mkdir(parents=True, exist_ok=True)
+            _write_frames(cohort, recording, n_frames, root / f"{clip}_aligned")
         label.write_text(f"{row['bdi']:.0f}\n", encoding="utf-8")
     return root
 
@@ -324,14 +300,3 @@ def _write_video(cohort: SimulatedCohort, recording: str, n_frames: int, file: P
             image = cohort.scene_frame(recording, index).image
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-
-
-def _places(layout: str, split: str) -> tuple[str, str]:
-    """Return the folders of clips and of labels, as the corpus is delivered or passed on."""
-    if layout == "repacked":
-        return split, "label/DepressionLabels"
-    name = {"train": "Training", "dev": "Development", "test": "Testing"}[split]
-    labels_of = f"Final_Labels/{name}_DepressionLabels"
-    if split == "test":
-        labels_of = "AVEC2014_Labels_Testset/Testing/DepressionLabels"
-    return f"AVEC2014_AudioVisual/Video/{name}", labels_of
