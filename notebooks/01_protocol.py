@@ -23,6 +23,15 @@
 
 # %% [markdown]
 # # Does it matter how the frames of a video are combined?
+#
+# **That is the question of this report, and only that.** A video of a face has thousands of frames;
+# the score that goes with it is one number, the BDI-II, a questionnaire of depression severity that
+# the person filled in. Much recent work goes into *how the frames are combined over time*. Here four
+# ways of combining them read the same frames, with the same windows, labels, loss and optimiser, so
+# that nothing else can make the difference.
+#
+# It is no claim that simple models are always better, and no instrument for finding depression in a
+# person.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -51,15 +60,6 @@ figures.style()
 badge("default")
 
 # %% [markdown]
-# **That is the question of this report, and only that.** A video of a face has thousands of frames;
-# the score that goes with it is one number, the BDI-II, a questionnaire of depression severity that
-# the person filled in. Much recent work goes into *how the frames are combined over time*. Here four
-# ways of combining them read the same frames, with the same windows, labels, loss and optimiser, so
-# that nothing else can make the difference.
-#
-# It is no claim that simple models are always better, and no instrument for finding depression in a
-# person.
-#
 # ## Which data these pages use
 #
 # The study that this report starts from used AVEC2014

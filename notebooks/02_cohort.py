@@ -19,6 +19,13 @@
 
 # %% [markdown]
 # # A cohort whose truth is known
+#
+# **Here we know how well a model can do at best.** The recordings of AVEC2014 are licensed, and
+# nobody knows how much of a depression score shows in them. So this report renders a cohort of its
+# own, with the corpus's size, splits, returning persons and clip lengths, and with behaviour that
+# follows a severity we set. If a model read that behaviour without error, it would remove about a
+# fifth of the error that a constant makes: published effects are small. What a model finds here, it
+# finds in our assumptions. It says nothing about patients.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -60,13 +67,6 @@ cohort = SimulatedCohort("default")
 badge(cohort)
 
 # %% [markdown]
-# **Here we know how well a model can do at best.** The recordings of AVEC2014 are licensed, and
-# nobody knows how much of a depression score shows in them. So this report renders a cohort of its
-# own, with the corpus's size, splits, returning persons and clip lengths, and with behaviour that
-# follows a severity we set. If a model read that behaviour without error, it would remove about a
-# fifth of the error that a constant makes: published effects are small. What a model finds here, it
-# finds in our assumptions. It says nothing about patients.
-#
 # ## What the encoder sees
 #
 # Each recording is a film of one face, aligned by its eyes, nose and mouth as the study's frames

@@ -26,6 +26,12 @@
 
 # %% [markdown]
 # # Zeros: how feature extraction failed in silence
+#
+# **The study's first features were all zero, and nothing raised an error.** A face detector was
+# given pictures that a face already filled. It found none, the code around it kept its zeros, and
+# four models learnt to say one and the same number for everybody. That number has a harmless error,
+# so the bug could live. This page lets it happen again, mends it, and shows the checks that would
+# have caught it in a second. It also shows a fix that only looks like one.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -71,12 +77,6 @@ cohort, encoder = study.open_cohort("default"), embedded_encoder()
 badge(cohort)
 
 # %% [markdown]
-# **The study's first features were all zero, and nothing raised an error.** A face detector was
-# given pictures that a face already filled. It found none, the code around it kept its zeros, and
-# four models learnt to say one and the same number for everybody. That number has a harmless error,
-# so the bug could live. This page lets it happen again, mends it, and shows the checks that would
-# have caught it in a second. It also shows a fix that only looks like one.
-#
 # ## The pipeline that failed
 #
 # A common pipeline first *detects* a face and then embeds it. The study's frames were aligned crops

@@ -22,6 +22,12 @@
 
 # %% [markdown]
 # # The mean of all frames: how much is left without time?
+#
+# **Averaged over time, a face says who somebody is, and hardly how somebody feels.** The baseline of
+# this report takes the mean of all frames and regresses the score from it. Over ten runs its Test
+# error is not below that of a constant, the same score for everybody. Every other model has to beat
+# this average to show that time matters. The page also shows how all models are trained: one loop,
+# written out below.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -56,12 +62,6 @@ figures.style()
 badge(study.open_cohort("default"))
 
 # %% [markdown]
-# **Averaged over time, a face says who somebody is, and hardly how somebody feels.** The baseline of
-# this report takes the mean of all frames and regresses the score from it. Over ten runs its Test
-# error is not below that of a constant, the same score for everybody. Every other model has to beat
-# this average to show that time matters. The page also shows how all models are trained: one loop,
-# written out below.
-#
 # ## The model
 #
 # The embeddings $x_t$ of all real frames are averaged, and a network with one hidden layer maps the

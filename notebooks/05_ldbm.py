@@ -21,6 +21,12 @@
 
 # %% [markdown]
 # # LDBM: do patches of frames help?
+#
+# **No patch size beats the plain average of all frames.** LDBM has ten times the parameters of the
+# averaging baseline and a larger error, by about half a point; how much of that is chance, fifty
+# Test recordings cannot say. Patches of 4, 8 and 16 frames score alike. LDBM learns its Train
+# recordings almost by heart within a few passes, and the passes after the second make it worse on
+# new ones. Nor does it use what patches are for: shuffle the frames, and its answer stays.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -57,12 +63,6 @@ figures.style()
 badge("default")
 
 # %% [markdown]
-# **No patch size beats the plain average of all frames.** LDBM has ten times the parameters of the
-# averaging baseline and a larger error, by about half a point; how much of that is chance, fifty
-# Test recordings cannot say. Patches of 4, 8 and 16 frames score alike. LDBM learns its Train
-# recordings almost by heart within a few passes, and the passes after the second make it worse on
-# new ones. Nor does it use what patches are for: shuffle the frames, and its answer stays.
-#
 # ## What LDBM does
 #
 # LDBM belongs to the study's main paper,

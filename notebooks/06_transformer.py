@@ -21,6 +21,12 @@
 
 # %% [markdown]
 # # VanillaTransformer: does attention find the frames that matter?
+#
+# **It does not look for them.** The Transformer could weigh every frame against every other one, at
+# a cost that grows with the square of the length. On these embeddings its trained attention stays
+# nearly uniform: shuffle the frames of a window and the answer stays where it was. So it computes
+# an average, in a costly way, and it errs on the same recordings as the plain average does. The two
+# differ by less than half a point.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -56,12 +62,6 @@ figures.style()
 badge("default")
 
 # %% [markdown]
-# **It does not look for them.** The Transformer could weigh every frame against every other one, at
-# a cost that grows with the square of the length. On these embeddings its trained attention stays
-# nearly uniform: shuffle the frames of a window and the answer stays where it was. So it computes
-# an average, in a costly way, and it errs on the same recordings as the plain average does. The two
-# differ by less than half a point.
-#
 # ## The architecture
 #
 # Nothing is assumed about time but a position: each frame becomes a token with a learned position

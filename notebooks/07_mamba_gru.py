@@ -22,6 +22,13 @@
 
 # %% [markdown]
 # # MambaGRU: what does a recurrence remember?
+#
+# **The end of the clip.** Remove the last tenth of a clip: masked, MambaGRU's answer moves by half of
+# its usual spread; filled with zeros, by nearly all of it. In the middle, a gap changes nothing: the GRU has
+# forgotten it. Its error is the largest of the study's four models, 0.8 points above the plain
+# average, but when both persons and seeds are drawn the interval of that difference just reaches
+# zero. It is also not what its name says: a GRU is no state-space model. A true one, Mamba, stands
+# beside it here, remembers a little longer, and scores as the average does.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -59,13 +66,6 @@ figures.style()
 badge("default")
 
 # %% [markdown]
-# **The end of the clip.** Remove the last tenth of a clip: masked, MambaGRU's answer moves by half of
-# its usual spread; filled with zeros, by nearly all of it. In the middle, a gap changes nothing: the GRU has
-# forgotten it. Its error is the largest of the study's four models, 0.8 points above the plain
-# average, but when both persons and seeds are drawn the interval of that difference just reaches
-# zero. It is also not what its name says: a GRU is no state-space model. A true one, Mamba, stands
-# beside it here, remembers a little longer, and scores as the average does.
-#
 # ## Two recurrences
 #
 # Both models read the frames in order and keep a state $h$; the answer is read from the state after

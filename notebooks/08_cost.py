@@ -26,6 +26,12 @@
 
 # %% [markdown]
 # # Does a temporal architecture repay what it costs?
+#
+# **No: on the simulated cohort none of the dearer models beats the cheapest one.** The plain average
+# of the frames needs about a hundredth of the work of the next cheapest. Attention between all frames
+# is the only part whose cost grows faster than the length of a window, and at the protocol's length it
+# is about half of the work of the Transformer. The study gives each architecture an order of growth;
+# LDBM's cannot be decided from its description, and MambaGRU's parameters are a third unused.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -67,12 +73,6 @@ figures.style()
 badge()
 
 # %% [markdown]
-# **No: on the simulated cohort none of the dearer models beats the cheapest one.** The plain average
-# of the frames needs about a hundredth of the work of the next cheapest. Attention between all frames
-# is the only part whose cost grows faster than the length of a window, and at the protocol's length it
-# is about half of the work of the Transformer. The study gives each architecture an order of growth;
-# LDBM's cannot be decided from its description, and MambaGRU's parameters are a third unused.
-#
 # ## What a forward pass multiplies
 #
 # A multiply-add is one product that is added to a sum. Nearly all of a model's work consists of

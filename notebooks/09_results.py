@@ -25,6 +25,16 @@
 
 # %% [markdown]
 # # Results: did any way of combining frames beat their average?
+#
+# **No. None of the architectures has a lower error than TemporalMeanMLP, which averages all frames
+# and knows nothing of their order. And none of them, the average included, has a lower error than
+# one constant guess for everybody.** The architectures differ by less than what fifty recordings and
+# the luck of a training run can move. So this is no proof that order never matters: it is what a
+# study of this size would see, also where the behaviour tells a lot.
+#
+# Three kinds of numbers meet on this page: what the *study reported* on AVEC2014 (quoted), what
+# *follows by arithmetic* from published figures, and what was *computed here* on a simulated cohort
+# whose truth is known. Each section says which it is.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -61,16 +71,6 @@ figures.style()
 badge(WORLD, simulated=ROOT is None)
 
 # %% [markdown]
-# **No. None of the architectures has a lower error than TemporalMeanMLP, which averages all frames
-# and knows nothing of their order. And none of them, the average included, has a lower error than
-# one constant guess for everybody.** The architectures differ by less than what fifty recordings and
-# the luck of a training run can move. So this is no proof that order never matters: it is what a
-# study of this size would see, also where the behaviour tells a lot.
-#
-# Three kinds of numbers meet on this page: what the *study reported* on AVEC2014 (quoted), what
-# *follows by arithmetic* from published figures, and what was *computed here* on a simulated cohort
-# whose truth is known. Each section says which it is.
-#
 # ## Reported by the study, and one line of arithmetic
 #
 # The study trained each model once, on AVEC2014. The last column is ours: the error minus that of a

@@ -21,6 +21,13 @@
 
 # %% [markdown]
 # # Fifty recordings: what can they show, and what not?
+#
+# **Fifty Test recordings miss a true difference of half a point five times out of six, and half a
+# point is as much as lies between the study's best and worst model. To find it four times out of
+# five takes about ten times as many recordings. And then it is found between two trained networks:
+# that two *architectures* differ cannot be seen from one run of each, however many recordings there
+# are.** The book's intervals nearly hold what they promise for the MAE and for differences. For the
+# RMSE, which hangs on the few severe cases, they do not.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -62,13 +69,6 @@ figures.style()
 badge(WORLD, simulated=ROOT is None)
 
 # %% [markdown]
-# **Fifty Test recordings miss a true difference of half a point five times out of six, and half a
-# point is as much as lies between the study's best and worst model. To find it four times out of
-# five takes about ten times as many recordings. And then it is found between two trained networks:
-# that two *architectures* differ cannot be seen from one run of each, however many recordings there
-# are.** The book's intervals nearly hold what they promise for the MAE and for differences. For the
-# RMSE, which hangs on the few severe cases, they do not.
-#
 # ## A population whose truth is known
 #
 # To say how often an estimate is right, the truth must be known. So the runs on the simulated cohort

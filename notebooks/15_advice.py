@@ -23,6 +23,18 @@
 
 # %% [markdown]
 # # The study's advice: does any of it help?
+#
+# **None of it lowers the error demonstrably, and most of it changes nothing that matters.** The study
+# ends with advice for the next architecture and tests none of it. Here every piece is an option of
+# the same protocol, differs from its reference in one thing, and is tried on the same persons. What
+# comes nearest to helping are features that show what a face does: an encoder trained for affect,
+# and facial actions beside it. What a model says of its own uncertainty is badly wrong; a width taken
+# from the errors on Dev holds. Exporting to 8 bits costs nothing. And two of the three targets of
+# error are nearly met by a constant.
+#
+# Two worlds are asked: `default`, and `published`, in which behaviour tells as much as the strongest
+# published figures would need. What is costly to train was trained in the second alone. Nothing was
+# tuned, and every option was trained from the same five seeds.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -64,18 +76,6 @@ figures.style()
 badge("default")
 
 # %% [markdown]
-# **None of it lowers the error demonstrably, and most of it changes nothing that matters.** The study
-# ends with advice for the next architecture and tests none of it. Here every piece is an option of
-# the same protocol, differs from its reference in one thing, and is tried on the same persons. What
-# comes nearest to helping are features that show what a face does: an encoder trained for affect,
-# and facial actions beside it. What a model says of its own uncertainty is badly wrong; a width taken
-# from the errors on Dev holds. Exporting to 8 bits costs nothing. And two of the three targets of
-# error are nearly met by a constant.
-#
-# Two worlds are asked: `default`, and `published`, in which behaviour tells as much as the strongest
-# published figures would need. What is costly to train was trained in the second alone. Nothing was
-# tuned, and every option was trained from the same five seeds.
-#
 # ## The eight pieces of advice
 #
 # One table holds all runs; a name says what a run saw and how it was taught. *Late fusion* averages

@@ -22,6 +22,21 @@
 
 # %% [markdown]
 # # Your data: from a folder to a table
+#
+# **Two commands lead from the folder of AVEC2014 to a table of scores**, and nothing that is wrong
+# on the way passes in silence: files are checked before anything runs, lost frames are masked and
+# counted, and features are verified before a model sees them. Every fault that is planted on this
+# page is found by the check that is meant for it. What no check can find stands at its end.
+#
+# ```bash
+# deplib check AVEC2014
+# deplib extract --root AVEC2014 --encoder w600k_r50.onnx
+# deplib train --root AVEC2014 --encoder w600k_r50.onnx
+# ```
+#
+# You need a licence for AVEC2014 from its owners, and the weights of a face encoder as ONNX. Neither
+# is part of this project, and neither may be added to it. This page goes the same way in Python, on a
+# small simulated corpus in the same layout; `deplib corpus small` writes one for you.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -69,21 +84,6 @@ source = SimulatedCohort(n_recordings=12, max_frames=40)
 badge(source)
 
 # %% [markdown]
-# **Two commands lead from the folder of AVEC2014 to a table of scores**, and nothing that is wrong
-# on the way passes in silence: files are checked before anything runs, lost frames are masked and
-# counted, and features are verified before a model sees them. Every fault that is planted on this
-# page is found by the check that is meant for it. What no check can find stands at its end.
-#
-# ```bash
-# deplib check AVEC2014
-# deplib extract --root AVEC2014 --encoder w600k_r50.onnx
-# deplib train --root AVEC2014 --encoder w600k_r50.onnx
-# ```
-#
-# You need a licence for AVEC2014 from its owners, and the weights of a face encoder as ONNX. Neither
-# is part of this project, and neither may be added to it. This page goes the same way in Python, on a
-# small simulated corpus in the same layout; `deplib corpus small` writes one for you.
-#
 # ## The folder, checked before anything runs
 #
 # Aligned frames lie in one folder a clip, or the clip is a video. Labels lie in one file a recording,

@@ -24,6 +24,11 @@
 
 # %% [markdown]
 # # Limits and ethics, with the cards
+#
+# **This is not a diagnosis, and no step towards one.** BDI-II is a questionnaire, a video shows a few
+# minutes of behaviour, and a model that regresses one on the other is a research instrument. This
+# page says what must not be done with it, who could be harmed, and what the numbers cannot carry. At
+# its end are the cards: who is in the simulated cohort, and what the models and encoders are.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -58,11 +63,6 @@ cohort = study.open_cohort("default")
 badge(cohort)
 
 # %% [markdown]
-# **This is not a diagnosis, and no step towards one.** BDI-II is a questionnaire, a video shows a few
-# minutes of behaviour, and a model that regresses one on the other is a research instrument. This
-# page says what must not be done with it, who could be harmed, and what the numbers cannot carry. At
-# its end are the cards: who is in the simulated cohort, and what the models and encoders are.
-#
 # ## What it must not be used for
 #
 # - **Diagnosis, triage or treatment** of anyone. BDI-II is one questionnaire; a diagnosis is made by a

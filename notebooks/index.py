@@ -25,6 +25,11 @@
 # combined over time?* A study compared four ways on AVEC2014, all on the same frozen face embeddings:
 # a plain average of the frames, attention over patches (LDBM), attention over all frames
 # (Transformer), and a recurrent network (MambaGRU).
+#
+# **Nothing here says that it does.** On a simulated cohort with known truth, no temporal model beat
+# a plain average of the frames. On AVEC2014, all four models of the study erred more than somebody
+# who always answers the same number. And fifty Test recordings with one run of each model cannot
+# rank them anyway.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -51,12 +56,6 @@ from deplib.statistics import holm, score_runs
 
 figures.style()
 badge("default")
-
-# %% [markdown]
-# **Nothing here says that it does.** On a simulated cohort with known truth, no temporal model beat
-# a plain average of the frames. On AVEC2014, all four models of the study erred more than somebody
-# who always answers the same number. And fifty Test recordings with one run of each model cannot
-# rank them anyway.
 
 # %% [markdown]
 # ## The answer in one picture
