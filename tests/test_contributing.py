@@ -76,14 +76,9 @@ def follow(lines: Sequence[str], root: Path, **environment: str) -> str:
 
 # Commands
 
-FROM_NOTHING = """\
-deplib corpus small --recordings 30 --frames 32
-deplib check small
-deplib extract --root small
-deplib train --root small --model LDBM
-deplib export pair --root small --model LDBM
-deplib predict "$(find small -name '*_aligned' | head -n 1)" pair"""
-"""As README.md has it, in this order."""
+BLOCKS = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+(BLOCK,) = [block for block in BLOCKS if "deplib corpus" in block]
+FROM_NOTHING = [re.sub(r"\s+#.*", "", line).strip() for line in BLOCK.strip().splitlines()]
 LICENSEE = (
     "deplib extract --root CORPUS --encoder ENCODER.onnx",
     "deplib train --root CORPUS --encoder ENCODER.onnx",
@@ -126,7 +121,8 @@ def commands(text: str) -> set[str]:
 
 def test_every_command_is_run_or_listed_with_a_reason() -> None:
     printed = set().union(*map(commands, TEXTS.values()))
-    known = {*FROM_NOTHING.splitlines(), *LICENSEE, *NOT_RUN}
+    run = {line.removeprefix(".venv/bin/") for line in FROM_NOTHING}
+    known = {*run, *LICENSEE, *NOT_RUN}
     assert (printed - known, known - printed) == (set(), set())  # nothing is listed in vain
 
 
@@ -134,11 +130,7 @@ def test_every_command_is_run_or_listed_with_a_reason() -> None:
 def test_from_nothing_to_a_score_and_what_a_licensee_types(tmp_path: Path) -> None:
     """With the shipped encoder given as a file, and the corpus that the block wrote."""
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    blocks = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)
-    (block,) = [block for block in blocks if "deplib corpus" in block]
-    lines = [re.sub(r"\s+#.*", "", line).strip() for line in block.strip().splitlines()]
-    assert lines == [f".venv/bin/{line}" for line in FROM_NOTHING.splitlines()]
-    said = follow(lines, tmp_path)
+    said = follow(FROM_NOTHING, tmp_path)
     assert re.search(r"BDI-II [\d.]+, 90% interval [\d.]+ to [\d.]+", said)
     assert "This is no diagnosis" in said
     (encoder,) = (ROOT / "deplib" / "extraction").rglob("embedded.onnx")
@@ -149,8 +141,7 @@ def test_from_nothing_to_a_score_and_what_a_licensee_types(tmp_path: Path) -> No
 
 
 def test_the_readme_names_the_two_commands_first_and_its_python_runs() -> None:
-    block = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)[0]
-    verbs = [line.split("#")[0].split() for line in block.splitlines()]
+    verbs = [line.split("#")[0].split() for line in BLOCKS[0].splitlines()]
     assert verbs == [["make", "book"], ["make", "test"]]
     (code,) = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
     names: dict[str, object] = {}
