@@ -97,9 +97,8 @@ class Anatomy:
     @property
     def eyes(self) -> np.ndarray:
         """Pupil centres, shape (2, 2), the image's left one first."""
-        return np.array(
-            [[CENTRE_X + side * self.eye_gap, self.eye_y] for side in (-1, 1)], np.float32
-        )
+        pupils = [[CENTRE_X + side * self.eye_gap, self.eye_y] for side in (-1, 1)]
+        return np.array(pupils, np.float32)
 
     @property
     def landmarks(self) -> np.ndarray:
@@ -200,9 +199,8 @@ class WarpModel:
 
     def __init__(self, anatomy: Anatomy) -> None:
         rows, columns = FIELD_SHAPE
-        x, y = np.meshgrid(
-            ORIGIN[0] + SPACING * np.arange(columns), ORIGIN[1] + SPACING * np.arange(rows)
-        )
+        knots = [o + SPACING * np.arange(n) for o, n in zip(ORIGIN, (columns, rows), strict=True)]
+        x, y = np.meshgrid(*knots)
         anchors = {
             "mouth": (CENTRE_X, anatomy.mouth_y),
             "eye": (CENTRE_X + anatomy.eye_gap, anatomy.eye_y),
@@ -224,12 +222,8 @@ class WarpModel:
         # nose keeps its own depth wherever the turn takes it
         height = depth(anatomy, x, y) - FACE_DEPTH
         zero = np.zeros_like(height)
-        fields += [
-            np.stack([-height, zero], -1),
-            np.stack([x - CENTRE_X, zero], -1),
-            np.stack([zero, -height], -1),
-            np.stack([zero, y - _POSE_CENTRE_Y], -1),
-        ]
+        pairs = [(-height, zero), (x - CENTRE_X, zero), (zero, -height), (zero, y - _POSE_CENTRE_Y)]
+        fields += [np.stack(pair, -1) for pair in pairs]
         self.basis = np.stack(fields).reshape(len(fields), -1).astype(np.float32)
 
     def fields(self, params: np.ndarray) -> np.ndarray:
@@ -314,6 +308,5 @@ def align(landmarks: np.ndarray, template: np.ndarray = TEMPLATE) -> np.ndarray:
     centred = z - z_mean
     a = (np.conj(centred) * (w - w_mean)).sum(-1) / (np.abs(centred) ** 2).sum(-1)
     b = w_mean[..., 0] - a * z_mean[..., 0]
-    return np.stack(
-        [np.stack([a.real, -a.imag, b.real], -1), np.stack([a.imag, a.real, b.imag], -1)], -2
-    )
+    rows = (a.real, -a.imag, b.real), (a.imag, a.real, b.imag)
+    return np.stack([np.stack(row, -1) for row in rows], -2)

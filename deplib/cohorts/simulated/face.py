@@ -140,22 +140,18 @@ class PaintedHead:
     """One head on one canvas, ready to be drawn at any parameters."""
 
     def __init__(self, identity: np.ndarray, scene: Scene, canvas: Canvas) -> None:
-        anatomy = Anatomy(identity)
-        self.canvas = canvas
-        self._key_light = scene.key_light
+        anatomy, self.canvas, self._key_light = Anatomy(identity), canvas, scene.key_light
         texture, self._shading = _bare(identity.tobytes(), canvas)
         balance = np.append(white_balance(scene), np.float32(1))
         self.texture = np.clip(texture * balance + 0.5, 0, 255).astype(np.uint8)
         self._painters: list[tuple[tuple[slice, slice], EyePainter | MouthPainter]] = []
-        for outer, eye in zip((-1, 1), anatomy.eyes, strict=True):
-            window = canvas.window(eye, EYE_REACH)
+        mouth = np.array([CENTRE_X, anatomy.mouth_y])
+        for outer, centre in zip((-1, 1, 0), (*anatomy.eyes, mouth), strict=True):
+            window = canvas.window(centre, EYE_REACH if outer else MOUTH_REACH)
             place = canvas.slices(window)
-            skin = self.texture[place][..., :3]
-            self._painters.append((place, EyePainter(anatomy, window, skin, outer)))
-        window = canvas.window(np.array([CENTRE_X, anatomy.mouth_y]), MOUTH_REACH)
-        place = canvas.slices(window)
-        skin = self.texture[place][..., :3]
-        self._painters.append((place, MouthPainter(anatomy, window, skin)))
+            part = anatomy, window, self.texture[place][..., :3]
+            painter = EyePainter(*part, outer) if outer else MouthPainter(*part)
+            self._painters.append((place, painter))
 
     def patches(self, params: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
         """Return eyes and mouth of a block: where they go, and uint8 (n, h, w, 3)."""
@@ -206,15 +202,10 @@ class FaceRenderer:
     def __init__(self, identity: np.ndarray, scene: Scene) -> None:
         identity = np.array(identity, np.float32)
         if identity.shape != (IDENTITY_DIM,) or not np.isfinite(identity).all():
-            raise CohortError(
-                f"an identity code is {IDENTITY_DIM} finite numbers, got shape {identity.shape}; "
-                "draw one with sample_identity(rng=...)"
-            )
-        self._identity = identity
-        self._scene = scene
-        anatomy = Anatomy(identity)
-        self._landmarks = anatomy.landmarks
-        self._warp = WarpModel(anatomy)
+            text = f"an identity code is {IDENTITY_DIM} finite numbers, got shape {identity.shape}"
+            raise CohortError(f"{text}; draw one with sample_identity(rng=...)")
+        self._identity, self._scene, anatomy = identity, scene, Anatomy(identity)
+        self._landmarks, self._warp = anatomy.landmarks, WarpModel(anatomy)
         self._surroundings = paint_surroundings(anatomy, scene)
         shift = np.array(scene.seat) - scene.scale * np.array([CENTRE_X, 70.0])
         self._placement = np.array([[scene.scale, 0, shift[0]], [0, scene.scale, shift[1]]])
@@ -242,30 +233,27 @@ class FaceRenderer:
         """
         params = _checked(params)
         frames = np.empty((len(params), CROP, CROP, 3), np.uint8)
-        canvas = self._close.texture.copy()
         for start in range(0, len(params), BLOCK):
-            block = params[start : start + BLOCK]
-            self._render_block(block, canvas, frames[start : start + len(block)])
+            self._render_block(params[start : start + BLOCK], frames[start : start + BLOCK])
         return frames
 
-    def _render_block(self, params: np.ndarray, canvas: np.ndarray, out: np.ndarray) -> None:
+    def _render_block(self, params: np.ndarray, out: np.ndarray) -> None:
+        head, canvas = self._close, self._close.texture.copy()
         fields, landmarks = self._posed(params)
         to_crop = compose(_jitter(params), align(landmarks))
         from_crop = invert(to_crop)
         to_scene = compose(self._head_to_scene(params), from_crop)
-        patches = self._close.patches(params)
-        factors = self._close.factors(params)
-        maps = self._maps(fields, self._close.canvas)
-        for k in range(len(params)):
+        patches, factors = head.patches(params), head.factors(params)
+        maps = self._maps(fields, head.canvas)
+        for k, row in enumerate(params):
             for place, patch in patches:
                 canvas[place][..., :3] = patch[k]
-            crop = self._compose(
-                canvas, factors[k], maps[k], from_crop[k], to_scene[k], params[k], (CROP, CROP)
-            )
+            warps = maps[k], from_crop[k], to_scene[k]
+            crop = self._compose(canvas, factors[k], *warps, row, (CROP, CROP))
             # the noise is the frame's own, whatever block it is rendered in
-            draw = zlib.crc32(params[k].tobytes())
-            row, col = draw % CROP, (draw >> 16) % CROP
-            crop += self._noise[row : row + CROP, col : col + CROP]
+            draw = zlib.crc32(row.tobytes())
+            top, left = draw % CROP, (draw >> 16) % CROP
+            crop += self._noise[top : top + CROP, left : left + CROP]
             cv2.convertScaleAbs(crop, dst=out[k])
 
     def scene_frame(
@@ -342,30 +330,25 @@ class FaceRenderer:
         shape: tuple[int, int],
     ) -> np.ndarray:
         """Warp, light and lay one head over its surroundings: float32 (height, width, 3)."""
-        size = shape[::-1]
-        pull = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         to_knots = to_head.copy()
         to_knots[:, 2] -= ORIGIN
-        position = cv2.warpAffine(
-            knots, to_knots / SPACING, size, flags=pull, borderMode=cv2.BORDER_REPLICATE
-        )
+        position = _pull(knots, to_knots / SPACING, shape)
         head = cv2.remap(texture, position, _NO_MAP, cv2.INTER_LINEAR)
-        light = cv2.remap(
-            factors, position, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        edge = cv2.BORDER_REPLICATE
+        light = cv2.remap(factors, position, _NO_MAP, cv2.INTER_LINEAR, borderMode=edge)
         gain = np.exp(params[INDEX["light_gain"]] + np.float32(self._scene.exposure))
-        light = shoulder(light * gain)
-        lit = cv2.multiply(
-            cv2.cvtColor(head, cv2.COLOR_RGBA2RGB),
-            cv2.cvtColor(light, cv2.COLOR_GRAY2RGB),
-            dtype=cv2.CV_32F,
-        )
-        around = cv2.warpAffine(
-            self._surroundings, to_scene, size, flags=pull, borderMode=cv2.BORDER_REPLICATE
-        )
+        light = cv2.cvtColor(shoulder(light * gain), cv2.COLOR_GRAY2RGB)
+        lit = cv2.multiply(cv2.cvtColor(head, cv2.COLOR_RGBA2RGB), light, dtype=cv2.CV_32F)
+        around = _pull(self._surroundings, to_scene, shape)
         clear = cv2.cvtColor(255 - cv2.extractChannel(head, 3), cv2.COLOR_GRAY2RGB)
         strength = float(shoulder(gain)) / 255.0
         return cv2.add(lit, cv2.multiply(around, clear, scale=strength, dtype=cv2.CV_32F))
+
+
+def _pull(image: np.ndarray, where: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Fetch each pixel from where an affine map (2, 3) says, the edge repeated."""
+    flags, edge = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
+    return cv2.warpAffine(image, where, shape[::-1], flags=flags, borderMode=edge)
 
 
 def _jitter(params: np.ndarray) -> np.ndarray:
@@ -381,14 +364,10 @@ def _jitter(params: np.ndarray) -> np.ndarray:
 def _checked(params: np.ndarray) -> np.ndarray:
     params = np.ascontiguousarray(params, np.float32)
     if params.ndim != 2 or params.shape[1] != len(CHANNELS):
-        raise CohortError(
-            f"frame parameters must have shape (n, {len(CHANNELS)}), one column a channel of "
-            f"deplib.cohorts.simulated.channels.CHANNELS, got {params.shape}"
-        )
+        text = f"got shape {params.shape}, one column a channel of CHANNELS is needed"
+        raise CohortError(f"frame parameters have shape (n, {len(CHANNELS)}): {text}")
     bad = ~np.isfinite(params).all(1)
     if bad.any():
-        raise CohortError(
-            f"frame parameters must be finite: row {int(np.argmax(bad))} of {len(params)} holds "
-            "NaN or infinity; mend the trajectory that wrote it"
-        )
+        text = f"row {int(np.argmax(bad))} of {len(params)} holds NaN or infinity"
+        raise CohortError(f"frame parameters must be finite: {text}; mend the trajectory")
     return params

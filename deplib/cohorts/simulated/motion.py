@@ -6,6 +6,7 @@ apart, from nothing but their own stream: they know neither severity nor behavio
 """
 
 import numpy as np
+from numpy.random import Generator
 from scipy import stats
 from scipy.signal import lfilter
 
@@ -46,11 +47,7 @@ _UNIT = slice(INDEX["smile"], INDEX["blink"] + 1)  # activations, 0 to 1
 
 
 def trajectory(
-    latents: np.ndarray,
-    n_frames: int,
-    *,
-    rng: np.random.Generator,
-    nuisance_rng: np.random.Generator,
+    latents: np.ndarray, n_frames: int, *, rng: Generator, nuisance_rng: Generator
 ) -> np.ndarray:
     """Write the renderer's parameters of one clip at 30 frames a second.
 
@@ -82,7 +79,7 @@ def trajectory(
     return out
 
 
-def _expression(latents: np.ndarray, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _expression(latents: np.ndarray, n: int, rng: Generator) -> dict[str, np.ndarray]:
     """Return all that behaviour moves. Latents act on rates and sizes as log-normal factors."""
     z = dict(zip(LATENT_NAMES, latents, strict=True))
     liveliness = np.exp(0.35 * z["expressivity"])  # one factor on the size of every change
@@ -134,7 +131,7 @@ def _expression(latents: np.ndarray, n: int, rng: np.random.Generator) -> dict[s
     }
 
 
-def _nuisance(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _nuisance(n: int, rng: Generator) -> dict[str, np.ndarray]:
     """Return light drift, the camera's place and the landmark detector's jitter."""
     camera_yaw, camera_pitch = rng.standard_normal(2)
     return {
@@ -149,7 +146,7 @@ def _nuisance(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     }
 
 
-def _process(n: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
+def _process(n: int, seconds: float, rng: Generator) -> np.ndarray:
     """Return a unit-variance Ornstein-Uhlenbeck process, low-passed so that it has a velocity.
 
     The low pass has a fifth of the time constant; the variance of the cascade of two first-order
@@ -176,13 +173,7 @@ def _smooth(values: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def _pulses(
-    n: int,
-    rate: float,
-    amplitude: float,
-    seconds: float,
-    rng: np.random.Generator,
-    *,
-    spread: float = 0.35,
+    n: int, rate: float, amplitude: float, seconds: float, rng: Generator, *, spread: float = 0.35
 ) -> np.ndarray:
     """Return a Poisson train of raised-cosine pulses, the higher one where two overlap.
 
@@ -213,7 +204,7 @@ def _pulses(
     return out
 
 
-def _saccades(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _saccades(n: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return horizontal and vertical gaze: fixations of about 0.6 s, jumps of about 60 ms."""
     mean = 0.6 * FPS
     count = int(n / mean * 2) + 10  # enough fixations to fill any clip

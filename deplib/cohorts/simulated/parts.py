@@ -5,7 +5,7 @@ lips are curves over the width, and every pixel weighs a few materials. A block 
 at once; planes are (n, height, width).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -34,9 +34,7 @@ def _line(distance: np.ndarray, width: float) -> np.ndarray:
     return weight * weight * (3 - 2 * weight)
 
 
-def _lay(
-    planes: Sequence[np.ndarray], weight: np.ndarray, colour: Sequence[float] | np.ndarray
-) -> None:
+def _lay(planes: Sequence[np.ndarray], weight: np.ndarray, colour: Iterable[float]) -> None:
     """Blend one colour into the three planes, in place."""
     step = np.empty_like(planes[0])
     for plane, level in zip(planes, colour, strict=True):
@@ -70,9 +68,7 @@ class EyePainter:
     """
 
     def __init__(self, anatomy: Anatomy, window: Canvas, skin: np.ndarray, outer: int) -> None:
-        self._anatomy = anatomy
-        self._skin = skin
-        self._outer = outer
+        self._anatomy, self._skin, self._outer = anatomy, skin, outer
         x, y = window.grid()
         centre = anatomy.eyes[(outer + 1) // 2]
         self._x = (x - centre[0])[None]
@@ -132,8 +128,7 @@ class MouthPainter:
     """The mouth of one head on one canvas; parameters as in ``EyePainter``."""
 
     def __init__(self, anatomy: Anatomy, window: Canvas, skin: np.ndarray) -> None:
-        self._anatomy = anatomy
-        self._skin = skin
+        self._anatomy, self._skin = anatomy, skin
         x, y = window.grid()
         self._x = (x[:1] - CENTRE_X)[None]  # 1 1 w
         self._y = (y - np.float32(anatomy.mouth_y))[None]  # 1 h w
@@ -185,28 +180,16 @@ class MouthPainter:
             plane += lips * np.float32(0.88) * (tone * np.float32(level) - plane)
         hollow = _edge(y - top, sharp) * _edge(bottom - y, sharp)
         hollow *= np.clip((bottom - top) * 1.2, 0, 1) * inside
-        if hollow.any():
-            self._open(planes, hollow, top, bottom, smile, jaw)
+        if hollow.any():  # darkness, upper teeth, tongue
+            _lay(planes, hollow, _CAVITY)
+            deep = np.clip((bottom - top) * 0.25, 0, 1)
+            teeth = hollow * _edge(top + 0.6 + 2.4 * deep * (1 + 0.5 * smile) - y, 1.2)
+            _lay(planes, teeth * np.clip(2.2 * deep, 0, 0.92), _TEETH)
+            tongue = hollow * _edge(y - bottom + 4.2 * jaw * deep, 0.6) * jaw
+            _lay(planes, tongue * 0.75, _TONGUE)
         closed = _line(y - seam, 0.85) * inside * np.clip(1 - (bottom - top) * 0.5, 0, 1)
         _lay(planes, closed * 0.80, a.lip * np.array([0.42, 0.34, 0.36]))
         corner = _line(np.abs(self._x) - a.mouth_width - moved[:, 0] - 0.2, 1.6)
         corner = corner * _line(y - moved[:, 1], 1.5)
         _lay(planes, corner * (0.30 + 0.30 * dimple), a.skin * 0.38)
         return _pack(planes)
-
-    def _open(
-        self,
-        planes: Sequence[np.ndarray],
-        hollow: np.ndarray,
-        top: np.ndarray,
-        bottom: np.ndarray,
-        smile: np.ndarray,
-        jaw: np.ndarray,
-    ) -> None:
-        """Draw what shows between the lips: darkness, upper teeth, tongue."""
-        _lay(planes, hollow, _CAVITY)
-        deep = np.clip((bottom - top) * 0.25, 0, 1)
-        teeth = hollow * _edge(top + 0.6 + 2.4 * deep * (1 + 0.5 * smile) - self._y, 1.2)
-        _lay(planes, teeth * np.clip(2.2 * deep, 0, 0.92), _TEETH)
-        tongue = hollow * _edge(self._y - bottom + 4.2 * jaw * deep, 0.6) * jaw
-        _lay(planes, tongue * 0.75, _TONGUE)

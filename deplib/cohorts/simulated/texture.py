@@ -42,13 +42,9 @@ class Canvas:
         """Return the canvas's own pixels that reach (left, up, right, down) around a point."""
         column = int((centre[0] - reach[0] - self.left) * self.density)
         row = int((centre[1] - reach[1] - self.top) * self.density)
-        return Canvas(
-            self.left + column / self.density,
-            self.top + row / self.density,
-            int((reach[0] + reach[2]) * self.density) + 1,
-            int((reach[1] + reach[3]) * self.density) + 1,
-            self.density,
-        )
+        width, height = (int((reach[k] + reach[k + 2]) * self.density) + 1 for k in (0, 1))
+        left, top = self.left + column / self.density, self.top + row / self.density
+        return Canvas(left, top, width, height, self.density)
 
     def slices(self, window: "Canvas") -> tuple[slice, slice]:
         """Return the rows and columns of this canvas that a window of it covers."""
@@ -106,13 +102,8 @@ class _Noise:
 
     def __call__(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Sample at lattice coordinates; the tile repeats."""
-        return cv2.remap(
-            self._tile,
-            u.astype(np.float32, copy=False),
-            v.astype(np.float32, copy=False),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_WRAP,
-        )
+        u, v = (place.astype(np.float32, copy=False) for place in (u, v))
+        return cv2.remap(self._tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
 def _outline(anatomy: Anatomy, angle: np.ndarray) -> np.ndarray:
@@ -181,31 +172,27 @@ def _skin(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, noise: _Noise) -> np.n
     return _beard(anatomy, x, y, rgb, noise)
 
 
-def _beard(
-    anatomy: Anatomy, x: np.ndarray, y: np.ndarray, rgb: np.ndarray, noise: _Noise
-) -> np.ndarray:
+def _beard(a: Anatomy, x: np.ndarray, y: np.ndarray, rgb: np.ndarray, noise: _Noise) -> np.ndarray:
     side = np.abs(x - CENTRE_X)
-    mouth = anatomy.mouth_y
+    mouth = a.mouth_y
     jaw = ramp(y - (mouth - 5.0 - 0.030 * np.clip(side - 14, 0, 40) ** 2), 9.0)
-    moustache = bump(side, y, 6.0, mouth - anatomy.upper_lip - 4.5, 7.5, 2.6)
+    moustache = bump(side, y, 6.0, mouth - a.upper_lip - 4.5, 7.5, 2.6)
     area = np.clip(jaw * ramp(side - 5.0 + (y - mouth - 6), 8.0) + moustache, 0, 1)
     strands = 0.75 + 0.25 * np.clip(noise(1.9 * x, 0.9 * y + 33), -1.5, 1.5)
-    cover = (0.72 * anatomy.beard * area * strands)[..., None]
-    return rgb * (1 - cover) + anatomy.hair * 0.9 * cover
+    cover = (0.72 * a.beard * area * strands)[..., None]
+    return rgb * (1 - cover) + a.hair * 0.9 * cover
 
 
-def _brows(
-    anatomy: Anatomy, x: np.ndarray, y: np.ndarray, rgb: np.ndarray, noise: _Noise
-) -> np.ndarray:
+def _brows(a: Anatomy, x: np.ndarray, y: np.ndarray, rgb: np.ndarray, noise: _Noise) -> np.ndarray:
     side = np.abs(x - CENTRE_X)
-    u = (side - anatomy.eye_gap - 0.6) / 11.2  # -1 at the nose, 1 at the temple
-    middle = anatomy.brow_y - anatomy.brow_arch * (1 - (u - 0.25) ** 2) - anatomy.brow_tilt * u
+    u = (side - a.eye_gap - 0.6) / 11.2  # -1 at the nose, 1 at the temple
+    middle = a.brow_y - a.brow_arch * (1 - (u - 0.25) ** 2) - a.brow_tilt * u
     taper = np.clip(1.05 - u, 0, 1) ** 0.55 * np.clip((u + 1.12) * 5.0, 0, 1)
-    half = anatomy.brow_thickness * np.clip(taper, 0, 1)
+    half = a.brow_thickness * np.clip(taper, 0, 1)
     inside = ramp(half - np.abs(y - middle), 1.4) * ramp(1.05 - np.abs(u), 0.12)
     strands = 0.8 + 0.25 * np.clip(noise(2.2 * (x + 0.8 * y), 0.5 * y + 17), -1.5, 1.5)
     cover = (np.clip(inside * strands, 0, 1) * 0.85)[..., None]
-    colour = anatomy.hair * 0.66 + anatomy.skin * 0.08
+    colour = a.hair * 0.66 + a.skin * 0.08
     return rgb * (1 - cover) + colour * cover
 
 
