@@ -83,13 +83,12 @@ def courses(
     half = _groups(persons[dev], 2, rng=rng)
     parts = dict(zip(PARTS, (dev, test, dev[half == 0], dev[half == 1]), strict=True))
     every = [(setting, seed + s) for s in range(n_seeds) for setting in settings]
-    shape = (len(every), protocol.epochs)
-    out = {f"{part}_{score}": np.empty(shape) for part in PARTS for score in SCORES}
+    names = (f"{part}_{name}" for part in PARTS for name in SCORES)
+    out: Courses = {name: np.empty((len(every), protocol.epochs)) for name in names}
     held_out = np.sort(np.concatenate([dev, test]))
     for which in _by_width(every):
         stack = [every[c] for c in which]
-        epochs = predictions(cohort, train, held_out, stack, protocol=protocol)
-        for epoch, y_hat in enumerate(epochs):
+        for epoch, y_hat in enumerate(predictions(cohort, train, held_out, stack, protocol)):
             for part, rows in parts.items():
                 columns = y_hat[:, np.searchsorted(held_out, rows)]
                 for name, value in score(bdi[rows], columns).items():
@@ -100,11 +99,10 @@ def courses(
     for which in _by_width(every[: len(settings)]):
         stack = [every[c] for c in which]
         for f in range(N_FOLDS):
-            place = np.flatnonzero(fold == f)
-            inside, outside = train[fold != f], train[place]
-            epochs = predictions(cohort, inside, outside, stack, protocol=protocol)
+            place, inside = np.flatnonzero(fold == f), train[fold != f]
+            epochs = predictions(cohort, inside, train[place], stack, protocol)
             for epoch, y_hat in enumerate(epochs):
-                errors[which[:, None], epoch, place] = np.abs(y_hat - bdi[outside])
+                errors[which[:, None], epoch, place] = np.abs(y_hat - bdi[train[place]])
     median = np.median(bdi[train])
     constant = np.array([np.abs(bdi[rows] - median).mean() for rows in parts.values()])
     return out | {"inner_mae": errors.mean(axis=2), "constant": constant}
@@ -115,7 +113,6 @@ def predictions(
     train: np.ndarray,
     held_out: np.ndarray,
     candidates: Sequence[Candidate],
-    *,
     protocol: Protocol,
 ) -> Iterator[np.ndarray]:
     """Train candidates of one width together and yield, after each epoch, what they predict.
@@ -144,9 +141,8 @@ def predictions(
     order = sorted(range(len(candidates)), key=lambda c: _rate(candidates[c]))
     stacked = [candidates[c] for c in order]
     scaled = np.array([setting.scaled for setting, _ in stacked], int)
-    x, everything = (
-        torch.from_numpy(np.stack([part, (part - centre) / scale])) for part in (fitted, shown)
-    )  # (2, n_windows, D): as they are, and z-scored
+    both = [np.stack([part, (part - centre) / scale]) for part in (fitted, shown)]
+    x, everything = map(torch.from_numpy, both)  # (2, n_windows, D): as they are, and z-scored
     everything = everything[scaled]
     y = torch.from_numpy(((bdi[train][windows] - mean) / sd).astype(np.float32))
     averaging = np.zeros((len(held_out), len(recording)))
@@ -185,16 +181,11 @@ def score(y: np.ndarray, y_hat: np.ndarray) -> dict[str, np.ndarray]:
         ``SCORES`` -> (m,); a PCC is nan where a predictor is constant.
     """
     a, b = y - y.mean(), y_hat - y_hat.mean(axis=1, keepdims=True)
-    spread = np.sqrt(np.square(b).sum(axis=1))
-    size = np.sqrt(np.square(a).sum())
-    flat = spread <= 1e-13 * np.sqrt(np.square(y_hat).sum(axis=1))  # as deplib.metrics has it
-    with np.errstate(invalid="ignore", divide="ignore"):
-        pcc = np.where(flat, np.nan, b @ a / (spread * size))
-    return {
-        "mae": np.abs(y_hat - y).mean(axis=1),
-        "pcc": pcc,
-        "sigma_ratio": np.where(flat, 0.0, spread / size),
-    }
+    spread, size = np.linalg.norm(b, axis=1), np.linalg.norm(a)
+    flat = spread <= 1e-13 * np.linalg.norm(y_hat, axis=1)  # as deplib.metrics has it
+    pcc = np.where(flat, np.nan, b @ a / (np.where(flat, 1.0, spread) * size))
+    mae, sigma_ratio = np.abs(y_hat - y).mean(axis=1), np.where(flat, 0.0, spread / size)
+    return {"mae": mae, "pcc": pcc, "sigma_ratio": sigma_ratio}
 
 
 class _Stack:
@@ -203,15 +194,10 @@ class _Stack:
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self.groups: dict[float, list[Tensor]] = {}  # parameters by learning rate
         for rate, group in groupby(candidates, key=_rate):
-            heads = [
-                list(build(MODEL, seed=seed, hidden=setting.hidden).parameters())
-                for setting, seed in group
-            ]
-            w1, b1, w2, b2 = (torch.stack([head[k].detach() for head in heads]) for k in range(4))
-            self.groups[rate] = [
-                tensor.contiguous().requires_grad_()
-                for tensor in (w1.mT, b1[:, None], w2.mT, b2[:, None])
-            ]
+            heads = [build(MODEL, seed=seed, hidden=s.hidden).parameters() for s, seed in group]
+            w1, b1, w2, b2 = map(torch.stack, zip(*heads, strict=True))
+            tensors = (w1.mT, b1[:, None], w2.mT, b2[:, None])
+            self.groups[rate] = [t.detach().contiguous().requires_grad_() for t in tensors]
 
     def optimizer(self, protocol: Protocol) -> torch.optim.Adam:
         """Return the protocol's optimizer at each candidate's rate.
@@ -224,10 +210,7 @@ class _Stack:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(S, B, D) -> (S, B)."""
-        w1, b1, w2, b2 = (
-            tensors[0] if len(tensors) == 1 else torch.cat(tensors)
-            for tensors in zip(*self.groups.values(), strict=True)
-        )
+        w1, b1, w2, b2 = map(torch.cat, zip(*self.groups.values(), strict=True))
         return torch.baddbmm(b2, torch.baddbmm(b1, x, w1).relu(), w2).squeeze(2)
 
 

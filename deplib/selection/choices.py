@@ -55,10 +55,9 @@ def load(table: str = "choices", *, folder: Path | None = None) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise ResultError(
-            f"{path} is missing or damaged ({error}); there are {', '.join(TABLES)}; run "
-            "`make sweep`"
-        ) from error
+        names = ", ".join(TABLES)
+        text = f"{path} is missing or damaged ({error}); there are {names}; run `make sweep`"
+        raise ResultError(text) from error
 
 
 def complete(

@@ -5,18 +5,11 @@ the same persons, labels and noise in every world, so worlds are compared on the
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.simulated import (
-    draw_labels,
-    draw_latents,
-    draw_lengths,
-    draw_sessions,
-    world_named,
-)
+from deplib.cohorts import simulated
 from deplib.errors import CohortError
 from deplib.protocol import Protocol
 from deplib.selection.surrogate import Surrogate
@@ -26,26 +19,16 @@ SEED = 50
 N_RECORDINGS = 150
 
 
-class Scenario(NamedTuple):
-    """A world, and whether a person may occur in several splits."""
-
-    name: str
-    world: str
-    persons_recur: bool
-    meaning: str
-
-
 SCENARIOS = {
-    scenario.name: scenario
-    for scenario in (
-        Scenario("null", "null", True, "nothing to learn but who is who; persons recur"),
-        Scenario("null-apart", "null", False, "nothing to learn; no person in two splits"),
-        Scenario("default", "default", True, "the default world; persons recur"),
-        Scenario("published", "published", True, "the strongest world; persons recur"),
-    )
+    "null": ("null", True),
+    "null-apart": ("null", False),
+    "default": ("default", True),
+    "published": ("published", True),
 }
-"""In the null world behaviour tells nothing, but a person seen in Train keeps a level of severity
-from one recording to the next; apart, nothing whatever can be learnt."""
+"""Scenario -> its world, and whether a person may occur in several splits.
+
+In the null world behaviour tells nothing, but a person seen in Train keeps a level of severity from
+one recording to the next; apart, nothing whatever can be learnt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +84,19 @@ def draw(
     """
     if scenario not in SCENARIOS:
         raise CohortError(f"no scenario is named {scenario!r}: choose one of {[*SCENARIOS]}")
-    which, protocol = SCENARIOS[scenario], protocol or Protocol()
+    (world, persons_recur), protocol = SCENARIOS[scenario], protocol or Protocol()
     streams = np.random.SeedSequence(SEED, spawn_key=(index,)).spawn(5)
     sessions, labels, lengths, behaviour, noise = map(np.random.default_rng, streams)
-    table = draw_sessions(n_recordings, rng=sessions)
-    if not which.persons_recur:  # a person of two splits becomes two persons
+    table = simulated.draw_sessions(n_recordings, rng=sessions)
+    if not persons_recur:  # a person of two splits becomes two persons
         table["person"] = table["person"] + table["split"]
     person = table["person"].to_numpy(str)
-    severity, bdi = draw_labels(person, table["split"].to_numpy(str), rng=labels)
-    n_frames = np.minimum(draw_lengths(n_recordings, rng=lengths), protocol.sequence_length)
-    latents = draw_latents(severity, person, gain=world_named(which.world).gain, rng=behaviour)
+    severity, bdi = simulated.draw_labels(person, table["split"].to_numpy(str), rng=labels)
+    n_frames = np.minimum(
+        simulated.draw_lengths(n_recordings, rng=lengths), protocol.sequence_length
+    )
+    gain = simulated.world_named(world).gain
+    latents = simulated.draw_latents(severity, person, gain=gain, rng=behaviour)
     features, recording = surrogate.draw(
         latents, person, n_frames, window_length=protocol.window_length, rng=noise
     )

@@ -53,10 +53,8 @@ def choices(cohorts: Sequence[Courses], *, patience: int) -> pd.DataFrame:
         table = {name: scores[name.replace("dev", dev_part)][rows] for name in SCORES}
         return pd.DataFrame({**table, "epoch": choice[1] + 1.0})
 
-    halves = [
-        at(_lowest(scores[f"{chooser}_mae"]), judge)
-        for chooser, judge in (("dev_a", "dev_b"), ("dev_b", "dev_a"))
-    ]
+    ways = (("dev_a", "dev_b"), ("dev_b", "dev_a"))
+    halves = [at(_lowest(scores[f"{chooser}_mae"]), judge) for chooser, judge in ways]
     tables = [
         at((first, np.full(n, dev.shape[2] - 1))),
         at(_fixed(dev[:, :1])),
@@ -84,15 +82,11 @@ def growth(cohorts: Sequence[Courses], *, rng: np.random.Generator) -> pd.DataFr
     n, n_candidates, _ = dev.shape
     epoch = dev.argmin(axis=2)[:, :, None]
     order = rng.permuted(np.tile(np.arange(n_candidates), (n, 1)), axis=1)
-    best, there = (
-        np.take_along_axis(np.take_along_axis(x, epoch, axis=2)[:, :, 0], order, axis=1)
-        for x in (dev, test)
-    )
+    at_best = (np.take_along_axis(x, epoch, axis=2)[:, :, 0] for x in (dev, test))
+    best, there = (np.take_along_axis(x, order, axis=1) for x in at_best)
     first = np.array([[row[: k + 1].argmin() for k in range(n_candidates)] for row in best])
     chosen = [np.take_along_axis(x, first, axis=1).ravel() for x in (best, there)]
-    index = pd.MultiIndex.from_product(
-        [range(n), range(1, n_candidates + 1)], names=["cohort", "candidates"]
-    )
+    index = _grid(cohort=range(n), candidates=range(1, n_candidates + 1))
     return pd.DataFrame(dict(zip(SCORES[::2], chosen, strict=False)), index=index).reset_index()
 
 
@@ -103,10 +97,8 @@ def mean_courses(cohorts: Sequence[Courses]) -> pd.DataFrame:
     """
     scores = _stacked(cohorts)
     means = {name: np.nanmean(scores[name][:, : len(SETTINGS)], axis=0) for name in SCORES[:4]}
-    index = pd.MultiIndex.from_product(
-        [range(len(means["dev_mae"])), range(1, scores["dev_mae"].shape[2] + 1)],
-        names=["setting", "epoch"],
-    )
+    n_settings, n_epochs = means["dev_mae"].shape
+    index = _grid(setting=range(n_settings), epoch=range(1, n_epochs + 1))
     table = {name: array.ravel() for name, array in means.items()}
     return pd.DataFrame(table, index=index).reset_index()
 
@@ -120,6 +112,10 @@ def stopped(dev_mae: np.ndarray, patience: int) -> int:
         elif epoch - best >= patience:
             break
     return best
+
+
+def _grid(**levels: range) -> pd.MultiIndex:
+    return pd.MultiIndex.from_product(levels.values(), names=[*levels])
 
 
 def _stacked(cohorts: Sequence[Courses]) -> dict[str, np.ndarray]:

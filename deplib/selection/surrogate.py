@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from deplib.errors import ResultError
 from deplib.paths import write_atomically
 
+Array = np.ndarray
 RANKS = {"person": 80, "session": 56, "window": 40}
 """Directions kept of each part's covariance; what is left becomes noise of equal size in all."""
 
@@ -27,10 +29,10 @@ RANKS = {"person": 80, "session": 56, "window": 40}
 class Part:
     """A zero-mean Gaussian: ``z @ loadings + floor * noise``."""
 
-    loadings: np.ndarray  # (rank, D)
+    loadings: Array  # (rank, D)
     floor: float  # SD of independent noise in each dimension
 
-    def draw(self, n: int, *, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, n: int, *, rng: Generator) -> Array:
         """Draw n rows, (n, D)."""
         rank, width = self.loadings.shape
         common = rng.standard_normal((n, rank)) @ self.loadings
@@ -53,21 +55,15 @@ class Surrogate:
         What one frame's worth adds; a window of n frames has it divided by sqrt(n).
     """
 
-    mean: np.ndarray
-    latents: np.ndarray
+    mean: Array
+    latents: Array
     person: Part
     session: Part
     window: Part
 
     def draw(
-        self,
-        latents: np.ndarray,
-        person: np.ndarray,
-        n_frames: np.ndarray,
-        *,
-        window_length: int,
-        rng: np.random.Generator,
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, latents: Array, person: Array, n_frames: Array, *, window_length: int, rng: Generator
+    ) -> tuple[Array, Array]:
         """Draw the mean embeddings of the windows of recordings.
 
         Parameters
@@ -103,11 +99,11 @@ class Surrogate:
 
         So a first run draws what later ones draw.
         """
-        arrays = {"mean": self.mean.astype("f2"), "latents": self.latents.astype("f2")}
-        for name in RANKS:
-            part: Part = getattr(self, name)
-            arrays[name] = np.ascontiguousarray(part.loadings, dtype="f2")
-            arrays[f"{name}_floor"] = np.array([round(part.floor, 8)])
+        parts = {name: getattr(self, name) for name in RANKS}
+        halves = {"mean": self.mean, "latents": self.latents}
+        halves |= {name: part.loadings for name, part in parts.items()}
+        arrays = {name: np.ascontiguousarray(array, dtype="f2") for name, array in halves.items()}
+        arrays |= {f"{name}_floor": np.array([round(p.floor, 8)]) for name, p in parts.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, save(arrays))
         return Surrogate.load(path)
@@ -126,17 +122,14 @@ class Surrogate:
             parts = {name: Part(a[name], float(a[f"{name}_floor"][0])) for name in RANKS}
             return cls(a["mean"], a["latents"], **parts)
         except (OSError, KeyError, IndexError, SafetensorError) as error:
-            raise ResultError(
-                f"{path} is missing or damaged ({error}); delete it and run `make sweep`"
-            ) from error
+            text = f"{path} is missing or damaged ({error}); delete it and run `make sweep`"
+            raise ResultError(text) from error
 
 
 def fit(
-    features: np.ndarray,
-    recording: np.ndarray,
-    n_in_window: np.ndarray,
-    person: np.ndarray,
-    latents: np.ndarray,
+    windows: tuple[Array, Array, Array],
+    person: Array,
+    latents: Array,
     *,
     ranks: dict[str, int] | None = None,
 ) -> Surrogate:
@@ -149,7 +142,7 @@ def fit(
 
     Parameters
     ----------
-    features, recording, n_in_window
+    windows
         Mean embedding, recording's row and number of frames of each window; (n_windows, ...).
     person, latents
         Of each recording, (n,) and (n, n_latents).
@@ -161,15 +154,12 @@ def fit(
     ResultError
         If no person has two recordings, or no recording two windows.
     """
-    ranks = ranks or RANKS
+    (features, recording, n_in_window), ranks = windows, ranks or RANKS
     names, code = np.unique(person, return_inverse=True)
     sessions = np.bincount(code)
     n, df = len(code), len(code) - len(names)
     if not df or len(recording) == n:
-        raise ResultError(
-            "the surrogate needs persons with two recordings and recordings with two windows: "
-            "calibrate it on more, longer recordings"
-        )
+        raise ResultError("too few: calibrate on persons with two recordings of two windows each")
     x = weighted_means(features, recording, n_in_window)
     design = np.hstack([np.ones((n, 1)), latents])
 
@@ -178,24 +168,17 @@ def fit(
         between, within = _variances(x - design @ coefficients, code, sessions)
         share = np.trace(within) / (np.trace(within) + sessions * np.trace(between))
         demean = (1 - np.sqrt(share))[code, None]
-        coefficients = np.linalg.lstsq(
-            design - demean * weighted_means(design, code)[code],
-            x - demean * weighted_means(x, code)[code],
-            rcond=None,
-        )[0]
+        less, target = (a - demean * weighted_means(a, code)[code] for a in (design, x))
+        coefficients = np.linalg.lstsq(less, target, rcond=None)[0]
     between, within = _variances(x - design @ coefficients, code, sessions)
     apart = (features - x[recording]) * np.sqrt(n_in_window)[:, None]
     window = apart.T @ apart / (len(recording) - n)
-    return Surrogate(
-        mean=coefficients[0],
-        latents=coefficients[1:],
-        person=_part(between, ranks["person"]),
-        session=_part(within, ranks["session"]),
-        window=_part(window, ranks["window"]),
-    )
+    found = {"person": between, "session": within, "window": window}
+    parts = {name: _part(covariance, ranks[name]) for name, covariance in found.items()}
+    return Surrogate(coefficients[0], coefficients[1:], **parts)
 
 
-def cut(n_frames: np.ndarray, window_length: int) -> tuple[np.ndarray, np.ndarray]:
+def cut(n_frames: Array, window_length: int) -> tuple[Array, Array]:
     """Cut recordings into windows: recording's row and number of frames of each window."""
     n_windows = -(-n_frames // window_length)
     recording = np.repeat(np.arange(len(n_frames)), n_windows)
@@ -204,9 +187,7 @@ def cut(n_frames: np.ndarray, window_length: int) -> tuple[np.ndarray, np.ndarra
     return recording, np.minimum(n_frames[recording] - start, window_length)
 
 
-def weighted_means(
-    x: np.ndarray, group: np.ndarray, weight: np.ndarray | None = None
-) -> np.ndarray:
+def weighted_means(x: Array, group: Array, weight: Array | None = None) -> Array:
     """Return the weighted mean of the rows of each group 0, 1, ..., (n_groups, D)."""
     weight = np.ones(len(group)) if weight is None else weight
     total = np.zeros((group.max() + 1, x.shape[1]))
@@ -214,9 +195,7 @@ def weighted_means(
     return total / np.bincount(group, weight)[:, None]
 
 
-def _variances(
-    rest: np.ndarray, code: np.ndarray, sessions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _variances(rest: Array, code: Array, sessions: Array) -> tuple[Array, Array]:
     """Return the covariances between persons and within them, (D, D) each."""
     means = weighted_means(rest, code)
     apart = rest - means[code]
@@ -224,7 +203,7 @@ def _variances(
     return np.cov(means.T) - within * (1 / sessions).mean(), within
 
 
-def _part(covariance: np.ndarray, rank: int) -> Part:
+def _part(covariance: Array, rank: int) -> Part:
     """Return the leading directions and, of what is left, an equal variance in every dimension."""
     values, vectors = np.linalg.eigh(covariance)
     values = np.clip(values[::-1], 0.0, None)

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from small import PROTOCOL, SURROGATE
 
@@ -20,18 +19,10 @@ def cohort():
 
 def windows_of(cohort) -> WindowSet:
     """Return the cohort as the training loop of the report takes it: windows of one frame."""
-    table = cohort.recordings.iloc[cohort.recording].reset_index(drop=True)
+    index = cohort.recordings.iloc[cohort.recording].reset_index(drop=True)
     bdi = cohort.recordings.loc[cohort.rows("train"), "bdi"].to_numpy()
-    index = pd.DataFrame(
-        {
-            "recording": cohort.recording.astype(str),
-            "person": table["person"],
-            "split": table["split"],
-            "window": np.arange(len(table)),
-            "bdi": table["bdi"],
-            "y": (table["bdi"] - bdi.mean()) / bdi.std(),
-        }
-    )
+    index = index.assign(recording=cohort.recording.astype(str), window=index.index)
+    index["y"] = (index["bdi"] - bdi.mean()) / bdi.std()
     features = cohort.features[:, None]
     mask = np.ones(features.shape[:2], dtype=bool)
     return WindowSet(features, mask, index, float(bdi.mean()), float(bdi.std()))
@@ -44,25 +35,10 @@ def test_stacked_training_is_that_of_the_report(cohort, rate):
     dev, test = cohort.rows("dev"), cohort.rows("test")
     held_out = np.concatenate([dev, test])
     bdi = cohort.recordings["bdi"].to_numpy()
-    ours = np.stack(
-        list(
-            predictions(
-                cohort,
-                cohort.rows("train"),
-                held_out,
-                [(Setting(rate, 64, False), 5), (Setting(rate, 64, False), 9)],
-                protocol=protocol,
-            )
-        )
-    )
-    for k, seed in enumerate((5, 9)):
-        run = train(
-            module.MODEL,
-            windows_of(cohort),
-            protocol,
-            seed=seed,
-            config={"channels": SURROGATE.mean.size, "hidden": 64},
-        )
+    both = [(Setting(rate, 64, False), seed) for seed in (5, 9)]
+    ours = np.stack([*predictions(cohort, cohort.rows("train"), held_out, both, protocol)])
+    for k, (_, seed) in enumerate(both):
+        run = train(module.MODEL, windows_of(cohort), protocol, seed=seed, config={"hidden": 64})
         dev_mae = np.abs(ours[:, k, : len(dev)] - bdi[dev]).mean(axis=1)
         np.testing.assert_allclose(dev_mae, run.history["dev_mae"], atol=2e-3)
         table = recording_table(run.predictions, run.label_mean, run.label_std)
@@ -75,9 +51,9 @@ def test_the_company_of_other_candidates_changes_nothing(cohort):
     """Rates, seeds and features of one stack do not mix, whatever the order."""
     stack = [(setting, seed) for seed in (1, 2) for setting in SETTINGS[1:]]
     rows = cohort.rows("train"), cohort.rows("dev")
-    together = list(predictions(cohort, *rows, stack, protocol=PROTOCOL))[-1]
+    together = list(predictions(cohort, *rows, stack, PROTOCOL))[-1]
     for k, candidate in enumerate(stack):
-        alone = list(predictions(cohort, *rows, [candidate], protocol=PROTOCOL))[-1]
+        alone = list(predictions(cohort, *rows, [candidate], PROTOCOL))[-1]
         np.testing.assert_allclose(together[k], alone[0], atol=1e-3)
     assert len(np.unique(together[:, 0].round(3))) == len(stack)
 
@@ -97,9 +73,9 @@ def test_scores_are_those_of_deplib_metrics():
 def test_every_candidate_has_a_course_and_folds_keep_persons_together(cohort, monkeypatch):
     seen = []
 
-    def watched(cohort, train, held_out, candidates, **options):
+    def watched(cohort, train, held_out, *rest):
         seen.append((train, held_out))
-        return predictions(cohort, train, held_out, candidates, **options)
+        return predictions(cohort, train, held_out, *rest)
 
     monkeypatch.setattr(module, "predictions", watched)
     out = courses(cohort, seed=7, protocol=PROTOCOL)

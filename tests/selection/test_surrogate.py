@@ -33,7 +33,7 @@ def population(truth):
     latents = rng.normal(size=(len(person), LATENTS))
     n_frames = rng.integers(11, 40, len(person))
     features, recording = truth.draw(latents, person, n_frames, window_length=10, rng=rng)
-    return features, recording, cut(n_frames, 10)[1], person, latents
+    return (features, recording, cut(n_frames, 10)[1]), person, latents
 
 
 def test_what_was_drawn_is_found_again(truth, population):
@@ -51,8 +51,8 @@ def test_what_was_drawn_is_found_again(truth, population):
 
 
 def test_demeaning_is_better_than_plain_regression(truth, population):
-    features, recording, n_in_window, _, latents = population
-    x = weighted_means(features, recording, n_in_window)
+    windows, _, latents = population
+    x = weighted_means(*windows)
     design = np.hstack([np.ones((len(x), 1)), latents])
     plain = np.linalg.lstsq(design, x, rcond=None)[0][1:]
     ours = fit(*population, ranks=RANKS).latents
@@ -102,6 +102,6 @@ def test_a_damaged_or_impossible_surrogate_is_refused(population, tmp_path):
     for broken in (path, tmp_path / "none"):
         with pytest.raises(ResultError, match="missing or damaged"):
             Surrogate.load(broken)
-    features, recording, n_in_window, person, latents = population
-    with pytest.raises(ResultError, match="two recordings"):
-        fit(features, recording, n_in_window, np.arange(len(person)), latents)
+    windows, person, latents = population
+    with pytest.raises(ResultError, match="two recordings of two windows"):
+        fit(windows, np.arange(len(person)), latents)
