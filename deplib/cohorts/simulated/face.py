@@ -256,9 +256,7 @@ class FaceRenderer:
             crop += self._noise[top : top + CROP, left : left + CROP]
             cv2.convertScaleAbs(crop, dst=out[k])
 
-    def scene_frame(
-        self, params_row: np.ndarray, height: int = HEIGHT, width: int = WIDTH
-    ) -> SceneFrame:
+    def scene_frame(self, params_row: np.ndarray) -> SceneFrame:
         """Render the camera's image of one frame.
 
         Alignment jitter is the detector's, not the face's: it moves no pixel here.
@@ -267,8 +265,6 @@ class FaceRenderer:
         ----------
         params_row
             One frame's parameters, shape (len(CHANNELS),).
-        height, width
-            Size of the image; the person keeps the same share of its height.
 
         Raises
         ------
@@ -276,17 +272,16 @@ class FaceRenderer:
             If the parameters have another shape or are not finite.
         """
         params = _checked(np.asarray(params_row)[None])
-        head = self._far
-        fields, landmarks = self._posed(params)
-        zoom = height / HEIGHT
-        resize = np.array([[zoom, 0, (width - WIDTH * zoom) / 2], [0, zoom, 0]])
-        to_image = compose(resize, self._head_to_scene(params)[0])
+        head, (fields, landmarks) = self._far, self._posed(params)
+        to_image = self._head_to_scene(params)[0]
         canvas = head.texture.copy()
         for place, patch in head.patches(params):
             canvas[place][..., :3] = patch[0]
-        light, knots = head.factors(params)[0], self._maps(fields, head.canvas)[0]
-        to_head, to_scene, size = invert(to_image), invert(resize), (height, width)
-        image = self._compose(canvas, light, knots, to_head, to_scene, params[0], size)
+        light, warps = (
+            head.factors(params)[0],
+            (self._maps(fields, head.canvas)[0], invert(to_image)),
+        )
+        image = self._compose(canvas, light, *warps, np.eye(2, 3), params[0], (HEIGHT, WIDTH))
         points = landmarks[0] @ to_image[:, :2].T + to_image[:, 2]
         return SceneFrame(cv2.convertScaleAbs(image), points.astype(np.float32))
 
