@@ -429,10 +429,8 @@ def _canvas(session: ort.InferenceSession, path: Path, det_size: int | None) -> 
     """Return height and width of the canvas, those of the file where it fixes them."""
     inputs = [(one.type, one.shape) for one in session.get_inputs()]
     if len(inputs) != 1 or inputs[0][0] != "tensor(float)" or len(inputs[0][1]) != 4:
-        raise EncoderError(
-            f"{path} takes {inputs}, where a face detector takes one tensor(float) [1, 3, height, "
-            f"width]: choose {_FILES}"
-        )
+        text = "not one tensor(float) [1, 3, height, width] as a face detector"
+        raise EncoderError(f"{path} takes {inputs}, {text}: choose {_FILES}")
     height, width = inputs[0][1][2:]
     if not isinstance(height, int) or not isinstance(width, int):
         height = width = 640 if det_size is None else det_size

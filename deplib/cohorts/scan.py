@@ -162,9 +162,8 @@ class Scan:
             if len(names := sorted(splits[clip.session_id])) > 1:
                 text = f"session {clip.session_id} is in several splits: {', '.join(names)}"
                 self._note(clip, text, "keep it in its official split only")
-            elif places[clip.recording] > 1:
-                text = f"the recording is in {places[clip.recording]} places"
-                self._note(clip, text, "keep one of them")
+            elif (count := places[clip.recording]) > 1:
+                self._note(clip, f"the recording is in {count} places", "keep one of them")
             if clip.split is None:
                 self._note(clip, "no folder above names a split", "put it below train, dev or test")
 
@@ -188,9 +187,8 @@ class Scan:
             if len(values) == 1:
                 self.labels[session] = values.pop()
                 continue
-            for recording in sorted(concerned[session]) or [""]:
-                place = self._place(*where)
-                self.problems.append(Problem(recording, place, text, remedy, recording != ""))
+            for name in sorted(concerned[session]) or [""]:
+                self.problems.append(Problem(name, self._place(*where), text, remedy, name != ""))
 
     def _find_missing(self, found: list[Clip]) -> None:
         """Note which sessions lack a task that most sessions have."""
@@ -386,10 +384,10 @@ def _walk(root: Path, tasks: set[str]) -> tuple[list[Clip], dict[str, list[Path]
     strange: list[Path] = []
 
     def keep(match: re.Match[str], path: Path, kind: str) -> None:
-        above = [part.lower() for part in path.relative_to(root).parts[-2::-1]]
-        split = next((_SPLITS[part] for part in above if part in _SPLITS), None)
+        above = [_SPLITS.get(part.lower()) for part in path.relative_to(root).parts[-2::-1]]
         person, session, task = match.groups()[:3]
         if task.capitalize() in tasks:
+            split = next(filter(None, above), None)
             clips.append(Clip(person, session, task.capitalize(), split, path, kind))
 
     chain = {str(root): frozenset[str]()}  # real paths of a folder and those above it

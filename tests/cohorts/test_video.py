@@ -124,7 +124,7 @@ def test_ascending_blocks_decode_once_and_going_back_or_pickling_starts_again(vi
     assert clip.read(4, 4).frames.shape == (0, 112, 112, 3)
 
 
-@pytest.mark.parametrize("rotation", [90, -90, 180])
+@pytest.mark.parametrize("rotation", [90, 180])
 def test_rotation_is_undone(tmp_path, rotation):
     image, seen = np.zeros((HEIGHT, WIDTH, 3), np.uint8), []
     image[: HEIGHT // 2, : WIDTH // 2] = 255  # the upper left quarter

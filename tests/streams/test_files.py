@@ -57,10 +57,10 @@ def test_gaps_are_kept_as_invalid_frames_and_counts_may_start_at_zero(tmp_path: 
     rows = openface_rows(8)
     kept = [rows[k] for k in (1, 2, 5, 7)]  # frames 2, 3, 6, 8
     values, valid = read(write_openface(tmp_path / "a.csv", kept))
-    assert valid.tolist() == [False, True, True, False, False, True, False, True]
+    assert np.flatnonzero(valid).tolist() == [1, 2, 5, 7]
     np.testing.assert_allclose(values[valid], expected(kept), rtol=1e-6)
     from_zero = [row | {"frame": k} for k, row in enumerate(rows)]
-    assert read(write_openface(tmp_path / "a.csv", from_zero))[1].tolist() == [True] * 8
+    assert read(write_openface(tmp_path / "a.csv", from_zero))[1].all()
 
 
 @pytest.mark.parametrize(
