@@ -46,11 +46,6 @@ def torch_layer(ours, feedforward):
         "norm1.": ours.norm_attention,
         "norm2.": ours.norm_feedforward,
     }
-    layer.load_state_dict(
-        {
-            f"{key}{part}": getattr(m, part)
-            for key, m in weights.items()
-            for part in ("weight", "bias")
-        }
-    )
+    for part in ("weight", "bias"):
+        layer.load_state_dict({f"{k}{part}": getattr(m, part) for k, m in weights.items()}, False)
     return layer

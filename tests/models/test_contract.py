@@ -13,8 +13,10 @@ from deplib.models import REGISTRY, build, module_of, n_parameters
 
 @every_model
 def test_output_is_one_number_a_window(name, config):
-    x, mask = batch()
+    (x, mask), (x_before, mask_before) = batch(), batch()
     y = make(name, config)(x, mask)
+    assert torch.equal(x, x_before)
+    assert torch.equal(mask, mask_before)
     assert y.shape == (3,)
     assert y.dtype == torch.float32
     assert torch.isfinite(y).all()
@@ -62,16 +64,6 @@ def test_gradient_stops_at_masked_frames(name, config):
 
 
 @every_model
-def test_masking_a_frame_changes_the_output(name, config):
-    x, mask = batch()
-    x = x.double()  # a recurrence all but forgets a frame
-    fewer = mask.clone()
-    fewer[:, 3] = False
-    model = make(name, config).double()
-    assert ((model(x, fewer) - model(x, mask)).abs() > 1e-10).all()
-
-
-@every_model
 def test_windows_of_a_batch_do_not_mix(name, config):
     x, mask = batch(n=5)
     model = make(name, config)
@@ -80,15 +72,6 @@ def test_windows_of_a_batch_do_not_mix(name, config):
     close(model(x[order], mask[order]), y[order])
     alone = torch.cat([model(x[i : i + 1], mask[i : i + 1]) for i in range(5)])
     close(alone, y)
-
-
-@every_model
-def test_arguments_are_left_as_they_were(name, config):
-    x, mask = batch()
-    before, mask_before = x.clone(), mask.clone()
-    make(name, config)(x, mask)
-    assert torch.equal(x, before)
-    assert torch.equal(mask, mask_before)
 
 
 @every_model
@@ -110,14 +93,6 @@ def test_weights_survive_safetensors(name, config):
 
 
 @every_model
-def test_weights_refuse_another_models_file(name, config):
-    state = load(save(make(name, config).state_dict()))
-    state.popitem()
-    with pytest.raises(RuntimeError, match="Missing key"):
-        make(name, config).load_state_dict(state)
-
-
-@every_model
 def test_a_window_of_one_frame_is_enough(name, config):
     x, _ = batch()
     model = make(name, config)
@@ -129,34 +104,11 @@ def test_a_window_of_one_frame_is_enough(name, config):
 
 
 @every_model
-def test_layout_in_memory_does_not_matter(name, config):
-    x, mask = batch()
-    time_major = x.transpose(1, 2).contiguous().transpose(1, 2)  # as windows are stored
-    model = make(name, config)
-    close(model(time_major, mask), model(x, mask))
-
-
-@every_model
 def test_single_precision_is_close_to_double(name, config):
     x, mask = batch(time=256)
     model = make(name, config)
     y = model(x, mask)
     close(y.double(), model.double()(x.double(), mask), 1e-4)
-
-
-@every_model
-def test_a_step_of_training_is_the_same_again(name, config):
-    def after_two_steps():
-        model = build(name, seed=5, **config)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-        for _ in range(2):
-            optimizer.zero_grad()
-            model(*batch()).abs().mean().backward()
-            optimizer.step()
-        return model.state_dict()
-
-    once, again = after_two_steps(), after_two_steps()
-    assert all(torch.equal(once[key], again[key]) for key in once)
 
 
 RECORDED = recorded()

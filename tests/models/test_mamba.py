@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from samples import CHANNELS, batch, close, make
+from samples import batch, close, make
 from torch import nn
 
-import deplib.models.mamba
 from deplib.errors import ModelError
 from deplib.models import build
-from deplib.models.selective_scan import sequential_scan
 
 
 def silu(a):
@@ -71,33 +69,6 @@ def test_published_equations_in_a_plain_loop(config):
         for window, real in zip(x, mask, strict=True)
     ]
     np.testing.assert_allclose(model(x, mask).detach(), expected, atol=1e-10)
-
-
-def test_sequential_scan_gives_the_same_model(monkeypatch):
-    x, mask = batch()
-
-    def output_and_gradients():
-        model = make("Mamba")
-        y = model(x, mask)
-        y.square().sum().backward()
-        return y.detach(), {key: p.grad for key, p in model.named_parameters()}
-
-    y, gradients = output_and_gradients()
-    monkeypatch.setattr(deplib.models.mamba, "selective_scan", sequential_scan)
-    reference, reference_gradients = output_and_gradients()
-    close(y, reference)
-    for key, gradient in reference_gradients.items():
-        close(gradients[key], gradient, 1e-4)
-
-
-def test_no_frame_of_a_block_depends_on_a_later_one():
-    block = make("Mamba").blocks[1].double()
-    u = torch.randn(2, 40, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    u.requires_grad_()
-    block(u)[:, 25].sum().backward()
-    at_frame = u.grad.abs().sum(dim=2)
-    assert (at_frame[:, 26:] == 0).all()
-    assert (at_frame[:, :26] > 0).all()
 
 
 def test_a_gap_leaves_no_trace():
@@ -168,13 +139,3 @@ def test_it_exports_as_plain_torch():
 def test_model_without_a_block_is_refused():
     with pytest.raises(ModelError, match="at least one block"):
         build("Mamba", seed=0, layers=0)
-
-
-def test_inner_channels_need_not_fill_the_scans_blocks():
-    model = make("Mamba", {"width": 50, "expand": 3})
-    x, mask = batch()
-    y = model(x, mask)
-    y.sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in model.parameters())
-    assert model.blocks[0].D.shape == (150,)
-    assert x.shape[1] == CHANNELS
