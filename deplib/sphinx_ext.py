@@ -147,6 +147,7 @@ def lighten(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx; the renderer is the only one besides its own, so it is the chosen one."""
+    app.setup_extension("sphinx.ext.autodoc")  # whose events are used below
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.add_transform(OriginLines)
     app.connect("build-finished", lighten)
