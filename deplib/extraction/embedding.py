@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -103,10 +102,9 @@ class MissCount:
         """
         if self.misses > max_rate * planned:
             raise VerificationError(
-                f"{self.misses:,} of {planned:,} planned frames ({self.misses / planned:.1%}) "
-                f"could not be embedded; max_miss_rate is {max_rate:.1%}.\n{self.describe()}\n"
-                "Mend the cause, or leave the worst recordings out, or raise max_miss_rate if the "
-                "gaps are real; then run again: finished recordings are kept"
+                f"{self.misses:,} of {planned:,} planned frames could not be embedded; "
+                f"max_miss_rate is {max_rate:.1%}. Mend the cause, leave the worst recordings out, "
+                f"or raise it, and run again: what is finished is kept\n{self.describe()}"
             )
 
     def describe(self) -> str:
@@ -130,15 +128,13 @@ class RecordingFeatures(NamedTuple):
     """In the order of frames; at most one of them a frame, gaps not counted."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one recording; neither entry nor refused: another process is at work on it."""
+class Outcome(NamedTuple):
+    """What became of one recording."""
 
     recording: str
-    entry: LedgerEntry | None = None  # None: nothing was written
-    faults: tuple[FrameFault, ...] = ()
-    refused: str | None = None  # why the recording cannot be used
-    extracted: bool = False  # embedded here, and not by another process meanwhile
+    entry: LedgerEntry | None  # None: nothing was written
+    faults: tuple[FrameFault, ...]
+    refused: str  # why the recording cannot be used
 
 
 def extract_recording(
@@ -151,43 +147,28 @@ def extract_recording(
     block: int,
     max_miss_rate: float,
     seed: int,
-    wait: bool = False,
 ) -> Outcome:
     """Embed the first ``n_frames`` frames of one recording and write them.
 
-    Parameters
-    ----------
-    max_miss_rate
-        Of its frames; above it, nothing is written.
-    wait
-        Where another process works on the recording, wait for it; else leave it at once.
+    Nothing is written where more than a share of ``max_miss_rate`` of them failed.
     """
-    with store.claim(recording, wait=wait) as held:
-        if not held:
-            return Outcome(recording)
-        if is_current(store, cohort, recording):  # done meanwhile
-            return Outcome(recording, store.entry(recording))
-        try:
-            features, valid, faults = embed_recording(
-                cohort, encoder, recording, n_frames, block=block
-            )
-        except CohortError as error:
-            return Outcome(recording, refused=str(error))
-        count = MissCount()
-        count.add(faults)
-        if count.misses > max_miss_rate * n_frames:
-            why = (
-                f"{count.misses:,} of {n_frames:,} frames of {recording} could not be embedded;"
-                f" max_recording_miss_rate is {max_miss_rate:.0%}.\n{count.describe()}\n"
-                "Mend the files, or leave the recording out; nothing was written for it"
-            )
-            return Outcome(recording, faults=faults, refused=why)
-        # Random, but decided by recording and encoder: never by who came first.
-        key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
-        features = fill_invalid(features, valid, rng=np.random.default_rng([seed, *key]))
-        source = source_of(cohort, recording)
-        entry = store.write(recording, features, valid, count.faults, source)
-    return Outcome(recording, entry, faults, extracted=True)
+    try:
+        features, valid, faults = embed_recording(cohort, encoder, recording, n_frames, block=block)
+    except CohortError as error:
+        return Outcome(recording, None, (), str(error))
+    count = MissCount()
+    count.add(faults)
+    if count.misses > max_miss_rate * n_frames:
+        share = f"{count.misses:,} of {n_frames:,} frames of {recording} could not be embedded"
+        remedy = "mend the files, or leave the recording out; nothing was written for it"
+        why = f"{share}, more than {max_miss_rate:.0%}: {remedy}\n{count.describe()}"
+        return Outcome(recording, None, faults, why)
+    # Random, but decided by recording and encoder: never by who came first.
+    key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
+    features = fill_invalid(features, valid, rng=np.random.default_rng([seed, *key]))
+    source = source_of(cohort, recording)
+    entry = store.write(recording, features, valid, count.faults, source)
+    return Outcome(recording, entry, faults, "")
 
 
 def embed_recording(

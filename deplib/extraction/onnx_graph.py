@@ -1,8 +1,7 @@
 """An encoder's ONNX file: checked for what it is, read, rewritten where that is faster, opened."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import onnx
@@ -36,12 +35,11 @@ def read_file(path: Path) -> bytes:
     """
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise EncoderError(
-            f"no encoder at {path.absolute()}: check the path, or download the ONNX file first"
-        ) from None
     except OSError as error:
-        raise EncoderError(f"cannot read the encoder {path}: {error.strerror}") from error
+        raise EncoderError(
+            f"no encoder at {path.absolute()} ({error.strerror}): check the path, or download the "
+            "ONNX file first"
+        ) from error
     if why := not_a_network(content[:64]):
         raise EncoderError(f"{path} {why}")
     return content
@@ -53,10 +51,7 @@ def not_a_network(head: bytes) -> str | None:
     if not head:
         return "is empty: the download did not finish; fetch it again"
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return (
-            "is a web page saved under a network's name (a login, licence or error page): fetch "
-            "the file itself"
-        )
+        return "is a web page (a login, licence or error page): fetch the file itself"
     if start.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file: run 'git lfs pull'"
     return None
@@ -112,9 +107,8 @@ def open_session(
         raise _broken(path, error) from error
     if provider not in session.get_providers():
         raise EncoderError(
-            f"{path} would run on {', '.join(session.get_providers())} in place of {provider}: the "
-            "driver, CUDA or cuDNN does not fit this onnxruntime-gpu; mend that, or use "
-            "device='cpu'"
+            f"{path} would not run on {provider}: the driver, CUDA or cuDNN does not fit this "
+            "onnxruntime-gpu; mend that, or use device='cpu'"
         )
     session.disable_fallback()
     session._model_bytes = None  # kept for falling back only: 170 MB in an IResNet-50
@@ -162,19 +156,17 @@ def _broken(path: Path, error: Exception) -> EncoderError:
     )
 
 
-@dataclass(frozen=True)
-class FrontNormalisation:
+class FrontNormalisation(NamedTuple):
     """What a graph does to each pixel before its first layer: ``(x - mean) / std``."""
 
-    mean: tuple[np.float32, ...]  # in the order of the network's channels
-    std: tuple[np.float32, ...]
+    mean: np.ndarray  # shape (3,), in the order of the network's channels
+    std: np.ndarray
     convention: Preprocess  # what it takes: pixels from 0 to 255, or from 0 to 1
 
     def __str__(self) -> str:
         texts = [[f"{value:g}" for value in values] for values in (self.mean, self.std)]
         mean, std = (t[0] if len(set(t)) == 1 else f"({', '.join(t)})" for t in texts)
-        highest = 255 / self.convention.std[0]
-        return f"(x - {mean}) / {std} on pixels from 0 to {highest:g}"
+        return f"(x - {mean}) / {std} on pixels from 0 to {255 / self.convention.std[0]:g}"
 
 
 def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
@@ -191,34 +183,44 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
     graph
         A graph with one input ``N x 3 x height x width``; of any other, None is returned.
     """
-    weights = {tensor.name for tensor in graph.initializer}  # old files list them as inputs too
-    inputs = [i.name for i in graph.input if i.name not in weights]
-    if len(inputs) != 1:
-        return None
-    constants = _small_constants(graph)
-    outputs = {output.name for output in graph.output}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    weights |= {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
+    inputs = [i.name for i in graph.input if i.name not in weights]  # old files list weights, too
     scale, shift = np.ones(3), np.zeros(3)
-    value = inputs[0]
-    while value not in outputs:
+    while len(inputs) == 1:
+        (value,) = inputs
         users = [node for node in graph.node if value in node.input]
-        if len(users) != 1 or list(users[0].input).count(value) != 1:
+        others = [name for node in users for name in node.input if name != value]
+        if len(users) != 1 or len(others) != 1 or others[0] not in weights:
             break
-        affine = _affine(users[0], value, constants)
-        if affine is None:
+        node, c = users[0], _channels(weights[others[0]])
+        if c is None or not (node.input[0] == value or node.op_type in ("Add", "Mul")):
             break
-        with np.errstate(over="ignore", invalid="ignore"):
-            scale, shift = scale * affine[0], shift * affine[0] + affine[1]
-        value = users[0].output[0]
-    if not (np.isfinite(scale).all() and np.isfinite(shift).all() and scale.all()):
-        return None  # the probe will tell what is wrong with it
-    mean, std = 0 - shift / scale, 1 / scale
-    if (np.abs(std) > _PIXEL_STD).all():
-        convention = RAW
-    elif ((mean > 0) & (mean < 1) & (np.abs(std) <= 1)).all():
-        convention = UNIT
-    else:
+        with np.errstate(all="ignore"):  # what overflows is told by the probe
+            if node.op_type in ("Add", "Sub"):
+                shift = shift + (c if node.op_type == "Add" else -c)
+            elif node.op_type in ("Mul", "Div"):
+                factor = c if node.op_type == "Mul" else 1 / c
+                scale, shift = scale * factor, shift * factor
+            else:
+                break
+        inputs = list(node.output)
+    with np.errstate(all="ignore"):
+        mean, std = 0 - shift / scale, 1 / scale
+    if not np.isfinite([mean, std, scale]).all():
         return None
-    return FrontNormalisation(tuple(np.float32(mean)), tuple(np.float32(std)), convention)
+    if (np.abs(std) > _PIXEL_STD).all():
+        return FrontNormalisation(mean, std, RAW)
+    if ((mean > 0) & (mean < 1) & (np.abs(std) <= 1)).all():
+        return FrontNormalisation(mean, std, UNIT)
+    return None
+
+
+def _channels(tensor: onnx.TensorProto) -> np.ndarray | None:
+    """Return a constant as one number a channel, or None if it is no such thing."""
+    if np.prod(tensor.dims) != 1 and list(tensor.dims)[-3:] != [3, 1, 1]:
+        return None  # three numbers of another shape meet the width, not the channels
+    return np.broadcast_to(numpy_helper.to_array(tensor).astype(np.float64).ravel(), 3)
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> int:
@@ -269,44 +271,3 @@ def rewrite_prelu(model: onnx.ModelProto) -> int:
     graph.node.extend(nodes)
     graph.initializer.extend(complements.values())
     return replaced
-
-
-def _affine(
-    node: onnx.NodeProto, value: str, constants: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return scale and shift, one a channel, of a node that does no more; None of any other."""
-    one, zero = np.ones(3), np.zeros(3)
-    if node.op_type == "Identity":
-        return one, zero
-    others = [name for name in node.input if name != value]
-    c = _channels(constants.get(others[0])) if len(node.input) == 2 else None
-    first = node.input[0] == value
-    if c is None or not (first or node.op_type in ("Add", "Mul")):
-        return None
-    with np.errstate(divide="ignore"):
-        affine = {"Add": (one, c), "Sub": (one, -c), "Mul": (c, zero), "Div": (1 / c, zero)}
-    return affine.get(node.op_type)
-
-
-def _channels(constant: np.ndarray | None) -> np.ndarray | None:
-    """Return a constant as one number a channel, or None if it is no such thing."""
-    if constant is None or (constant.size != 1 and constant.shape[-3:] != (3, 1, 1)):
-        return None  # three numbers of another shape meet the width, not the channels
-    return np.broadcast_to(constant.astype(np.float64).ravel(), 3)
-
-
-def _small_constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
-    """Return the constants of at most three numbers: initializers, Constant nodes, copies."""
-    found = {
-        tensor.name: numpy_helper.to_array(tensor)
-        for tensor in graph.initializer
-        if np.prod(tensor.dims) <= 3 and tensor.data_location != onnx.TensorProto.EXTERNAL
-    }
-    for node in graph.node:
-        if node.op_type == "Constant":
-            value = helper.get_attribute_value(node.attribute[0])
-            if isinstance(value, onnx.TensorProto) and np.prod(value.dims) <= 3:
-                found[node.output[0]] = numpy_helper.to_array(value)
-        elif node.op_type == "Identity" and node.input[0] in found:
-            found[node.output[0]] = found[node.input[0]]
-    return found

@@ -8,7 +8,8 @@ run, and then what was finished stays.
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,10 +37,8 @@ Progress = Callable[[LedgerEntry], None]
 class ExtractionReport:
     """What one call of `extract` did."""
 
-    cohort: str
-    encoder: str
     extracted: tuple[str, ...]  # recordings embedded by this call
-    kept: tuple[str, ...]  # recordings that were there and whole, or that another process did
+    kept: tuple[str, ...]  # recordings that were there and whole
     recomputed: dict[str, str]  # found damaged, to be done again, and why
     refused: dict[str, str]  # recordings that cannot be used, and why; nothing was written
     faults: dict[str, int]  # what this call found wrong with frames, by kind, refused ones too
@@ -58,13 +57,11 @@ class ExtractionReport:
             f"{self.seconds:.1f} s, {len(self.kept)} already there; "
             f"{self.n_invalid:,} frames without an embedding"
         )
-        if self.faults:
-            text += f" (found: {', '.join(f'{n:,} {kind}' for kind, n in self.faults.items())})"
+        found = ", ".join(f"{n:,} {kind}" for kind, n in self.faults.items())
+        text += f" (found: {found})" if found else ""
         if self.recomputed:
             text += f"; found damaged and done again: {', '.join(self.recomputed)}"
-        if self.refused:
-            text += f"; {len(self.refused)} refused: {', '.join(self.refused)}"
-        return text
+        return text + (f"; {len(self.refused)} refused: {', '.join(self.refused)}" * (not self.ok))
 
 
 def store_header(
@@ -103,17 +100,15 @@ def plan(
     if recordings is not None:
         unknown = [name for name in recordings if name not in table.index]
         if unknown:
-            raise CohortError(
-                f"{cohort.name} has no recording {', '.join(map(repr, unknown[:5]))}; "
-                f"its {len(table)} recordings are named like {table.index[0]!r}"
-            )
+            like = f"its {len(table)} recordings are named like {table.index[0]!r}"
+            raise CohortError(f"{cohort.name} has no recording {unknown[0]!r}; {like}")
         table = table.loc[list(recordings)]
-    todo = [
-        (str(name), min(int(n), frame_limit))
-        for name, n in table.items()
+    frames = table.clip(upper=frame_limit).sort_values(ascending=False, kind="stable")
+    return {
+        str(name): int(n)
+        for name, n in frames.items()
         if store is None or not is_current(store, cohort, str(name))
-    ]
-    return dict(sorted(todo, key=lambda item: -item[1]))
+    }
 
 
 def extract(
@@ -137,8 +132,8 @@ def extract(
     A frame that could not be embedded (unreadable, without a face, blank, or without a finite
     output) keeps its place: its features are a seeded random unit vector and its ``valid`` is
     False. The vector depends on ``seed``, recording and encoder only, so the result is the same
-    for any ``jobs`` and ``block`` and after any interruption. Two processes may work on one store
-    at a time; they share the recordings.
+    for any ``jobs`` and ``block`` and after any interruption. Two runs on one store do no harm, but
+    do the same work twice: share it by ``jobs`` or ``recordings``.
 
     Parameters
     ----------
@@ -203,7 +198,7 @@ def extract(
     bound = MissCount()  # of all that is asked for: what the verdict is about
     for recording in kept:
         bound.faults.update(store.entry(recording).faults)
-    found = MissCount()  # by this call: what the report tells
+    faults: Counter[str] = Counter()  # found by this call: what the report tells
     finished: list[LedgerEntry] = []
     refused: dict[str, str] = {}
     planned = sum(asked.values())
@@ -214,38 +209,30 @@ def extract(
     note = RunLog(log)
     note(
         "start", cohort=cohort.name, encoder=encoder.id, store=str(store.root.absolute()),
-        recordings=len(todo), frames=sum(todo.values()), kept=len(kept), jobs=jobs,
-        max_miss_rate=max_miss_rate, max_recording_miss_rate=max_recording_miss_rate,
-        damaged=damaged,
+        recordings=len(todo), frames=sum(todo.values()), kept=len(kept), damaged=damaged,
     )  # fmt: skip
     try:
         bound.require_few(planned, max_miss_rate)
-        for outcome in _outcomes(work, todo, jobs):
+        for outcome in run_unordered([partial(work, *item) for item in todo.items()], jobs):
             note("recording", **_told(outcome))
-            if outcome.refused is not None:
+            if outcome.entry is None:
                 refused[outcome.recording] = outcome.refused
-            elif outcome.entry is not None:
-                if outcome.extracted:
-                    finished.append(outcome.entry)
-                else:
-                    kept.append(outcome.recording)
-                    bound.faults.update(outcome.entry.faults)
+            else:
+                finished.append(outcome.entry)
                 if progress is not None:
                     progress(outcome.entry)
-            found.add(outcome.faults)
+            faults.update(fault.kind for fault in outcome.faults)
             bound.add(outcome.faults)
             bound.require_few(planned, max_miss_rate)
     except BaseException as error:
         note("stop", error=type(error).__name__, why=str(error))
         raise
     report = ExtractionReport(
-        cohort.name,
-        encoder.id,
         tuple(entry.recording for entry in finished),
         tuple(kept),
         {recording: why for recording, why in damaged.items() if recording in todo},
         refused,
-        dict(found.faults),
+        dict(faults),
         sum(entry.n_frames for entry in finished),
         sum(entry.n_invalid for entry in finished),
         round(time.perf_counter() - began, 3),
@@ -270,23 +257,11 @@ def open_store(
     return FeatureStore(root, header=wanted)
 
 
-def _outcomes(work: Callable[..., Outcome], todo: dict[str, int], jobs: int) -> Iterator[Outcome]:
-    """Yield what becomes of each recording; those that another process has come last."""
-    elsewhere = []
-    for outcome in run_unordered([partial(work, *item) for item in todo.items()], jobs):
-        if outcome.entry is None and outcome.refused is None:
-            elsewhere.append(outcome.recording)
-        else:
-            yield outcome
-    yield from run_unordered([partial(work, r, todo[r], wait=True) for r in elsewhere], jobs)
-
-
 def _told(outcome: Outcome) -> dict[str, Any]:
     """Return what the log says of one recording: what became of it, and its faults by kind."""
     kinds = {fault.kind: fault.message for fault in outcome.faults}
     return {
         "recording": outcome.recording,
-        "here": outcome.extracted,
         "refused": outcome.refused,
         "faults": {k: [f.frame for f in outcome.faults if f.kind == k] for k in kinds},
         "examples": kinds,

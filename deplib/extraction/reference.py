@@ -30,7 +30,6 @@ EMBEDDED_REFERENCE = Path(__file__).parent / "networks" / "embedded_reference.sa
 """The embedded encoder's; ``bench/encoders/make_reference.py`` made it, with other code."""
 
 _MIN_NORM = 1e-6  # a shorter embedding has no direction
-_MAX_BYTES = 10_000_000  # a frame and a vector; a larger file is something else
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,24 +95,12 @@ def reference_cosine(encoder: OnnxEncoder, reference: Reference) -> float:
 
 
 def save_reference(path: str | Path, reference: Reference) -> None:
-    """Write a reference to a safetensors file.
-
-    Raises
-    ------
-    VerificationError
-        If the file cannot be written.
-    """
+    """Write a reference to a safetensors file."""
     tensors = {
         "frame": np.ascontiguousarray(reference.frame),
         "embedding": np.ascontiguousarray(reference.embedding, np.float32),
     }
-    try:
-        write_atomically(Path(path), save(tensors, metadata={"source": reference.source}))
-    except OSError as error:
-        raise VerificationError(
-            f"cannot write the reference to {path}: {error.strerror or error}; choose a folder "
-            "that is there and can be written"
-        ) from error
+    write_atomically(Path(path), save(tensors, metadata={"source": reference.source}))
 
 
 def load_reference(path: str | Path) -> Reference:
@@ -127,27 +114,21 @@ def load_reference(path: str | Path) -> Reference:
     path = Path(path)
     remedy = "write it with deplib.extraction.save_reference"
     try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise VerificationError(f"{path} has {size:,} bytes and is another file; {remedy}")
         with safe_open(path, framework="numpy") as file:
             found = sorted(file.keys())
             if found != ["embedding", "frame"]:
                 raise VerificationError(
-                    f"{path} holds {', '.join(found) or 'nothing'}; a reference holds 'frame' and "
+                    f"it holds {', '.join(found) or 'nothing'}; a reference holds 'frame' and "
                     f"'embedding': {remedy}"
                 )
-            frame, embedding = file.get_tensor("frame"), file.get_tensor("embedding")
             source = (file.metadata() or {}).get("source", "")
+            return Reference(file.get_tensor("frame"), file.get_tensor("embedding"), source)
     except FileNotFoundError:
-        where = path.absolute()
-        raise VerificationError(f"no reference at {where}: check the path, or {remedy}") from None
+        raise VerificationError(f"no reference at {path}: check the path, or {remedy}") from None
     except (OSError, SafetensorError) as error:
         raise VerificationError(
             f"{path} is no whole safetensors file ({error}): fetch it again, or {remedy}"
         ) from error
-    try:
-        return Reference(frame, embedding, source)
     except VerificationError as error:
         raise VerificationError(f"{path}: {error}") from None
 

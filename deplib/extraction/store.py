@@ -15,15 +15,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from filelock import FileLock
+from safetensors.numpy import load, save
 
 from deplib.errors import StoreError
 from deplib.paths import write_atomically
@@ -31,6 +30,7 @@ from deplib.paths import write_atomically
 FORMAT = 2
 """Layout of the store on disk. Format 1 did not count what was wrong with the frames."""
 DTYPES = ("float16", "float32")
+_AGAIN = "run the extraction again: it redoes this recording"
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -93,7 +93,6 @@ class FeatureStore:
         self.root = Path(root)
         self._folder = self.root / "recordings"
         self._header_path = self.root / "store.json"
-        self._trusted: dict[str, tuple[str, int, int]] = {}
         if header is not None and not self._header_path.exists():
             self._create(header)
         self.header = _read_header(self._header_path)
@@ -151,15 +150,11 @@ class FeatureStore:
             stays whole.
         """
         path, n = self.path(recording), len(features)
-        if features.ndim != 2 or features.shape[1] != self.header.dim or not n:
+        ours = features.shape == (n, dim := self.header.dim) and n
+        if not ours or valid.dtype != bool or valid.shape != (n,):
             raise StoreError(
-                f"features of {recording} have shape {features.shape}; this store holds "
-                f"(n, {self.header.dim}) with n of at least 1"
-            )
-        if valid.dtype != bool or valid.shape != (n,):
-            raise StoreError(
-                f"valid of {recording} is {valid.dtype} {valid.shape}; it must be bool ({n},), one "
-                "flag a frame"
+                f"features of {recording} are {features.shape}, its valid {valid.dtype} "
+                f"{valid.shape}; this store holds (n, {dim}) and bool (n,), with n of at least 1"
             )
         stored = np.ascontiguousarray(features, dtype=self.header.dtype)
         content = save({"features": stored, "valid": np.ascontiguousarray(valid)})
@@ -173,8 +168,8 @@ class FeatureStore:
 
     def discard(self, recording: str) -> None:
         """Forget a recording, so that it counts as missing; unknown ones are ignored."""
-        with self._lock():
-            self._discard(recording)
+        self._entry_path(recording).unlink(missing_ok=True)
+        self.path(recording).unlink(missing_ok=True)
 
     def discard_damaged(self) -> dict[str, str]:
         """Forget the recordings that are not what the ledger says, and what killed writers left.
@@ -190,65 +185,20 @@ class FeatureStore:
             If the folder cannot be written, or a file in it cannot be read. A failing disk is no
             reason to throw away what may be whole.
         """
-        suspects = self.verify_hashes()
         damaged = {}
         with self._writing("what is damaged"):
-            for recording in suspects:
-                if fault := self._fault(recording):  # another process may just have mended it
-                    damaged[recording] = fault
-                    self._discard(recording)
-            for folder in (self.root, self._folder):
-                for partial in folder.glob(".*.partial"):
-                    partial.unlink(missing_ok=True)
-            for path in self.root.glob(".*.claim"):
-                with suppress(Timeout), FileLock(path).acquire(timeout=0):  # those held stay
-                    _unlink(path)
+            for recording, error in self._faults():
+                if isinstance(error.__cause__, OSError):
+                    raise error
+                damaged[recording] = str(error)
+                self.discard(recording)
+            for partial in self.root.rglob(".*.partial"):
+                partial.unlink(missing_ok=True)
         return damaged
 
-    @contextmanager
-    def claim(self, recording: str, *, wait: bool = False) -> Iterator[bool]:
-        """Hold a recording while this process works on it; give False where another one does.
-
-        A claim is a lock of the operating system's on a file, so that of a killed process is gone
-        with it. Claims save work only: without them, too, no file would be harmed.
-
-        Parameters
-        ----------
-        recording
-            What is claimed.
-        wait
-            Wait until the other process is done or dead, in place of giving False.
-
-        Raises
-        ------
-        StoreError
-            If the folder cannot be written.
-        """
-        path = self.root / f".{self.path(recording).stem}.claim"
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=-1 if wait else 0)
-        except Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise self._unwritable(recording, error) from error
-        try:
-            yield True
-        finally:
-            _unlink(path)
-            lock.release()
-
-    def _discard(self, recording: str) -> None:
-        self._entry_path(recording).unlink(missing_ok=True)
-        self.path(recording).unlink(missing_ok=True)
-
     def _create(self, header: StoreHeader) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unwritable("a new store", error) from error
         with self._writing("a new store"):
+            self._folder.mkdir(parents=True, exist_ok=True)
             if self._header_path.exists():  # another process was quicker
                 return
             if any(self._folder.glob("*.safetensors")):
@@ -258,32 +208,21 @@ class FeatureStore:
                 )
             write_atomically(self._header_path, to_json(asdict(header)))
 
-    def _lock(self) -> FileLock:
-        return FileLock(self.root / ".lock")
-
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
         try:
-            with self._lock():
+            with FileLock(self.root / ".lock"):
                 yield
         except OSError as error:
-            raise self._unwritable(what, error) from error
-
-    def _unwritable(self, what: str, error: OSError) -> StoreError:
-        return StoreError(
-            f"cannot write {what} to {self.root}: {error.strerror or error}; check the disk's room "
-            "and permissions, or choose another folder: finished recordings are kept"
-        )
+            raise StoreError(
+                f"cannot write {what} to {self.root}: {error.strerror or error}; check the disk's "
+                "room and permissions, or choose another folder: finished recordings are kept"
+            ) from error
 
     # ---------------------------------------------------------------- reading
 
-    def read(
-        self, recording: str, start: int = 0, stop: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the features of frames ``start`` to ``stop`` of one recording.
-
-        The file's hash is checked when a recording is first read through this object; then only
-        the frames asked for are read.
+    def read(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the features of one recording, whose file is checked against the ledger.
 
         Returns
         -------
@@ -295,25 +234,8 @@ class FeatureStore:
         StoreError
             If the recording is missing or is not what the ledger says.
         """
-        entry, path = self.entry(recording), self.path(recording)
-        try:
-            state = (entry.sha256, path.stat().st_mtime_ns, path.stat().st_size)
-            if self._trusted.get(recording) != state:
-                if fault := self._fault(recording):
-                    raise StoreError(
-                        f"{path} {fault}; run the extraction again: it redoes this recording"
-                    )
-                self._trusted[recording] = state
-            start, stop, _ = slice(start, stop).indices(entry.n_frames)
-            if start >= stop:
-                return np.empty((0, self.header.dim), np.float32), np.empty(0, bool)
-            with safe_open(path, framework="numpy") as file:
-                features = file.get_slice("features")[start:stop].astype(np.float32)
-                return features, file.get_slice("valid")[start:stop]
-        except (OSError, SafetensorError) as error:
-            raise StoreError(
-                f"cannot read {path}: {error}; run the extraction again: it redoes this recording"
-            ) from error
+        tensors = load(self._content(recording))
+        return tensors["features"].astype(np.float32), tensors["valid"]
 
     def entry(self, recording: str) -> LedgerEntry:
         """Return the ledger entry of a recording.
@@ -335,8 +257,7 @@ class FeatureStore:
             ) from None
         except (OSError, ValueError, TypeError) as error:
             raise StoreError(
-                f"the ledger entry {path} is unreadable ({error}); run the extraction again: it "
-                "redoes this recording"
+                f"the ledger entry {path} is unreadable ({error}); {_AGAIN}"
             ) from error
         return entry
 
@@ -356,15 +277,7 @@ class FeatureStore:
         dict
             What is wrong, by recording; empty when all is as written.
         """
-        faults = {}
-        for recording in sorted(self.done()):
-            try:
-                fault = self._fault(recording)
-            except OSError as error:
-                fault = f"cannot be read ({error.strerror or error})"
-            if fault:
-                faults[recording] = fault
-        return faults
+        return {recording: str(error) for recording, error in self._faults()}
 
     def digest(self) -> str:
         """Return one SHA-256 over the header and every ledger entry: the store's content.
@@ -378,32 +291,37 @@ class FeatureStore:
         content += [asdict(self.entry(recording)) for recording in sorted(self.done())]
         return hashlib.sha256(to_json(content)).hexdigest()
 
-    def _fault(self, recording: str) -> str | None:
-        """Return what is wrong with a finished recording, or None.
+    def _faults(self) -> Iterator[tuple[str, StoreError]]:
+        """Yield what keeps a finished recording from being read."""
+        for recording in sorted(self.done()):
+            try:
+                self._content(recording)
+            except StoreError as error:
+                yield recording, error
+
+    def _content(self, recording: str) -> bytes:
+        """Return the file of a recording, which is the one that the ledger describes.
 
         Raises
         ------
-        OSError
-            If its files are there and cannot be read: then nobody knows.
+        StoreError
+            Caused by an OSError where nobody knows, since a file that is there cannot be read.
         """
+        entry, path = self.entry(recording), self.path(recording)
         try:
-            entry = self.entry(recording)
-        except StoreError as error:
-            if isinstance(error.__cause__, OSError):
-                raise error.__cause__ from None
-            return "has an unreadable ledger entry"
-        try:
-            with self.path(recording).open("rb") as file:
-                actual = hashlib.file_digest(file, "sha256").hexdigest()
+            content = path.read_bytes()
         except FileNotFoundError:
-            return "is gone, though the ledger has it"
-        if actual == entry.sha256:
-            return None
-        return (
-            f"is not the file that the ledger describes (sha256 {actual[:12]}..., "
-            f"{self.path(recording).stat().st_size:,} bytes; ledger {entry.sha256[:12]}..., "
-            f"{entry.size:,})"
-        )
+            raise StoreError(f"{path} is gone, though the ledger has it; {_AGAIN}") from None
+        except OSError as error:
+            raise StoreError(
+                f"cannot read {path}: {error.strerror or error}; check the disk"
+            ) from error
+        if (actual := hashlib.sha256(content).hexdigest()) != entry.sha256:
+            raise StoreError(
+                f"{path} is not the file that the ledger describes (sha256 {actual[:12]}..., "
+                f"{len(content):,} bytes; ledger {entry.sha256[:12]}..., {entry.size:,}); {_AGAIN}"
+            )
+        return content
 
 
 def fill_invalid(
@@ -467,9 +385,3 @@ def _require_same(root: Path, found: StoreHeader, wanted: StoreHeader) -> None:
             f"the store {root} was made otherwise: it has {'; '.join(parts)}. Use another folder, "
             "or delete this one"
         )
-
-
-def _unlink(path: Path) -> None:
-    """Remove a file that this process has locked: who waits for it will open a new one."""
-    with suppress(OSError):  # Windows keeps a file that is open; a later call removes it
-        path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ a dearer one does not look again at a recording in which a cheaper one found a f
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,8 +26,8 @@ from deplib.extraction.findings import CHECKS, DEFAULT_BOUNDS, FAULT, WARNING, B
 from deplib.extraction.reference import Reference, reference_cosine
 from deplib.extraction.store import FeatureStore, LedgerEntry
 
-REPORT_VERSION = 2
-"""Layout of the JSON report. Version 1 had neither this number nor bounds nor what was checked."""
+REPORT_VERSION = 3
+"""Layout of the JSON report."""
 
 Progress = Callable[[str], None]
 """Called with the name of each recording once its rows have been examined."""
@@ -48,8 +49,8 @@ class VerificationReport:
         Limits that were used.
     encoder, cohort
         From the store's header.
-    digest
-        SHA-256 of the store's header and ledger; empty where a ledger entry is unreadable.
+    store_digest
+        SHA-256 of the store's header and ledger; None where a ledger entry is unreadable.
     """
 
     findings: pd.DataFrame
@@ -59,7 +60,7 @@ class VerificationReport:
     bounds: Bounds
     encoder: str
     cohort: str
-    digest: str
+    store_digest: str | None
 
     @property
     def ok(self) -> bool:
@@ -101,13 +102,12 @@ class VerificationReport:
 
     def to_json(self) -> str:
         """Return the report as JSON; a value that is no number is null."""
-        plain = ("ok", "counts", "n_recordings", "n_frames", "cohort", "encoder", "checked")
-        content: dict[str, Any] = {
+        content = vars(self) | {
             "version": REPORT_VERSION,
-            **{name: getattr(self, name) for name in plain},
-            "store_digest": self.digest or None,
+            "ok": self.ok,
+            "counts": self.counts,
+            "checked": self.checked,
             "bounds": asdict(self.bounds),
-            "not_checked": dict(self.not_checked),
             "findings": json.loads(self.findings.to_json(orient="records")),
         }
         return json.dumps(content, indent=1, allow_nan=False)
@@ -187,8 +187,8 @@ def verify(
         findings.append(checks.finding("missing", "", len(done), total, form=1, **words))
 
     present = [name for name in names if name not in missing]
-    found, means, entries = _examine(store, present, bounds, progress)
-    findings += found
+    rows, means, entries = _examine(store, present, bounds, progress)
+    findings += rows
     if table is not None:
         frames = {entry.recording: entry.n_frames for entry in entries}
         person = dict(zip(names, table["person"].astype(str), strict=True))
@@ -201,20 +201,12 @@ def verify(
         judge = None if "spot_check" in not_checked else encoder
         for name in means:
             findings += _look_again(store, name, cohort, judge, bounds)
-    try:
+    digest = None
+    with suppress(StoreError):  # a ledger entry is unreadable, and a finding says so
         digest = store.digest()
-    except StoreError:
-        digest = ""
-    return VerificationReport(
-        pd.DataFrame(findings, columns=list(Finding._fields)),
-        len(entries),
-        sum(entry.n_frames for entry in entries),
-        not_checked,
-        bounds,
-        header.encoder,
-        header.cohort,
-        digest,
-    )
+    found = pd.DataFrame(findings, columns=list(Finding._fields))
+    n_frames, made_of = sum(entry.n_frames for entry in entries), (header.encoder, header.cohort)
+    return VerificationReport(found, len(entries), n_frames, not_checked, bounds, *made_of, digest)
 
 
 def check_reference(

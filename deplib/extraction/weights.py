@@ -41,11 +41,6 @@ KNOWN: dict[str, KnownWeights] = {known["name"]: KnownWeights(**known) for known
 """By name. The hash of each was confirmed in its publisher's repository or several others."""
 
 
-def default_folder() -> Path:
-    """Return where weights are kept, unless another folder is named."""
-    return data_root() / "weights"
-
-
 def find(name: str, folder: str | Path | None = None) -> Path | None:
     """Return the verified file of known weights on this machine, or None.
 
@@ -54,17 +49,19 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
     name
         A name of `KNOWN`.
     folder
-        Where to look first; `default_folder` by default. Then where insightface keeps its packs.
+        Where to look first; ``weights`` in the data folder by default. Then where insightface
+        keeps its packs.
 
     Raises
     ------
     EncoderError
         If there are no such known weights.
     """
-    known = _known(name)
-    places = [Path(folder) if folder is not None else default_folder()]
-    if known.pack is not None:
-        places.append(Path.home() / ".insightface" / "models" / known.pack)
+    if name not in KNOWN:
+        raise EncoderError(f"no known weights {name!r}; there are {', '.join(KNOWN)}")
+    known = KNOWN[name]
+    packs = Path.home() / ".insightface" / "models" / (known.pack or "")
+    places = [Path(folder or data_root() / "weights"), packs]
     return next((p / known.file for p in places if _is(p / known.file, known)), None)
 
 
@@ -78,8 +75,8 @@ def fetch(
     name
         A name of `KNOWN`.
     folder
-        Where to put the file; `default_folder` by default. Other known files that come in the same
-        archive are put there too.
+        Where to put the file; ``weights`` in the data folder by default. Other known files that
+        come in the same archive are put there too.
     accept_licence
         Whether you have read the licence and keep to it; without, nothing is downloaded.
     progress
@@ -91,18 +88,17 @@ def fetch(
         If there are no such known weights, the licence is not accepted, the download fails or ends
         early, or is another file than the one known. No half of a file is left under its name.
     """
-    known = _known(name)
+    here, known = find(name, folder), KNOWN[name]
     if not accept_licence:
         raise EncoderError(
-            f"{known.file} is licensed by its authors: {known.licence}; read {known.licence_url}. "
-            "If you accept that, fetch it again with accept_licence=True (on the command line "
-            "--accept-licence). Nothing was downloaded"
+            f"nothing was downloaded. {known.file} is licensed: {known.licence}; read "
+            f"{known.licence_url}, and if you accept it, give accept_licence (--accept-licence)"
         )
-    if (here := find(name, folder)) is not None:
+    if here is not None:
         return here
     import requests  # here and below: finding a file must not wait for the network's libraries
 
-    target = Path(folder) if folder is not None else default_folder()
+    target = Path(folder or data_root() / "weights")
     try:
         target.mkdir(parents=True, exist_ok=True)
         with FileLock(target / ".lock"):
@@ -116,10 +112,8 @@ def fetch(
             f"otherwise and put {known.file} into {target}"
         ) from error
     except OSError as error:
-        raise EncoderError(
-            f"cannot write {known.file} to {target}: {error.strerror or error}; free space or name "
-            "another folder"
-        ) from error
+        why = f"cannot write {known.file} to {target}: {error.strerror or error}"
+        raise EncoderError(f"{why}; free space or name another folder") from error
     return target / known.file
 
 
@@ -140,26 +134,17 @@ def _download(known: KnownWeights, target: Path, progress: bool) -> None:
                 processor=pooch.Unzip([other.file for other in together]) if archive else None,
             )
         except ValueError as error:  # pooch's answer to another hash
-            raise _wrong(known, "has another sha256 than the known one") from error
+            raise EncoderError(
+                f"what was downloaded from {known.url} has another sha256 than the known one. It "
+                "was deleted: try again later; a proxy or a login page may stand in between, or "
+                "the publisher has replaced the file"
+            ) from error
         found = {Path(file).name: Path(file) for file in (files if archive else [files])}
         for other in together:
-            if other.file not in found or not _is(found[other.file], other):
-                raise _wrong(other, f"holds another {other.file}, or none")
+            if not _is(found.get(other.file, target), other):
+                raise EncoderError(f"{known.url} holds another {other.file}, or none")
         for other in together:
             found[other.file].replace(target / other.file)
-
-
-def _wrong(known: KnownWeights, what: str) -> EncoderError:
-    return EncoderError(
-        f"what was downloaded from {known.url} {what}. It was deleted: try again later; a proxy or "
-        "a login page may stand in between, or the publisher has replaced the file"
-    )
-
-
-def _known(name: str) -> KnownWeights:
-    if name not in KNOWN:
-        raise EncoderError(f"no known weights {name!r}; there are {', '.join(KNOWN)}")
-    return KNOWN[name]
 
 
 def _is(path: Path, known: KnownWeights) -> bool:

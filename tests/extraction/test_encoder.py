@@ -1,4 +1,3 @@
-import hashlib
 import os
 import pickle
 import subprocess
@@ -30,12 +29,14 @@ def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
 
 
-def expected_embedding(frames: np.ndarray, mean, std, bgr: bool, seed: int = 0) -> np.ndarray:
+def expected_embedding(frames: np.ndarray, mean, std, *, bgr=False, flip=False) -> np.ndarray:
     """The tiny network in plain float64 numpy: grid average, projection, unit length."""
     pixels = frames[..., ::-1] if bgr else frames
     x = (pixels.astype(np.float64) - mean) / std
     grid = x.reshape(len(frames), 4, 28, 4, 28, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
-    weights = np.random.default_rng(seed).standard_normal((48, TINY_DIM)).astype(np.float32)
+    if flip:  # the network is linear: a frame and its mirror image
+        grid = grid + grid[..., ::-1]
+    weights = np.random.default_rng(0).standard_normal((48, TINY_DIM)).astype(np.float32)
     raw = grid.reshape(len(frames), -1) @ weights
     return raw / np.linalg.norm(raw, axis=1, keepdims=True)
 
@@ -45,7 +46,6 @@ def expected_embedding(frames: np.ndarray, mean, std, bgr: bool, seed: int = 0) 
     [
         Preprocess(),
         Preprocess("BGR"),
-        Preprocess(mean=(0, 0, 0), std=(255, 255, 255)),
         Preprocess(mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)),
     ],
     ids=str,
@@ -54,14 +54,14 @@ def test_embedding_equals_the_network_in_float64(tiny_onnx: Path, preprocess: Pr
     frames = noise(5)
     features, valid = OnnxEncoder(tiny_onnx, preprocess).embed(frames)
     reference = expected_embedding(
-        frames, preprocess.mean, preprocess.std, preprocess.channel_order == "BGR"
+        frames, preprocess.mean, preprocess.std, bgr=preprocess.channel_order == "BGR"
     )
     np.testing.assert_allclose(features, reference, atol=2e-5)
     assert features.dtype == np.float32
     assert valid.all()
 
 
-@pytest.mark.parametrize("n", [0, 1, 3, 16, 17, 40])
+@pytest.mark.parametrize("n", [0, 1, 17])
 @pytest.mark.parametrize("batch", ["N", 1, 4])
 def test_batches_of_any_size_give_the_same_rows(tmp_path: Path, n: int, batch: int | str) -> None:
     encoder = OnnxEncoder(write_tiny_onnx(tmp_path / "e.onnx", batch=batch), batch_size=7)
@@ -95,13 +95,12 @@ def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path:
 
 
 def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path) -> None:
-    other = write_tiny_onnx(tmp_path / "other.onnx", seed=9)
-    ids = {
-        OnnxEncoder(tiny_onnx).id,
-        OnnxEncoder(other).id,
-        OnnxEncoder(tiny_onnx, Preprocess("BGR")).id,
-        OnnxEncoder(tiny_onnx, Preprocess(std=(128, 128, 128))).id,
-    }
+    others = [
+        OnnxEncoder(write_tiny_onnx(tmp_path / "other.onnx", seed=9)),
+        OnnxEncoder(tiny_onnx, Preprocess("BGR")),
+        OnnxEncoder(tiny_onnx, Preprocess(std=(128, 128, 128))),
+    ]
+    ids = {encoder.id for encoder in [OnnxEncoder(tiny_onnx), *others]}
     assert len(ids) == 4
     assert OnnxEncoder(tiny_onnx, batch_size=2).id in ids
 
@@ -113,32 +112,26 @@ def test_the_id_of_the_default_never_changes() -> None:
     assert embedded_encoder().id == OnnxEncoder(network_path("embedded"), ARCFACE).id == text
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match=r"no encoder at .*absent\.onnx"):
-        OnnxEncoder(tmp_path / "absent.onnx")
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is empty"),
         (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
-        (b"<html><head><title>404</title></head></html>", "web page"),
-        (b"\xef\xbb\xbf<!doctype html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        (b"PK\x03\x04 a zip archive of something else", "not a whole ONNX network"),
         (bytes(range(256)) * 9, "not a whole ONNX network"),
     ],
-    ids=["empty", "html", "html-lower", "html-bom", "lfs", "zip", "garbage"],
+    ids=["empty", "html", "lfs", "garbage"],
 )
 def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "encoder.onnx"
     path.write_bytes(content)
     with pytest.raises(EncoderError, match=message):
         OnnxEncoder(path)
+    with pytest.raises(EncoderError, match=r"no encoder at .*absent\.onnx"):
+        OnnxEncoder(tmp_path / "absent.onnx")
 
 
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.05, 0.6, 0.99])
 def test_a_truncated_file_is_refused(tiny_onnx: Path, tmp_path: Path, share: float) -> None:
     content = tiny_onnx.read_bytes()
     path = tmp_path / "cut.onnx"
@@ -154,28 +147,25 @@ def test_a_network_for_other_frames_is_refused(tmp_path: Path) -> None:
     assert OnnxEncoder(path, Preprocess(size=160)).embed(noise(1, 160)).valid.all()
 
 
-def flattening(path: Path, inputs: dict, outputs: dict, extra: tuple = ()) -> Path:
-    name = next(iter(inputs))
-    nodes = [helper.make_node("Flatten", [name], ["embedding"]), *extra]
-    return write_onnx(path, nodes, [], inputs=inputs, outputs=outputs)
-
-
-def test_an_output_of_another_rank_is_refused(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Relu", ["x"], ["map"])]
-    shape = ["N", 3, 112, 112]
-    path = write_onnx(tmp_path / "e.onnx", nodes, [], inputs={"x": shape}, outputs={"map": shape})
-    with pytest.raises(EncoderError, match=r"shape \(1, 3, 112, 112\)"):
-        OnnxEncoder(path)
-
-
-def test_a_detector_with_several_outputs_is_refused(tmp_path: Path) -> None:
-    path = flattening(
-        tmp_path / "e.onnx",
-        {"x": ["N", 3, 112, 112]},
-        {"embedding": ["N", 37632], "scores": ["N", 3, 112, 112]},
-        (helper.make_node("Sigmoid", ["x"], ["scores"]),),
-    )
-    with pytest.raises(EncoderError, match="2 outputs"):
+@pytest.mark.parametrize(
+    ("nodes", "outputs", "message"),
+    [
+        ([("Relu", "map")], {"map": ["N", 3, 112, 112]}, r"shape \(1, 3, 112, 112\)"),
+        (
+            [("Flatten", "embedding"), ("Sigmoid", "scores")],
+            {"embedding": ["N", 37632], "scores": ["N", 3, 112, 112]},
+            "2 outputs",
+        ),
+    ],
+    ids=["a map", "a detector"],
+)
+def test_other_networks_are_refused(
+    tmp_path: Path, nodes: list, outputs: dict, message: str
+) -> None:
+    made = [helper.make_node(op, ["x"], [output]) for op, output in nodes]
+    inputs = {"x": ["N", 3, 112, 112]}
+    path = write_onnx(tmp_path / "e.onnx", made, [], inputs=inputs, outputs=outputs)
+    with pytest.raises(EncoderError, match=message):
         OnnxEncoder(path)
 
 
@@ -212,7 +202,7 @@ def test_a_graph_that_normalises_gets_what_it_takes(
     encoder = OnnxEncoder(normalising(tmp_path / "e.onnx", mean, std))
     frames = noise(3)
     in_all = (mean * chosen.std[0], std * chosen.std[0])
-    expected = expected_embedding(frames, *in_all, bgr=False)
+    expected = expected_embedding(frames, *in_all)
     np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=2e-5)
     assert encoder.preprocess == chosen
     assert encoder.normalises_inside is not None
@@ -229,53 +219,14 @@ def test_normalising_twice_is_refused(tmp_path: Path, given: Preprocess) -> None
     assert OnnxEncoder(path, raw).preprocess == raw
 
 
-def test_prelu_is_rewritten_without_a_trace(tmp_path: Path) -> None:
-    """The session runs another graph; file, hash and features are those of the file."""
-    model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
-    slope = np.random.default_rng(1).uniform(0, 0.5, (3, 1, 1)).astype(np.float32)
-    model.graph.node[0].input[0] = "bent"
-    model.graph.node.insert(0, helper.make_node("PRelu", ["frames", "slope"], ["bent"]))
-    model.graph.initializer.append(numpy_helper.from_array(slope, "slope"))
-    path = tmp_path / "prelu.onnx"
-    path.write_bytes(model.SerializeToString())
-    encoder, frames = OnnxEncoder(path), noise(5)
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    raw = session.run(None, {"frames": ARCFACE(frames)})[0]
-    expected = raw / np.linalg.norm(raw, axis=1, keepdims=True)
-    np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=1e-5)
-    assert encoder.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 @pytest.mark.parametrize("batch", ["N", 4])
-@pytest.mark.parametrize("n", [1, 3, 4, 9])
-def test_flip_adds_the_mirror_image_before_unit_length(
-    tmp_path: Path, n: int, batch: int | str
-) -> None:
+def test_flip_adds_the_mirror_image_before_unit_length(tmp_path: Path, batch: int | str) -> None:
     path = write_tiny_onnx(tmp_path / "e.onnx", batch=batch)
-    frames = noise(n)
-    encoder = OnnxEncoder(path, flip=True)
-    weights = np.random.default_rng(0).standard_normal((48, TINY_DIM)).astype(np.float32)
-
-    def raw(pixels: np.ndarray) -> np.ndarray:
-        x = (pixels.astype(np.float64) - 127.5) / 127.5
-        grid = x.reshape(n, 4, 28, 4, 28, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
-        return grid.reshape(n, -1) @ weights
-
-    both = raw(frames) + raw(frames[:, :, ::-1])
-    expected = both / np.linalg.norm(both, axis=1, keepdims=True)
+    encoder, frames = OnnxEncoder(path, flip=True), noise(9)
+    expected = expected_embedding(frames, 127.5, 127.5, flip=True)
     np.testing.assert_allclose(encoder.embed(frames).features, expected, atol=2e-5)
-    mirrored = encoder.embed(np.ascontiguousarray(frames[:, :, ::-1]))
-    np.testing.assert_allclose(mirrored.features, expected, atol=2e-5)
     assert encoder.id == OnnxEncoder(path).id + " flip"
     assert pickle.loads(pickle.dumps(encoder)).flip
-
-
-def test_cuda_without_its_runtime_is_refused(
-    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(EncoderError, match="pip install onnxruntime-gpu"):
-        OnnxEncoder(tiny_onnx, device="cuda")
 
 
 def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
@@ -292,6 +243,9 @@ def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
         def get_providers(self) -> list[str]:
             return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(EncoderError, match="pip install onnxruntime-gpu"):
+        OnnxEncoder(tiny_onnx, device="cuda")
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(ort, "InferenceSession", OnCuda)
     encoder = OnnxEncoder(tiny_onnx, device="cuda")
@@ -304,49 +258,40 @@ def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        ({"device": "gpu"}, "device is 'gpu'"),
-        ({"threads": 0}, "threads is 0"),
-        ({"batch_size": 0}, "batch_size 0"),
-    ],
+    [({"device": "gpu"}, "device is 'gpu'"), ({"batch_size": 0}, "batch_size 0")],
 )
 def test_impossible_options_are_refused(tiny_onnx: Path, options: dict, message: str) -> None:
     with pytest.raises(EncoderError, match=message):
         OnnxEncoder(tiny_onnx, **options)
 
 
-def test_nan_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="NaN or infinite"):
-        OnnxEncoder(scaled(tmp_path / "e.onnx", np.nan))
-
-
-def scaled(path: Path, factor: float) -> Path:
-    nodes = [
+def pooled(path: Path, nodes: list, **weights: float) -> Path:
+    """Write a network of some nodes between ``flat``, rows of means, and its output."""
+    made = [
         helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("Mul", ["flat", "factor"], ["embedding"]),
+        *nodes,
     ]
-    weights = [numpy_helper.from_array(np.float32([factor]), "factor")]
-    return write_onnx(
-        path, nodes, weights,
-        inputs={"x": ["N", 3, 112, 112]}, outputs={"embedding": ["N", 336]},
-    )  # fmt: skip
+    tensors = [numpy_helper.from_array(np.float32([v]), name) for name, v in weights.items()]
+    inputs, outputs = {"x": ["N", 3, 112, 112]}, {"embedding": ["N", 336]}
+    return write_onnx(path, made, tensors, inputs=inputs, outputs=outputs)
+
+
+@pytest.mark.parametrize("factor", [np.nan, 0.0])
+def test_damaged_weights_are_refused(tmp_path: Path, factor: float) -> None:
+    nodes = [helper.make_node("Mul", ["flat", "factor"], ["embedding"])]
+    with pytest.raises(EncoderError, match="NaN or infinite values, zeros"):
+        OnnxEncoder(pooled(tmp_path / "e.onnx", nodes, factor=factor))
 
 
 def test_batch_statistics_left_in_the_network_are_refused(tmp_path: Path) -> None:
     nodes = [
-        helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
-        helper.make_node("Flatten", ["pooled"], ["flat"]),
         helper.make_node("ReduceMean", ["flat"], ["over_batch"], axes=[0], keepdims=1),
         helper.make_node("Mul", ["over_batch", "half"], ["shift"]),
         helper.make_node("Sub", ["flat", "shift"], ["embedding"]),
     ]
-    path = write_onnx(
-        tmp_path / "e.onnx", nodes, [numpy_helper.from_array(np.float32([0.5]), "half")],
-        inputs={"x": ["N", 3, 112, 112]}, outputs={"embedding": ["N", 336]},
-    )  # fmt: skip
     with pytest.raises(EncoderError, match="evaluation mode"):
-        OnnxEncoder(path)
+        OnnxEncoder(pooled(tmp_path / "e.onnx", nodes, half=0.5))
 
 
 def test_a_row_without_length_is_nan_and_not_valid(tmp_path: Path) -> None:
@@ -369,9 +314,8 @@ def test_a_row_without_length_is_nan_and_not_valid(tmp_path: Path) -> None:
         noise(2)[0],
         noise(2)[:, :100],
         noise(2).transpose(0, 3, 1, 2),
-        noise(2)[..., :1],
     ],
-    ids=["float", "one frame", "not square", "channels first", "grey"],
+    ids=["float", "one frame", "not square", "channels first"],
 )
 def test_other_frames_are_refused(tiny_encoder: OnnxEncoder, frames: np.ndarray) -> None:
     with pytest.raises(EncoderError, match="this encoder takes uint8"):

@@ -1,8 +1,7 @@
-"""Extraction killed, doubled, or out of room: real processes, and the same bytes in the end."""
+"""Extraction killed in real processes: the same bytes in the end."""
 
 import multiprocessing
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -33,11 +32,8 @@ def processes() -> multiprocessing.context.ForkServerContext:
 
 def content(root: Path) -> dict[str, bytes]:
     """All that a store holds, by name; the store's own lock apart."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
+    files = (path for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 def uninterrupted(tmp_path: Path, onnx: Path, lengths: tuple[int, ...]) -> dict[str, bytes]:
@@ -130,118 +126,3 @@ def test_killed_with_its_workers_it_leaves_no_orphans_and_the_same_bytes(
     final = subprocess.run(command, capture_output=True, text=True, check=True)
     assert len(final.stdout.split()) <= 20 - finished_before_kill
     assert content(store.root) == uninterrupted(tmp_path, tiny_onnx, tuple(range(8, 28)))
-
-
-def share(root: Path, onnx: Path, together, answers) -> None:
-    cohort, encoder = TinyCohort(LENGTHS[:16], delay=0.01), OnnxEncoder(onnx)
-    together.wait()
-    report = extract(cohort, encoder, root, block=8)
-    answers.put((report.extracted, report.kept, report.ok))
-
-
-def test_two_runs_on_one_store_share_the_work(
-    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
-) -> None:
-    root, together, answers = tmp_path / "s", processes.Barrier(2), processes.Queue()
-    runs = [
-        processes.Process(target=share, args=(root, tiny_onnx, together, answers)) for _ in "ab"
-    ]
-    for run in runs:
-        run.start()
-    (first, kept_first, ok_first), (second, kept_second, ok_second) = (
-        answers.get(timeout=60) for _ in runs
-    )
-    for run in runs:
-        run.join(60)
-    assert [run.exitcode for run in runs] == [0, 0]
-    assert ok_first
-    assert ok_second
-    assert first  # each did a part
-    assert second
-    assert not set(first) & set(second)  # nothing was done twice
-    names = set(TinyCohort(LENGTHS[:16]).recordings["recording"])
-    assert set(first) | set(kept_first) == set(second) | set(kept_second) == names
-    assert content(root) == uninterrupted(tmp_path, tiny_onnx, LENGTHS[:16])
-
-
-def stick(root: Path, onnx: Path, reading) -> None:
-    """Extract, and be for ever at work on the first recording."""
-
-    class Stuck(TinyCohort):
-        def frames(self, *args) -> np.ndarray:
-            reading.set()
-            time.sleep(600)
-            return super().frames(*args)
-
-    extract(Stuck(LENGTHS), OnnxEncoder(onnx), root, block=8)
-
-
-def test_one_run_finishes_what_another_was_killed_in(
-    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
-) -> None:
-    root, reading = tmp_path / "s", processes.Event()
-    doomed = processes.Process(target=stick, args=(root, tiny_onnx, reading))
-    doomed.start()
-    assert reading.wait(60)
-    (claimed,) = (path.name[1:].removesuffix(".claim") for path in root.glob(".*.claim"))
-    others = [n for n in TinyCohort(LENGTHS).recordings["recording"] if n != claimed][:5]
-    asked = [claimed, *others]
-    answered = []
-
-    def kill_at_last(entry: object) -> None:
-        answered.append(entry)
-        if len(answered) == len(others):
-            doomed.kill()  # only the claimed one is left, and it is waited for
-
-    cohort, encoder = TinyCohort(LENGTHS), OnnxEncoder(tiny_onnx)
-    report = extract(cohort, encoder, root, recordings=asked, progress=kill_at_last)
-    doomed.join(60)
-    assert report.extracted[-1] == claimed
-    assert FeatureStore(root).missing(asked) == []
-
-
-SMALL_DISK = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from tiny import TinyCohort
-from deplib.errors import StoreError
-from deplib.extraction import FeatureStore, OnnxEncoder, extract
-disk, encoder = Path(sys.argv[3]), OnnxEncoder(sys.argv[2])
-ballast = disk / "ballast"
-ballast.write_bytes(bytes(160 * 1024))
-cohort = TinyCohort(tuple(range(8, 28)))
-try:
-    extract(cohort, encoder, disk / "s", log=disk / "run.jsonl")
-except StoreError as error:
-    print(error)
-store = FeatureStore(disk / "s")
-print(len(store.done()), store.verify_hashes(), list(disk.rglob("*.partial")))
-ballast.unlink()
-extract(cohort, encoder, disk / "s")
-print(store.digest())
-"""
-
-
-def test_a_really_full_disk_is_reported_and_loses_nothing(tiny_onnx: Path, tmp_path: Path) -> None:
-    """On a file system of 256 KiB of its own, where the user may make one."""
-    unshare = shutil.which("unshare")
-    mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
-    inside = [unshare, "-rm", "sh", "-c", mount, str(tmp_path)]
-    if unshare is None or subprocess.run([*inside, "true"], capture_output=True).returncode:
-        pytest.skip("needs the right to mount a file system in a namespace of its own")
-    result = subprocess.run(
-        [
-            *inside, sys.executable, "-W", "ignore", "-c", SMALL_DISK,
-            str(Path(__file__).parents[1]), str(tiny_onnx), str(tmp_path),
-        ],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    message, state, digest = result.stdout.splitlines()
-    assert "No space left on device; check the disk" in message
-    n_done, _, rest = state.partition(" ")
-    assert 0 < int(n_done) < 20
-    assert rest == "{} []"  # nothing damaged, nothing left over
-    extract(TinyCohort(tuple(range(8, 28))), OnnxEncoder(tiny_onnx), tmp_path / "roomy")
-    assert FeatureStore(tmp_path / "roomy").digest() == digest

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import typer
 
 from deplib.cohorts.simulated import CHANNELS, INDEX, sample_identity
 from deplib.errors import EncoderError
@@ -71,13 +70,6 @@ def test_a_shipped_encoder_embeds_frame_by_frame_and_tells_faces_apart(
     assert np.linalg.matrix_rank(features, tol=1e-3) > 5
 
 
-def test_the_affect_card_says_what_was_read() -> None:
-    r2 = network_card("affect")["r2"]
-    assert tuple(r2) == SHOWN
-    assert all(0.3 < value <= 1 for value in r2.values())
-    assert min(r2["smile"], r2["yaw"]) > 0.85
-
-
 def test_using_a_network_needs_no_torch() -> None:
     code = (
         "import sys; from deplib.extraction import open_encoder; open_encoder('random');"
@@ -86,16 +78,14 @@ def test_using_a_network_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["identity", "Affect", "", "../networks/embedded"])
+@pytest.mark.parametrize("name", ["identity", "../networks/embedded"])
 def test_an_unknown_name_is_refused(name: str) -> None:
     for asked in (open_encoder, network_path, network_card):
         with pytest.raises(EncoderError, match="there are embedded, affect, random"):
             asked(name)
 
 
-def test_an_altered_file_and_a_broken_card_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_altered_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(network_path("random").parent, tmp_path / "networks")
     monkeypatch.setattr(encoder, "__file__", str(tmp_path / "encoder.py"))
     content = bytearray(network_path("random").read_bytes())
@@ -103,10 +93,6 @@ def test_an_altered_file_and_a_broken_card_are_refused(
     network_path("random").write_bytes(content)
     with pytest.raises(EncoderError, match="another file than the one expected"):
         open_encoder("random")
-    for text in ("{", "{}", "[]"):
-        network_path("affect").with_suffix(".json").write_text(text)
-        with pytest.raises(EncoderError, match=r"cannot read .* install deplib again"):
-            open_encoder("affect")
 
 
 # --- renders with known parameters
@@ -134,9 +120,6 @@ def test_no_stream_shares_a_person_with_another_or_with_a_cohort() -> None:
     streams.append(np.random.default_rng(1))
     codes = [sample_identity(rng=rng) for rng in streams for _ in range(50)]
     assert len({code.tobytes() for code in codes}) == 250
-
-
-# --- verification of faces
 
 
 # --- the recipes
@@ -174,12 +157,6 @@ def test_a_recipe_repeats_exports_and_leaves_the_global_generator_alone(
         with torch.inference_mode():
             z = trained.loss.read(trained.network(recipes.to_input(seen))).numpy()
         assert np.square(z - targets).mean() < 0.5 * np.square(targets).mean()
-    if name == "random":  # as batch normalisation should leave them: near mean 0 and SD 1
-        rng = stream("random", 1)
-        seen = np.concatenate([known_renders(8, rng=rng)[0] for _ in range(8)])
-        embeddings = recipes.embed(trained.network, seen)
-        assert np.abs(embeddings.mean(axis=0)).mean() < 0.3
-        assert 0.7 < embeddings.std(axis=0).mean() < 1.3
 
 
 def test_cosface_is_softmax_with_a_margin_on_the_true_person() -> None:
@@ -192,16 +169,6 @@ def test_cosface_is_softmax_with_a_margin_on_the_true_person() -> None:
     logits[np.arange(5), persons] -= 30 * 0.3
     expected = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(5), persons.numpy()])
     assert loss(embeddings, persons).item() == pytest.approx(expected, rel=1e-4)
-
-
-def test_a_recipe_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="8 pictures make no batch of 128"):
-        recipes.fit("random", replace(recipes.RECIPES["random"], identities=2, renders=4))
-    with pytest.raises(typer.BadParameter, match="there are identity, affect, random"):
-        recipes.main("none", out=tmp_path / "none.onnx")
-    with pytest.raises(typer.BadParameter, match="not trained"):
-        recipes.main("random", epochs=3, out=tmp_path / "random.onnx")
-    assert not list(tmp_path.iterdir())
 
 
 def test_inputs_are_scaled_as_the_encoder_scales_them(frames: np.ndarray) -> None:

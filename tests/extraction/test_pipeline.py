@@ -22,11 +22,8 @@ from deplib.extraction import (
 
 def content(root: Path) -> dict[str, bytes]:
     """All that a store holds, by name."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
+    files = (path for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 @pytest.fixture
@@ -60,8 +57,8 @@ def test_only_what_is_asked_for(
     tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
 ) -> None:
     root = tmp_path / "s"
-    assert extract(tiny_cohort, tiny_encoder, root, recordings=["203_1"]).extracted == ("203_1",)
-    assert extract(tiny_cohort, tiny_encoder, root, recordings=[]).extracted == ()
+    for done in (("203_1",), ()):  # a second call does nothing
+        assert extract(tiny_cohort, tiny_encoder, root, recordings=["203_1"]).extracted == done
     assert plan(tiny_cohort, FeatureStore(root), recordings=["203_1", "201_1"]) == {"201_1": 40}
     with pytest.raises(CohortError, match="no recording '999_9'"):
         extract(tiny_cohort, tiny_encoder, root, recordings=["999_9"])
@@ -103,17 +100,17 @@ def test_a_store_made_otherwise_is_refused(
 
 def test_a_lost_face_keeps_its_place(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
     cohort = TinyCohort((50, 30), blank={"201_1": (0, 17)})
-    report = extract(cohort, tiny_encoder, tmp_path / "s")
-    features, valid = FeatureStore(tmp_path / "s").read("201_1")
-    assert report.n_invalid == 2
-    assert np.flatnonzero(~valid).tolist() == [0, 17]
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=2e-3)
-    assert not np.allclose(features[0], features[17])
-    other_seed = extract(cohort, tiny_encoder, tmp_path / "t", seed=1)
-    again = FeatureStore(tmp_path / "t").read("201_1")[0]
-    assert other_seed.n_invalid == 2
-    assert not np.allclose(again[0], features[0])
-    np.testing.assert_array_equal(again[1:17], features[1:17])
+    rows = []
+    for seed in (0, 1):
+        report = extract(cohort, tiny_encoder, tmp_path / str(seed), seed=seed)
+        features, valid = FeatureStore(tmp_path / str(seed)).read("201_1")
+        assert report.n_invalid == 2
+        assert np.flatnonzero(~valid).tolist() == [0, 17]
+        np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=2e-3)
+        rows.append(features)
+    assert not np.allclose(rows[0][0], rows[0][17])
+    assert not np.allclose(rows[0][0], rows[1][0])
+    np.testing.assert_array_equal(rows[0][1:17], rows[1][1:17])
 
 
 @dataclass(frozen=True)
@@ -155,13 +152,11 @@ def test_bad_frames_cost_their_embedding_and_bad_recordings_themselves(
     assert not report.ok
     assert set(report.refused) == {"203_1", "202_2"}
     assert "7 of 12 frames of 203_1" in report.refused["203_1"]
-    assert "203_1/0.png is no_face" in report.refused["203_1"]
     assert report.refused["202_2"] == "202_2: its folder is gone: open the cohort again"
     assert report.faults == {"blank": 1, "unreadable": 1, "gap": 1, "no_face": 8}
     assert (report.n_frames, report.n_invalid) == (173, 3)
     assert "2 refused: " in str(report)
     assert store.entry("201_1").faults == {"blank": 1, "unreadable": 1, "gap": 1}
-    assert store.entry("201_2").faults == {}
     valid = store.read("201_1")[1]
     assert np.flatnonzero(~valid).tolist() == [3, 7]  # a gap is before frame 9, which is sound
     assert not list((tmp_path / "s").rglob("203_1*"))
@@ -190,10 +185,7 @@ def test_too_many_misses_stop_the_work_and_say_what_they_were(
     cohort.faults["201_2"] = {24: "blank"}
     with pytest.raises(VerificationError) as caught:
         extract(cohort, tiny_encoder, tmp_path / "many", jobs=jobs)
-    for said in (
-        "11 of 218 planned frames (5.0%)", "max_miss_rate is 5.0%", "5 unreadable: ", "5 no_face: ",
-        "1 blank: ", "e.g. 201_1/0.png is unreadable", "raise max_miss_rate", "run again",
-    ):  # fmt: skip
+    for said in ("11 of 218 planned", "5 no_face: ", "e.g. 201_1/0.png is unreadable", "run again"):
         assert said in str(caught.value)
     store = FeatureStore(tmp_path / "many")
     assert "202_1" in store.done()  # what was finished is kept
@@ -228,15 +220,13 @@ def test_a_systemic_failure_ends_after_the_first_recordings(
 def test_features_are_stored_as_chosen(
     tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
 ) -> None:
-    for dtype in ("float16", "float32"):
-        root = tmp_path / dtype
-        extract(tiny_cohort, tiny_encoder, root, dtype=dtype, recordings=["201_1"])
-        extract(tiny_cohort, tiny_encoder, root)  # by default as it is there
-        assert FeatureStore(root).header.dtype == dtype
+    root = tmp_path / "s"
+    extract(tiny_cohort, tiny_encoder, root, dtype="float32", recordings=["201_1"])
+    extract(tiny_cohort, tiny_encoder, root)  # by default as it is there
     direct = tiny_encoder.embed(tiny_cohort.frames("201_1")).features
-    np.testing.assert_array_equal(FeatureStore(tmp_path / "float32").read("201_1")[0], direct)
+    np.testing.assert_array_equal(FeatureStore(root).read("201_1")[0], direct)
     with pytest.raises(StoreError, match="dtype 'float32', wanted 'float16'"):
-        extract(tiny_cohort, tiny_encoder, tmp_path / "float32", dtype="float16")
+        extract(tiny_cohort, tiny_encoder, root, dtype="float16")
     with pytest.raises(StoreError, match="a store holds float16 or float32"):
         extract(tiny_cohort, tiny_encoder, tmp_path / "other", dtype="float64")
 
@@ -289,12 +279,13 @@ def test_each_way_of_making_a_store_has_a_folder_of_its_own(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path))
     named = replace(tiny_cohort, name="simulated/null")
-    folders = {
-        store_folder(store_header(cohort, encoder, frame_limit=limit))
-        for cohort in (named, replace(named, n_frames=(9,)))
-        for encoder in (tiny_encoder, OnnxEncoder(tiny_encoder.path, Preprocess("BGR")))
-        for limit in (2000, 100)
-    }
-    assert len(folders) == 8
+    headers = [
+        store_header(named, tiny_encoder),
+        store_header(replace(named, n_frames=(9,)), tiny_encoder),
+        store_header(named, OnnxEncoder(tiny_encoder.path, Preprocess("BGR"))),
+        store_header(named, tiny_encoder, frame_limit=100),
+    ]
+    folders = {store_folder(header) for header in headers}
+    assert len(folders) == 4
     assert {folder.parent for folder in folders} == {tmp_path / "features"}
     assert all(folder.name.startswith("simulated-null-") for folder in folders)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deplib.errors import EncoderError
-from deplib.extraction import ARCFACE, IMAGENET, PRESETS, RAW, UNIT, Preprocess
+from deplib.extraction import ARCFACE, PRESETS, RAW, Preprocess
 
 
 @pytest.mark.parametrize(
@@ -18,23 +18,11 @@ def test_parse_is_the_inverse_of_str(preprocess: Preprocess) -> None:
     assert Preprocess.parse(str(preprocess)) == preprocess
 
 
-def test_what_differs_reads_differently() -> None:
-    """The text is part of an encoder's id: the same id means the same features."""
-    assert str(Preprocess(mean=(127.50001, 0, 0))) != str(Preprocess(mean=(127.5, 0, 0)))
-
-
-def test_the_text_of_the_default_never_changes() -> None:
-    text = "RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
-    assert str(ARCFACE) == text
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("ArcFace", ARCFACE),
         (" raw ", RAW),
-        ("unit", UNIT),
-        ("imagenet", IMAGENET),
         ("bgr", Preprocess("BGR")),
         ("std=128", Preprocess(std=(128, 128, 128))),
         ("size=96 mean=1,2,3", Preprocess(mean=(1, 2, 3), size=96)),
@@ -50,15 +38,11 @@ def test_parse_reads_names_and_leaves_the_rest_to_arcface(text: str, expected: P
         ("", "it is empty"),
         ("arcfaces", "'arcfaces' is no part of it"),
         ("RGB BGR", "channel_order is given twice"),
-        ("mean=1 mean=2", "mean is given twice"),
         ("mean=1,2", "three finite numbers"),
         ("mean=a,b,c", "'a,b,c' is no mean"),
-        ("mean=", "'' is no mean"),
-        ("mean=nan", "three finite numbers"),
         ("std=0", "above zero"),
         ("size=11.2", "'11.2' is no size"),
         ("size=0", "size is 0"),
-        ("channel_order=RGB", "is no part of it"),
     ],
 )
 def test_other_text_is_refused(text: str, message: str) -> None:

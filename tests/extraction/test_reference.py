@@ -60,9 +60,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
-    [FRAME[:111], FRAME[..., 0], FRAME / 255, np.dstack([FRAME, FRAME[..., :1]])],
-    ids=["not square", "grey", "normalised", "alpha"],
+    "frame", [FRAME[:111], FRAME[..., 0], FRAME / 255], ids=["not square", "grey", "normalised"]
 )
 def test_a_frame_is_one_rgb_image(frame: np.ndarray) -> None:
     with pytest.raises(VerificationError, match="give one aligned RGB image"):
@@ -87,24 +85,6 @@ def test_the_reference_of_another_encoder_is_refused(tiny_encoder: OnnxEncoder) 
         reference_cosine(tiny_encoder, small)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "no whole safetensors file"),
-        (b"\n<!DOCTYPE html><html>", "no whole safetensors file"),
-        (b"\x80\x04\x95 a pickle", "no whole safetensors file"),
-        (b"\x93NUMPY" + bytes(200), "no whole safetensors file"),
-        (bytes(10_000_001), "another file"),
-    ],
-    ids=["empty", "html", "pickle", "npy", "large"],
-)
-def test_a_file_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "r.safetensors"
-    path.write_bytes(content)
-    with pytest.raises(VerificationError, match=message):
-        load_reference(path)
-
-
 def test_other_keys_and_shapes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "r.safetensors"
     save_file({"weights": EMBEDDING}, path)
@@ -115,5 +95,7 @@ def test_other_keys_and_shapes_are_named(tmp_path: Path) -> None:
         load_reference(path)
     with pytest.raises(VerificationError, match="no reference at"):
         load_reference(tmp_path / "none.safetensors")
-    with pytest.raises(VerificationError, match="no whole safetensors file"):
-        load_reference(tmp_path)
+    for content in (b"", b"\x80\x04\x95 a pickle", b"\x93NUMPY" + bytes(200)):
+        path.write_bytes(content)
+        with pytest.raises(VerificationError, match="no whole safetensors file"):
+            load_reference(path)

