@@ -33,7 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         If the disk is full or read-only; then the old file, if there was one, is as it was.
     """
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with temporary.open("wb") as file:
             file.write(content)

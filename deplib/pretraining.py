@@ -77,20 +77,11 @@ class Pretraining:
     held_out: float = 0.1  # share of the persons who are measured and not learnt from
 
     def __post_init__(self) -> None:
-        if not (0 < self.share < 1 and 0 <= self.held_out < 1):
+        sound = 0 < self.share < 1 and 0 <= self.held_out < 1 and 1 <= self.shortest <= self.longest
+        if not (sound and min(self.epochs, self.learning_rate) >= 0 and self.batch_size >= 1):
             raise ModelError(
-                f"share ({self.share}) must lie between 0 and 1, held_out ({self.held_out}) from "
-                "0 to below 1"
-            )
-        if not 1 <= self.shortest <= self.longest:
-            raise ModelError(
-                f"spans of {self.shortest} to {self.longest} frames cannot be drawn: the shortest "
-                "must be at least 1 and at most the longest"
-            )
-        if self.epochs < 0 or self.batch_size < 1 or self.learning_rate < 0:
-            raise ModelError(
-                f"epochs ({self.epochs}) and learning_rate ({self.learning_rate}) must be at least "
-                f"0, batch_size ({self.batch_size}) at least 1"
+                f"{self}: share must be above 0 and below 1, held_out from 0 to below 1, shortest "
+                "from 1 to longest, epochs and learning_rate at least 0, and batch_size at least 1"
             )
 
 

@@ -55,6 +55,9 @@ ATTENTION = 32
 PASSES = 50
 """Thinned networks that are asked."""
 
+Config = Mapping[str, Any] | None
+"""Keywords of a model."""
+
 
 def train_by(
     recipe: str,
@@ -63,7 +66,7 @@ def train_by(
     protocol: Protocol,
     *,
     seed: int,
-    config: Mapping[str, Any] | None = None,
+    config: Config = None,
     unlabelled: WindowSet | None = None,
 ) -> Run:
     """Train one model from one seed by a recipe.
@@ -86,10 +89,9 @@ def train_by(
         If a split has no window.
     """
     require_recipe(recipe)
-    if recipe == "pretrained":
-        return pretrained(model, windows, protocol, seed=seed, config=config, unlabelled=unlabelled)
+    given = {"unlabelled": unlabelled} if recipe == "pretrained" else {}
     fit = RECIPES.get(recipe, train)
-    return fit(model, windows, protocol, seed=seed, config=config)
+    return fit(model, windows, protocol, seed=seed, config=config, **given)
 
 
 def require_recipe(recipe: str) -> None:
@@ -214,12 +216,7 @@ class Bags(Objective):
 
 
 def bags(
-    model: str,
-    windows: WindowSet,
-    protocol: Protocol,
-    *,
-    seed: int,
-    config: Mapping[str, Any] | None = None,
+    model: str, windows: WindowSet, protocol: Protocol, *, seed: int, config: Config = None
 ) -> Run:
     """Train on recordings; where each has one window, the predictions are those of ``train``.
 
@@ -229,10 +226,8 @@ def bags(
         In ``predictions``, ``y_hat`` is F for every window of a recording. ``attention`` is a_w.
         ``state_dict`` and ``n_parameters`` include the gate.
     """
-    instance, means = (
-        build(model, seed=seed, **(config or {})),
-        mean_frames(windows.subset("train")),
-    )
+    instance = build(model, seed=seed, **(config or {}))
+    means = mean_frames(windows.subset("train"))
     with torch.random.fork_rng(devices=[]):
         # Not the seed itself, which has drawn the model's weights.
         torch.manual_seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
@@ -291,12 +286,7 @@ def mean_frames(windows: WindowSet) -> Tensor:
 
 
 def dropout(
-    model: str,
-    windows: WindowSet,
-    protocol: Protocol,
-    *,
-    seed: int,
-    config: Mapping[str, Any] | None = None,
+    model: str, windows: WindowSet, protocol: Protocol, *, seed: int, config: Config = None
 ) -> Run:
     """Train a model with dropout by the protocol, then ask its thinned networks.
 
@@ -367,7 +357,7 @@ def pretrained(
     protocol: Protocol,
     *,
     seed: int,
-    config: Mapping[str, Any] | None = None,
+    config: Config = None,
     unlabelled: WindowSet | None = None,
     settings: Pretraining = DEFAULT,
 ) -> Run:

@@ -7,9 +7,8 @@ them is selected by ``results.load("default", model="LDBM", features="affect")``
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ import pyarrow.parquet as pq
 
 from deplib.errors import ResultError
 from deplib.keys import run_key
+from deplib.paths import write_atomically
+from deplib.protocol import Protocol
 from deplib.windows import Fill, SplitRule
 
 PREDICTION_COLUMNS = ["recording", "person", "split", "window", "y", "y_hat"]
@@ -50,13 +51,11 @@ class RunSpec:
         """What tells the run from others of its world; serves as a file's name."""
         values = asdict(self)
         other = [
-            f"{key}={values[key]}"
+            str(values[key])
             for key, usual in ABLATION.items()
             if values[key] != usual or key == "labels"
         ]
-        return "-".join(
-            [*(f"{one}".partition("=")[2] for one in other), f"{self.model}-{self.seed}"]
-        )
+        return "-".join([*other, f"{self.model}-{self.seed}"])
 
 
 SPEC = [field.name for field in fields(RunSpec)]
@@ -108,11 +107,15 @@ class Result:
         history = self.history.astype(float).round(6)
         if len(history):
             history["epoch"] = history["epoch"].astype(int)
-        return Result(
-            self.spec, self.key, predictions.reset_index(drop=True), history.reset_index(drop=True),
-            int(self.epoch), self.chosen_by, round(float(self.label_mean), 6),
-            round(float(self.label_std), 6), int(self.n_parameters),
-        )  # fmt: skip
+        return replace(
+            self,
+            predictions=predictions.reset_index(drop=True),
+            history=history.reset_index(drop=True),
+            epoch=int(self.epoch),
+            label_mean=round(float(self.label_mean), 6),
+            label_std=round(float(self.label_std), 6),
+            n_parameters=int(self.n_parameters),
+        )
 
     @property
     def digest(self) -> str:
@@ -187,19 +190,13 @@ def write_whole(path: Path, content: bytes) -> None:
     ResultError
         If it cannot be written, for instance because the disk is full.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_atomically(path, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        why = error.strerror or error
         raise ResultError(
-            f"cannot write {path}: {error.strerror or error}; make room and run again: finished "
-            "runs are kept"
+            f"cannot write {path}: {why}; make room and run again: finished runs are kept"
         ) from error
 
 
@@ -227,24 +224,17 @@ def load(world: str = "default", *, root: Path | None = None, **settings: Any) -
     ResultError
         If a table is missing, damaged, edited, or stale: made by other code or data.
     """
-    table = windows(world, root=root, **settings)
-    scaling = runs(world, root=root, **settings).set_index(SPEC)[["label_mean", "label_std"]]
-    blocks = _blocks(table)
-    scaling = scaling.loc[list(blocks)]
-    sizes = [rows.stop - rows.start for rows in blocks.values()]
-    mean, sd = (scaling[name].to_numpy().repeat(sizes) for name in scaling)
-    by = [np.arange(len(blocks)).repeat(sizes), table["recording"]]
+    about = runs(world, root=root, **settings)[[*SPEC, "label_mean", "label_std"]]
+    table = windows(world, root=root, **settings).merge(about, on=SPEC)
+    by = [table.groupby(SPEC, sort=False).ngroup().rename("run"), table["recording"]]
+    mean, sd = table["label_mean"], table["label_std"]
     table = table.assign(
         bdi=table["y"] * sd + mean,
-        bdi_hat=table["y_hat"].groupby(by, sort=False).transform("mean") * sd + mean,
+        bdi_hat=table.groupby(by, sort=False)["y_hat"].transform("mean") * sd + mean,
         bdi_sd=table[SPREAD_COLUMN] * sd,
     )
-    first = ~pd.DataFrame({"run": by[0], "recording": by[1]}).duplicated()
-    return (
-        table.loc[first]
-        .drop(columns=["window", "y", "y_hat", SPREAD_COLUMN], errors="ignore")
-        .reset_index(drop=True)
-    )
+    columns = [*SPEC, "recording", "person", "split", "bdi", "bdi_hat", "bdi_sd"]
+    return table.loc[~pd.concat(by, axis=1).duplicated(), columns].reset_index(drop=True)
 
 
 def require_fresh(world: str, rows: pd.DataFrame) -> None:
@@ -264,10 +254,11 @@ def require_fresh(world: str, rows: pd.DataFrame) -> None:
             )
 
 
-def versioned_key(spec: RunSpec) -> str:
+def versioned_key(spec: RunSpec, protocol: Protocol | None = None) -> str:
     """Return the key that the row of a run must have beside the versioned signatures."""
     streams = spec.features.split("+")
-    return run_key(spec, {name: str(signature_digest(spec.world, name)) for name in streams})
+    digests = {name: str(signature_digest(spec.world, name)) for name in streams}
+    return run_key(spec, digests, protocol)
 
 
 def runs(world: str = "default", *, root: Path | None = None, **settings: Any) -> pd.DataFrame:
@@ -285,20 +276,11 @@ def windows(world: str = "default", *, root: Path | None = None, **settings: Any
     return _select(_tables(world, root)["predictions"], settings)
 
 
-def read_all(world: str, *, root: Path | None = None) -> list[Result]:
-    """Return every run of a world as a `Result`, each checked against its digest."""
-    tables = _read(world, root)
-    faulty = _faulty(tables)
-    if faulty:
-        raise ResultError(_not_whole(world, faulty[0]))
-    return _results(tables)
-
-
 def holding(
     world: str, keys: Mapping[RunSpec, str], *, root: Path | None = None
 ) -> dict[RunSpec, Result]:
     """Return those of some runs that the tables of a world have whole and under these keys."""
-    if not keys or not _exists(world, root):
+    if not keys or not _path(world, root, "runs").is_file():
         return {}
     tables = _read(world, root)
     faulty = _faulty(tables)
@@ -313,23 +295,18 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
     parts that they are made from are still there.
     """
     there = {one.spec: one.rounded() for one in done}
-    if _exists(world, root):
-        tables = _read(world, root)
-        faulty = [spec for spec in _faulty(tables) if spec not in there]
-        if faulty:
-            raise ResultError(_not_whole(world, faulty[0]))
-        there = {one.spec: one for one in _results(tables)} | there
+    if _path(world, root, "runs").is_file():
+        there = {one.spec: one for one in _results(_whole(world, root, but=there))} | there
     order = sorted(there, key=lambda spec: [str(value) for value in asdict(spec).values()])
     kept = [there[spec] for spec in order]
     rows = {
         "predictions": [_marked(one.spec, one.predictions) for one in kept],
         "histories": [_marked(one.spec, one.history) for one in kept if len(one.history)],
+        "runs": [pd.DataFrame([_row(one) for one in kept])],
     }
     for name, parts in rows.items():
         table = pd.concat(parts) if parts else pd.DataFrame(columns=SPEC)
         _write(pa.Table.from_pandas(table, preserve_index=False), _path(world, root, name))
-    table = pd.DataFrame([_row(one) for one in kept])
-    _write(pa.Table.from_pandas(table, preserve_index=False), _path(world, root, "runs"))
     _CACHE.clear()
 
 
@@ -338,22 +315,33 @@ _CACHE: dict[Any, dict[str, pd.DataFrame]] = {}
 
 def _tables(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
     """Read a world's tables once a process, and check every run."""
-    if not _exists(world, root):
+    if not _path(world, root, "runs").is_file():
         raise ResultError(
             f"no results of {world!r} in {root or folder()}; there are "
             f"{sorted(path.parent.name for path in (root or folder()).glob('*/runs.parquet'))}"
         )
-    stamp = [_path(world, root, name).stat().st_mtime_ns for name in TABLES]
-    at = (world, root, *stamp)
+    at = (world, root, *(_path(world, root, name).stat().st_mtime_ns for name in TABLES))
     if at not in _CACHE:
-        tables = _read(world, root)
-        faulty = _faulty(tables)
-        if faulty:
-            raise ResultError(_not_whole(world, faulty[0]))
+        tables = _whole(world, root)
         if root is None:
             require_fresh(world, tables["runs"])
         _CACHE[at] = tables
     return _CACHE[at]
+
+
+def _whole(
+    world: str, root: Path | None, *, but: Collection[RunSpec] = ()
+) -> dict[str, pd.DataFrame]:
+    """Read a world's tables, and refuse them if numbers of a run, but for some, were edited."""
+    tables = _read(world, root)
+    for spec in _faulty(tables):
+        if spec not in but:
+            raise ResultError(
+                f"the results of {world} are not whole: the numbers of {spec.model}, seed "
+                f"{spec.seed} ({spec.name}) are not those that were written; run `make sweep`, "
+                "which computes them"
+            )
+    return tables
 
 
 def _read(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
@@ -364,13 +352,6 @@ def _read(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
             f"the results of {world} cannot be read ({error}): take them from the repository "
             "again, or delete the folder and run `make sweep`"
         ) from error
-
-
-def _not_whole(world: str, spec: RunSpec) -> str:
-    return (
-        f"the results of {world} are not whole: the numbers of {spec.model}, seed {spec.seed} "
-        f"({spec.name}) are not those that were written; run `make sweep`, which computes them"
-    )
 
 
 def _blocks(table: pd.DataFrame) -> dict[tuple[Any, ...], slice]:
@@ -386,35 +367,36 @@ def _blocks(table: pd.DataFrame) -> dict[tuple[Any, ...], slice]:
     return {s: slice(int(a), int(b)) for s, a, b in zip(specs, starts, stops, strict=True)}
 
 
+def _by_run(
+    tables: Mapping[str, pd.DataFrame],
+) -> Iterator[tuple[dict[str, Any], tuple[slice, slice]]]:
+    """Yield the row of each run, and where it stands among the predictions and histories."""
+    one, two = (_blocks(tables[name]) for name in TABLES[1:])
+    rows: list[dict[str, Any]] = tables["runs"].to_dict("records")  # type: ignore[assignment]
+    for row in rows:
+        spec = tuple(row[name] for name in SPEC)
+        yield row, (one.get(spec, slice(0, 0)), two.get(spec, slice(0, 0)))
+
+
 def _faulty(tables: Mapping[str, pd.DataFrame]) -> list[RunSpec]:
     """Return the runs whose numbers are not those that were written."""
-    parts = [(_blocks(tables[name]), _coded(tables[name])) for name in TABLES[1:]]
+    coded = [_coded(tables[name]) for name in TABLES[1:]]
     found = []
-    for row in tables["runs"].to_dict("records"):
-        spec = tuple(row[name] for name in SPEC)
-        at = [blocks.get(spec, slice(0, 0)) for blocks, _ in parts]
-        columns = [
-            {name: column[rows] for name, column in coded.items()}
-            for rows, (_, coded) in zip(at, parts, strict=True)
-        ]
-        if _digest({name: row[name] for name in (*SPEC, *_ABOUT)}, *columns) != row["digest"]:
-            found.append(RunSpec(*spec))
+    for row, at in _by_run(tables):
+        about = {name: row[name] for name in (*SPEC, *_ABOUT)}
+        parts = zip(coded, at, strict=True)
+        columns = [{name: column[rows] for name, column in part.items()} for part, rows in parts]
+        if _digest(about, *columns) != row["digest"]:
+            found.append(RunSpec(**{name: row[name] for name in SPEC}))
     return found
 
 
-def _results(tables: Mapping[str, pd.DataFrame]) -> list[Result]:
-    blocks = {name: _blocks(tables[name]) for name in TABLES[1:]}
-    found = []
-    for row in tables["runs"].to_dict("records"):
-        spec = tuple(row[name] for name in SPEC)
-        predictions, history = (
-            tables[name].iloc[blocks[name].get(spec, slice(0, 0))].drop(columns=SPEC)
-            for name in TABLES[1:]
+def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[Result]:
+    parts = [tables[name].drop(columns=SPEC) for name in TABLES[1:]]
+    for row, at in _by_run(tables):
+        yield _result(
+            row, *(p.iloc[rows].reset_index(drop=True) for p, rows in zip(parts, at, strict=True))
         )
-        found.append(
-            _result(row, predictions.reset_index(drop=True), history.reset_index(drop=True))
-        )
-    return found
 
 
 def _coded(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -472,10 +454,6 @@ def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:
 
 def _path(world: str, root: Path | None, name: str) -> Path:
     return (root or folder()) / world / f"{name}.parquet"
-
-
-def _exists(world: str, root: Path | None) -> bool:
-    return _path(world, root, "runs").is_file()
 
 
 def _write(table: pa.Table, path: Path) -> None:

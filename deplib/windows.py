@@ -67,11 +67,6 @@ class WindowSet:
     def __len__(self) -> int:
         return len(self.features)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held by the features and masks."""
-        return self.features.nbytes + self.mask.nbytes
-
     def subset(self, split: str) -> "WindowSet":
         """Return the windows of one split, as views of the same memory.
 
@@ -248,8 +243,9 @@ def person_disjoint(
         Draws who is placed first.
     balanced
         Afterwards exchange two persons with as many recordings each, always the pair that lowers
-        ``imbalance`` most, until no pair lowers it: the official splits are balanced in their
-        labels, too. Persons, not recordings, move, and no prediction is looked at.
+        most how far the labels of the splits are from all labels (the mean Wasserstein distance),
+        until no pair lowers it: the official splits are balanced, too. Persons, not recordings,
+        move, and no prediction is looked at.
 
     Returns
     -------
@@ -291,40 +287,6 @@ def person_disjoint(
     if balanced:
         _balance(place, n_recordings, _cumulative(recordings["bdi"], code, len(persons)))
     return recordings.assign(split=np.array(SPLITS, dtype=object)[place[code]])
-
-
-def known(recordings: pd.DataFrame, among: Collection[str] = ("train",)) -> pd.Series:
-    """Tell of each recording outside some splits whether its person has one inside.
-
-    Parameters
-    ----------
-    recordings
-        ``recording``, ``person``, ``split``.
-    among
-        The splits whose persons count as known.
-
-    Returns
-    -------
-    Series of bool
-        Index ``recording``; only recordings of the other splits.
-    """
-    inside = recordings["split"].isin(list(among))
-    outside = recordings[~inside].set_index("recording")
-    return outside["person"].isin(recordings.loc[inside, "person"]).rename("known")
-
-
-def imbalance(recordings: pd.DataFrame) -> float:
-    """Return how far the labels of the splits are from those of the whole table.
-
-    Returns
-    -------
-    float
-        The Wasserstein distance between the labels of a split and of all recordings, in BDI-II
-        points, mean over the splits: 0 if all have the same distribution.
-    """
-    split = pd.factorize(recordings["split"])[0]
-    levels, counts = _cumulative(recordings["bdi"], split, split.max() + 1)
-    return float(_distance(counts, levels).mean())
 
 
 def _cumulative(bdi: pd.Series, code: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,40 +1,70 @@
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from deplib.baselines import constant, pool, references, ridge
+from deplib.baselines import constant, pool, references, ridge, rocket
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ModelError
 from deplib.metrics import mae, pcc
-from deplib.windows import WindowSet
+from deplib.protocol import Protocol
+from deplib.windows import build_windows
 
-WIDTH = 6
-
-
-def windows(n=60, seed=0):
-    """Recordings of 1 to 3 windows of 10 frames whose mean of column 0 follows the label."""
-    rng = np.random.default_rng(seed)
-    features, mask, rows = [], [], []
-    for i in range(n):
-        bdi = float(rng.integers(0, 45))
-        for window in range(1 + i % 3):
-            real = rng.random(10) < 0.7
-            real[0] = True
-            frames = rng.normal(size=(10, WIDTH))
-            frames[:, 0] += bdi / 5
-            frames[~real] = 0
-            features.append(frames)
-            mask.append(real)
-            rows.append((f"r{i}", f"p{i // 2}", ("train", "dev", "test")[i * 3 // n], window, bdi))
-    index = pd.DataFrame(rows, columns=["recording", "person", "split", "window", "bdi"])
-    index["y"] = (index["bdi"] - 20) / 12
-    return WindowSet(np.array(features, np.float32), np.array(mask), index, 20.0, 12.0)
+WIDTH = 5
+PROTOCOL = replace(Protocol(), sequence_length=64, window_length=16, feature_dim=WIDTH)
 
 
-def test_pooling_takes_every_real_frame_of_a_recording_once():
-    data = windows()
+def make_windows(change=lambda i, frames, valid: (frames, valid), n=24):
+    """Recordings of unequal lengths: the higher the label, the faster channel 0 swings, and the
+    higher is channel 1."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "recording": [f"r{i}" for i in range(n)],
+            "person": [f"p{i // 2}" for i in range(n)],
+            "split": [("train", "dev", "test")[i % 3] for i in range(n)],
+            "task": "Freeform",
+            "bdi": rng.integers(0, 45, n).astype(float),
+            "n_frames": rng.integers(40, 60, n),
+        }
+    )
+    content = {}
+    for i, (bdi, length) in enumerate(zip(table["bdi"], table["n_frames"], strict=True)):
+        own = np.random.default_rng(i)
+        frames = 0.1 * own.normal(size=(length, WIDTH)) + own.normal(size=WIDTH)  # a person's level
+        frames[:, 0] += np.sin((0.3 + bdi / 40) * np.arange(length) + own.uniform(0, 6))
+        frames[:, 1] += bdi / 5
+        content[f"r{i}"] = change(i, frames, np.ones(length, dtype=bool))
+    table["n_frames"] = [len(frames) for frames, _ in content.values()]
+    return build_windows(table, content.__getitem__, PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    def lossy(i, frames, valid):
+        return frames, np.random.default_rng(i).random(len(valid)) < 0.7
+
+    return make_windows(lossy, n=60)
+
+
+@pytest.fixture(scope="module")
+def swinging():
+    pytest.importorskip("sktime")
+    pytest.importorskip("numba")
+    return make_windows()
+
+
+@pytest.fixture(scope="module")
+def features(swinging):
+    return rocket(swinging, seed=0)[0]
+
+
+def test_pooling_takes_every_real_frame_of_a_recording_once(windows):
+    data = windows
     features, table = pool(data, "mean+sd")
     assert features.shape == (60, 2 * WIDTH)
     assert len(table) == 60
@@ -46,19 +76,8 @@ def test_pooling_takes_every_real_frame_of_a_recording_once():
     np.testing.assert_array_equal(pool(data)[0], features[:, :WIDTH])
 
 
-def test_constants_come_from_train():
-    _, table = pool(windows())
-    train = table.loc[table["split"] == "train", "bdi"]
-    assert constant(table).setting == train.median()
-    assert constant(table, "mean").setting == pytest.approx(train.mean())
-    result = constant(table)
-    assert result.chosen_by == "train"
-    assert (result.predictions["bdi_hat"] == result.setting).all()
-    assert set(result.predictions["model"]) == {"constant (median)"}
-
-
-def test_ridge_is_scikit_learns_with_the_alpha_that_dev_prefers():
-    features, table = pool(windows())
+def test_ridge_is_scikit_learns_with_the_alpha_that_dev_prefers(windows):
+    features, table = pool(windows)
     result = ridge(features, table, alphas=[0.1, 10.0, 1e5])
     splits = {s: (table["split"] == s).to_numpy() for s in ("train", "dev", "test")}
     scaler = StandardScaler().fit(features[splits["train"]])
@@ -74,23 +93,17 @@ def test_ridge_is_scikit_learns_with_the_alpha_that_dev_prefers():
     np.testing.assert_allclose(result.predictions["bdi_hat"], by_alpha[best], atol=1e-9)
     test = result.predictions[splits["test"]]
     assert pcc(test["bdi"], test["bdi_hat"]) > 0.9
+    other = table.assign(bdi=table["bdi"].where(~splits["test"], 0.0))
+    again = ridge(features, other, alphas=by_alpha).predictions["bdi_hat"]
+    pd.testing.assert_series_equal(again, result.predictions["bdi_hat"])
 
 
-def test_test_labels_choose_nothing():
-    features, table = pool(windows())
-    other = table.assign(bdi=table["bdi"].where(table["split"] != "test", 0.0))
-    pd.testing.assert_series_equal(
-        ridge(features, other).predictions["bdi_hat"], ridge(features, table).predictions["bdi_hat"]
-    )
-    assert constant(other).setting == constant(table).setting
-
-
-def test_bad_input_is_refused():
-    features, table = pool(windows())
+def test_bad_input_is_refused(windows):
+    features, table = pool(windows)
     bad = features.copy()
     bad[3, 2] = np.nan
     for message, call in [
-        ("unknown pooling 'max'", lambda: pool(windows(), "max")),
+        ("unknown pooling 'max'", lambda: pool(windows, "max")),
         ("unknown constant 'mode'", lambda: constant(table, "mode")),
         ("do not fit 60 recordings", lambda: ridge(features[:5], table)),
         ("NaN or infinite", lambda: ridge(bad, table)),
@@ -112,6 +125,8 @@ def test_references_are_the_constants_of_train_and_the_known_truth():
     assert table.loc["oracle", "bdi_hat"].tolist() == cohort.truth["oracle_median"].tolist()
     assert (table["seed"] == 0).all()
     assert "oracle" not in references(cohort.recordings)["model"].to_list()
+    result = constant(cohort.recordings)
+    assert (result.setting, result.chosen_by) == (train.median(), "train")
 
 
 def test_the_oracle_beats_the_constant_where_there_is_something_to_know():
@@ -121,3 +136,86 @@ def test_the_oracle_beats_the_constant_where_there_is_something_to_know():
         mae(*table.loc[m, ["bdi", "bdi_hat"]].to_numpy().T) for m in ("oracle", "constant")
     )
     assert oracle < 0.8 * constant
+
+
+def test_one_row_a_recording_with_the_table_of_pool(swinging, features):
+    again, table = rocket(swinging, seed=0)
+    np.testing.assert_array_equal(again, features)
+    pd.testing.assert_frame_equal(table, pool(swinging)[1])
+    assert features.shape == (24, 9996)
+    assert features.dtype == np.float32
+    assert 0 <= features.min() < 0.1
+    assert 0.9 < features.max() <= 1
+    assert (features.std(axis=0) > 0).mean() > 0.9
+
+
+def test_another_seed_draws_others_and_the_global_generator_is_left_alone(swinging, features):
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    other, _ = rocket(swinging, seed=1)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert (other != features).mean() > 0.8
+
+
+def test_ridge_reads_what_no_average_over_time_tells(swinging, features):
+    table = pool(swinging)[1]
+    fitted = ridge(features, table, name="MiniRocket").predictions
+    test = fitted[fitted["split"] == "test"]
+    assert pcc(test["bdi"], test["bdi_hat"]) > 0.8
+    by_mean = ridge(*pool(swinging, "mean+sd")).predictions
+    by_mean = by_mean[by_mean["split"] == "test"]
+    assert mae(test["bdi"], test["bdi_hat"]) < 0.6 * mae(by_mean["bdi"], by_mean["bdi_hat"])
+
+
+def test_only_train_enters_the_fit(swinging, features):
+    train = (pool(swinging)[1]["split"] == "train").to_numpy()
+    outside = make_windows(lambda i, f, v: (f if i % 3 == 0 else 9 * f[::-1] ** 2, v))
+    changed, _ = rocket(outside, seed=0)
+    np.testing.assert_array_equal(changed[train], features[train])
+    assert (changed[~train] != features[~train]).mean() > 0.5
+    inside = make_windows(lambda i, f, v: (f if i % 3 else 9 * f, v))
+    changed, _ = rocket(inside, seed=0)
+    assert (changed[~train] != features[~train]).mean() > 0.5
+    labels = swinging.index.assign(bdi=swinging.index["bdi"].iloc[::-1].to_numpy(), y=0.0)
+    np.testing.assert_array_equal(rocket(replace(swinging, index=labels), seed=0)[0], features)
+
+
+def test_masked_frames_are_as_if_they_had_never_been(features):
+    def with_a_gap(i, frames, valid):
+        at = 3 + i
+        hole = np.full((4, WIDTH), 1e3)
+        return (
+            np.insert(frames, [at] * 4, hole, axis=0),
+            np.insert(valid, [at] * 4, np.zeros(4, dtype=bool)),
+        )
+
+    np.testing.assert_array_equal(rocket(make_windows(with_a_gap), seed=0)[0], features)
+
+
+def test_the_level_of_a_recording_counts_for_nothing(features):
+    raised, _ = rocket(make_windows(lambda i, f, v: (f + 2.0 * (i % 5), v)), seed=0)
+    assert np.abs(raised - features).max() < 0.1  # a frame at the bias itself may change sides
+    assert np.abs(raised - features).mean() < 1e-3
+
+
+@pytest.mark.parametrize("n_frames", [1, 3, 8])
+def test_a_recording_shorter_than_a_kernel_is_completed(features, n_frames):
+    def cut(i, frames, valid):
+        return (frames[:n_frames], valid[:n_frames]) if i in (1, 3) else (frames, valid)
+
+    short, _ = rocket(make_windows(cut), seed=0)
+    assert np.isfinite(short).all()
+    assert short.shape == features.shape
+    only_one = make_windows(lambda i, f, v: (f[:n_frames], v[:n_frames]))
+    assert np.isfinite(rocket(only_one, seed=0)[0]).all()
+
+
+def test_what_cannot_be_transformed_is_refused(swinging, monkeypatch):
+    nan = swinging.features.copy()
+    nan[0, 0, 0] = np.nan
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        rocket(replace(swinging, features=nan), seed=0)
+    with pytest.raises(ModelError, match="no recording of split 'train'"):
+        rocket(swinging.subset("dev"), seed=0)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(ModelError, match=r"pip install 'deplib\[sweep\]'"):
+        rocket(swinging, seed=0)

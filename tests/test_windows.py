@@ -46,26 +46,15 @@ def altered(**change):
 
 def test_windows_are_cut_padded_and_ordered_by_split():
     windows = build()
-    assert windows.index[["recording", "window"]].to_numpy().tolist() == [
-        ["t1", 0],
-        ["t1", 1],
-        ["t1", 2],
-        ["t2", 0],
-        ["t2", 1],
-        ["t2", 2],
-        ["t3", 0],
-        ["t3", 1],
-        ["t3", 2],
-        ["d1", 0],
-        ["e1", 0],
-    ]
+    where = (windows.index["recording"] + " " + windows.index["window"].astype(str)).tolist()
+    assert where == ["t1 0", "t1 1", "t1 2", "t2 0", "t2 1", "t2 2", "t3 0", "t3 1", "t3 2",
+                     "d1 0", "e1 0"]  # fmt: skip
     assert windows.features.shape == (11, 8, 4)
     assert windows.features.dtype == np.float32
     assert windows.features.flags.c_contiguous
     assert windows.mask.sum(axis=1).tolist() == [8, 8, 4, 8, 8, 1, 8, 8, 4, 5, 8]
     assert (windows.features[~windows.mask] == 0).all()
     assert len(windows) == 11
-    assert windows.nbytes == 11 * 8 * (4 * 4 + 1)
 
 
 def test_real_frames_of_a_recording_come_back_in_order():
@@ -114,11 +103,6 @@ def test_labels_are_scaled_by_the_train_recordings_each_once():
     assert windows.subset("test").index["bdi"].tolist() == [63.0]
 
 
-def test_other_splits_do_not_move_the_scale():
-    other = RECORDINGS.assign(bdi=[0.0, 60.0, 1.0, 12.0, 24.0])
-    assert build(other).label_std == build().label_std
-
-
 def test_subset_is_a_view():
     windows = build()
     dev = windows.subset("dev")
@@ -141,12 +125,6 @@ def test_features_may_end_at_the_sequence_length():
         return features[:20], valid[:20]
 
     np.testing.assert_array_equal(build(read=clipped).features, build().features)
-
-
-def test_table_is_left_as_it_was():
-    before = RECORDINGS.copy()
-    build()
-    pd.testing.assert_frame_equal(RECORDINGS, before)
 
 
 @pytest.mark.parametrize(
@@ -191,20 +169,18 @@ def test_bad_features_are_refused(change, message):
 
 
 def test_permuted_labels_keep_each_split_and_break_the_link():
-    rng = np.random.default_rng(0)
     n = 60
     table = pd.DataFrame(
         {
             "recording": [f"r{i}" for i in range(n)],
-            "person": [f"p{i % 35}" for i in range(n)],
-            "split": [("train", "dev", "test")[i % 3] for i in range(n)],
+            "person": "p",
+            "split": np.repeat(["train", "dev", "test"], 20),
             "task": "Freeform",
-            "bdi": rng.integers(0, 45, n).astype(float),
-            "n_frames": rng.integers(5, 30, n),
+            "bdi": np.arange(n, dtype=float),
+            "n_frames": 10,
         }
     )
-    lengths = table.set_index("recording")["n_frames"]
-    windows = build(table, lambda r: (np.ones((lengths[r], 4)), np.ones(lengths[r], dtype=bool)))
+    windows = build(table, lambda _: (np.ones((10, 4)), np.ones(10, dtype=bool)))
     before = windows.index.copy()
     permuted = permute_labels(windows, rng=np.random.default_rng(0))
     pd.testing.assert_frame_equal(windows.index, before)
@@ -217,7 +193,5 @@ def test_permuted_labels_keep_each_split_and_break_the_link():
     assert (permuted.index.groupby("recording")["bdi"].agg(np.ptp) == 0).all()
     z = (permuted.index["bdi"] - windows.label_mean) / windows.label_std
     np.testing.assert_allclose(permuted.index["y"], z)
-    again = permute_labels(windows, rng=np.random.default_rng(0))
     other = permute_labels(windows, rng=np.random.default_rng(1))
-    pd.testing.assert_frame_equal(again.index, permuted.index)
     assert not other.index["bdi"].equals(permuted.index["bdi"])

@@ -41,7 +41,9 @@ class Cohort(Protocol):
     name: str
     simulated: bool
     recordings: pd.DataFrame
-    fingerprint: str
+
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return aligned frames ``start`` to ``stop`` of one recording.

@@ -28,7 +28,6 @@ from deplib.study.inputs import (
     full_windows,
     in_float,
     open_cohort,
-    prepare_features,
     small_windows,
 )
 from deplib.study.pairs import Exported, card_of, export_run, first_kept, half_width
@@ -62,7 +61,6 @@ __all__ = [
     "open_cohort",
     "pooled_features",
     "prepare",
-    "prepare_features",
     "run",
     "same_features",
     "small_windows",

@@ -14,7 +14,7 @@ from deplib import results
 from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
 from deplib.extraction import OnnxEncoder, embedded_encoder
-from deplib.keys import run_key, source_of
+from deplib.keys import source_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
@@ -165,17 +165,10 @@ def _keys(specs: Sequence[RunSpec], inputs: Inputs, versioned: bool) -> dict[Run
     """Return the key of each run, or None where the versioned signature of a stream is missing."""
     if not versioned:
         return {spec: inputs.key(spec) for spec in specs}
-    digests = {
-        stream: results.signature_digest(spec.world, stream)
-        for spec in specs
-        for stream in parse(spec.features)
-    }
-    if None in digests.values():
+    streams = {(spec.world, stream) for spec in specs for stream in parse(spec.features)}
+    if not all(results.signature_path(*at).exists() for at in streams):
         return None
-    return {
-        spec: run_key(spec, {s: str(digests[s]) for s in parse(spec.features)}, inputs.protocol)
-        for spec in specs
-    }
+    return {spec: results.versioned_key(spec, inputs.protocol) for spec in specs}
 
 
 def _renew(specs: Sequence[RunSpec], inputs: Inputs, world: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from deplib import results
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
@@ -34,6 +35,7 @@ from deplib.results import RunSpec
 from deplib.streams import ENCODED, parse, width_of
 from deplib.streams.files import open_stream
 from deplib.streams.join import hiding, join, lacking
+from deplib.study.signature import same_features
 from deplib.windows import Read, WindowSet, build_windows, losing, permute_labels, split_as
 
 SIZES: dict[str, dict[str, int]] = {"full": {}, "small": {"n_recordings": 30, "max_frames": 512}}
@@ -101,64 +103,6 @@ def full_windows(world: str = "default") -> WindowSet:
     return Inputs(open_cohort(world), embedded_encoder()).windows(RunSpec("", world=world))
 
 
-def prepare_features(
-    cohort: Cohort,
-    encoder: OnnxEncoder,
-    *,
-    protocol: Protocol | None = None,
-    limits: MissLimits = LIMITS,
-    bounds: Bounds = DEFAULT_BOUNDS,
-    jobs: int = 2,
-    progress: bool = False,
-) -> tuple[FeatureStore, pd.DataFrame]:
-    """Extract what is missing, verify all of it, and return it.
-
-    Returns
-    -------
-    store : FeatureStore
-    recordings : DataFrame
-        The cohort's table without the recordings that cannot be used; a warning names each.
-
-    Raises
-    ------
-    EncoderError
-        If its embeddings have another width than the protocol's.
-    VerificationError
-        If the features must not be used, for instance because all of them are zero.
-    """
-    protocol = protocol or Protocol()
-    if encoder.dim != protocol.feature_dim:
-        raise EncoderError(
-            f"{encoder!r} gives {encoder.dim} numbers a frame and the protocol compares models on "
-            f"{protocol.feature_dim}: choose an encoder of that width"
-        )
-    limit = protocol.sequence_length
-    header = store_header(cohort, encoder, frame_limit=limit)
-    store = FeatureStore(store_folder(header), header=header)
-    todo = sum(plan(cohort, store, frame_limit=limit).values())
-    with tqdm(total=todo, unit="frame", desc="features", disable=not (progress and todo)) as bar:
-        report = extract(
-            cohort,
-            encoder,
-            store,
-            frame_limit=limit,
-            jobs=jobs,
-            max_miss_rate=limits.overall,
-            max_recording_miss_rate=limits.recording,
-            progress=lambda entry: bar.update(entry.n_frames),
-        )
-    left_out = dict(report.refused)
-    for entry in map(store.entry, store.done()):
-        if entry.n_invalid == entry.n_frames:
-            left_out[entry.recording] = "none of its frames has an embedding"
-    for recording, why in left_out.items():
-        warnings.warn(f"left out {recording}: {why}", stacklevel=2)
-    recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
-    missed = {"invalid_rate": limits.overall, "recording_invalid_rate": limits.recording}
-    verify(store, recordings, bounds=replace(bounds, **missed)).raise_for_faults()
-    return store, recordings
-
-
 class UnlabelledCohort(SimulatedCohort):
     """Simulated video of other persons than the labelled cohort's, to pretrain on.
 
@@ -212,6 +156,7 @@ class Inputs:
         self.jobs, self.progress = jobs, progress
         self.stream_folder = stream_folder
         self._stores: dict[tuple[str, bool], tuple[FeatureStore, pd.DataFrame]] = {}
+        self._digests: dict[tuple[str, str], str] = {}
 
     def windows(self, spec: RunSpec) -> WindowSet:
         """Return the windows as a run sees them: streams, split, labels, lost frames.
@@ -251,15 +196,28 @@ class Inputs:
         return windows
 
     def key(self, spec: RunSpec) -> str:
-        """Return the key of a run on these streams, from what the stores and files hold."""
+        """Return the key of a run on these streams.
+
+        Features that are those of the versioned results count by their signature, so that the key
+        is that of the sweep; others by what the stores and files hold.
+        """
         digests = {} if self.limits == LIMITS else {"limits": str(self.limits)}
-        for name in parse(spec.features):
-            digests[name] = (
-                self.store(name)[0].digest()
-                if name in ENCODED
-                else open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
-            )
+        digests |= {name: self._digest(name, spec.world) for name in parse(spec.features)}
         return run_key(spec, digests, self.protocol)
+
+    def _digest(self, name: str, world: str) -> str:
+        if (name, world) not in self._digests:
+            alone = RunSpec("", world=world, features=name)
+            if results.signature_digest(world, name) and same_features(
+                self.windows(alone), world, name
+            ):
+                digest = str(results.signature_digest(world, name))
+            elif name in ENCODED:
+                digest = self.store(name)[0].digest()
+            else:
+                digest = open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
+            self._digests[name, world] = digest
+        return self._digests[name, world]
 
     def unlabelled(self, spec: RunSpec) -> WindowSet | None:
         """Return windows without labels to pretrain on, or None where a run needs none.
@@ -294,16 +252,41 @@ class Inputs:
     def _prepare(
         self, cohort: Cohort, name: str, *, in_8_bits: bool
     ) -> tuple[FeatureStore, pd.DataFrame]:
-        encoder = encoder_of(name, self.encoder)
-        return prepare_features(
-            cohort,
-            small_encoder(encoder) if in_8_bits else encoder,
-            protocol=self.protocol,
-            limits=self.limits,
-            bounds=BOUNDS.get(name, DEFAULT_BOUNDS),
-            jobs=self.jobs,
-            progress=self.progress,
-        )
+        """Extract what is missing, verify all of it, and name the recordings that are left out."""
+        encoder, limits = encoder_of(name, self.encoder), self.limits
+        encoder = small_encoder(encoder) if in_8_bits else encoder
+        if encoder.dim != self.protocol.feature_dim:
+            raise EncoderError(
+                f"{encoder!r} gives {encoder.dim} numbers a frame and the protocol compares models "
+                f"on {self.protocol.feature_dim}: choose an encoder of that width"
+            )
+        limit = self.protocol.sequence_length
+        header = store_header(cohort, encoder, frame_limit=limit)
+        store = FeatureStore(store_folder(header), header=header)
+        todo = sum(plan(cohort, store, frame_limit=limit).values())
+        silent = not (self.progress and todo)
+        with tqdm(total=todo, unit="frame", desc="features", disable=silent) as bar:
+            report = extract(
+                cohort,
+                encoder,
+                store,
+                frame_limit=limit,
+                jobs=self.jobs,
+                max_miss_rate=limits.overall,
+                max_recording_miss_rate=limits.recording,
+                progress=lambda entry: bar.update(entry.n_frames),
+            )
+        left_out = dict(report.refused)
+        for entry in map(store.entry, store.done()):
+            if entry.n_invalid == entry.n_frames:
+                left_out[entry.recording] = "none of its frames has an embedding"
+        for recording, why in left_out.items():
+            warnings.warn(f"left out {recording}: {why}", stacklevel=4)
+        recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
+        missed = {"invalid_rate": limits.overall, "recording_invalid_rate": limits.recording}
+        bounds = replace(BOUNDS.get(name, DEFAULT_BOUNDS), **missed)
+        verify(store, recordings, bounds=bounds).raise_for_faults()
+        return store, recordings
 
 
 def in_float(spec: RunSpec) -> RunSpec:
@@ -316,10 +299,7 @@ def encoder_of(stream: str, given: OnnxEncoder) -> OnnxEncoder:
     return given if stream == RunSpec.features else _twin(stream)
 
 
-@cache
-def _twin(name: str) -> OnnxEncoder:
-    """Open an encoder once, however many runs name it."""
-    return open_encoder(name)
+_twin = cache(open_encoder)
 
 
 def _without(
@@ -339,33 +319,11 @@ def _either(chosen: Collection[str], read: Read, otherwise: Read) -> Read:
 
 
 def unlabelled_windows(read: Read, recordings: pd.DataFrame, protocol: Protocol) -> WindowSet:
-    """Cut features into windows without labels.
+    """Cut features into windows of "train" without labels, in the order of ``recordings``.
 
-    Parameters
-    ----------
-    read
-        As of ``deplib.windows.build_windows``, such as ``store.read``.
-    recordings
-        With the columns of ``deplib.cohorts.base.COLUMNS``; ``split`` and ``bdi`` are not read.
-    protocol
-        Gives the sequence length, the window length and the width.
-
-    Returns
-    -------
-    WindowSet
-        In the order of ``recordings``; ``split`` is "train" throughout, ``recording`` and
-        ``person`` begin with "u", and ``bdi``, ``y``, ``label_mean`` and ``label_std``
-        are NaN.
-
-    Raises
-    ------
-    CohortError, StoreError
-        As ``build_windows`` does, or if there is a single recording.
+    ``recording`` and ``person`` begin with "u"; ``bdi``, ``y``, ``label_mean`` and ``label_std``
+    are NaN. Read and raised is what ``build_windows`` reads and raises.
     """
-    if len(recordings) < 2:
-        raise CohortError(
-            f"{len(recordings)} recordings without labels are too few to learn from: give 2 or more"
-        )
     # build_windows wants labels that differ; these have nothing to do with anybody.
     blank = recordings.assign(split="train", bdi=np.arange(len(recordings)) % 2)
     windows = build_windows(blank, read, protocol)

@@ -4,9 +4,6 @@ Weights are one safetensors file a run in the data folder: they can be made agai
 the key says that they belong to the present code. Nothing is ever unpickled.
 """
 
-import hashlib
-import json
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +11,6 @@ from typing import Any
 
 import pandas as pd
 from joblib import Parallel
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from deplib import baselines
@@ -28,6 +23,7 @@ from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
 from deplib.streams import WIDTHS, parse, width_of
 from deplib.study.grid import RIDGE, SEEDS
 from deplib.training import Checkpoint, Run, train
+from deplib.training.checkpoint import UNREADABLE, read_tensors, write_tensors
 from deplib.windows import WindowSet
 
 POOLS_STREAMS = "HybridPooling"
@@ -135,16 +131,10 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
 
 def keep(spec: RunSpec, key: str, state_dict: Mapping[str, Tensor]) -> None:
     """Keep the weights of a run, whole or not at all; a full disk is a warning."""
-    tensors = {name: value.detach().contiguous() for name, value in state_dict.items()}
     path = _weights_path(spec)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # One entry of metadata: safetensors writes several in no fixed order.
-        partial.write_bytes(save(tensors, metadata={"run": _entry(key, tensors)}))
-        partial.replace(path)
+        write_tensors(path, state_dict, {"key": key})
     except OSError as error:
-        partial.unlink(missing_ok=True)
         warnings.warn(
             f"cannot keep the weights of {spec.model} in {path}: {error.strerror or error}; what "
             "needs them will train again. Make room",
@@ -155,25 +145,14 @@ def keep(spec: RunSpec, key: str, state_dict: Mapping[str, Tensor]) -> None:
 def kept(spec: RunSpec, key: str) -> dict[str, Tensor] | None:
     """Return the weights of a run, or None where they are missing, damaged, or of another key."""
     try:
-        with safe_open(_weights_path(spec), framework="pt") as file:
-            # Copies: the file behind them may be replaced while they are in use.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            whole = (file.metadata() or {}).get("run") == _entry(key, tensors)
-    except (OSError, SafetensorError, ValueError):
+        tensors, about = read_tensors(_weights_path(spec))
+    except UNREADABLE:
         return None
-    return tensors if whole else None
+    return tensors if about == {"key": key} else None
 
 
 def _weights_path(spec: RunSpec) -> Path:
     return data_root() / "weights" / spec.world / f"{spec.name}.safetensors"
-
-
-def _entry(key: str, tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(key.encode())
-    for name in sorted(tensors):
-        digest.update(f"{name} {list(tensors[name].shape)}\n".encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return json.dumps({"key": key, "sha256": digest.hexdigest()}, sort_keys=True)
 
 
 def _fit(

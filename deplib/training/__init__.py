@@ -2,10 +2,9 @@
 
 from deplib.training.checkpoint import Checkpoint
 from deplib.training.loop import Objective, predict, train
-from deplib.training.run import PREDICTION_COLUMNS, Run, recording_table
+from deplib.training.run import Run, recording_table
 
 __all__ = [
-    "PREDICTION_COLUMNS",
     "Checkpoint",
     "Objective",
     "Run",

@@ -7,9 +7,9 @@ or in pieces is set aside, and training starts at epoch 1.
 
 import hashlib
 import json
-import os
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +21,32 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from deplib.paths import write_atomically
 from deplib.training.course import Course
 
-FORMAT = 1
+FORMAT = 2
+UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
+"""What `read_tensors` raises where there is no whole file."""
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
+    """Put tensors and what they are into one safetensors file, whole or not at all (`OSError`)."""
+    tensors = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One entry of metadata: safetensors writes several in no fixed order.
+    entry = json.dumps(about | {"sha256": _digest(tensors, about)}, sort_keys=True)
+    write_atomically(path, save(tensors, metadata={"about": entry}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return what `write_tensors` wrote; one of `UNREADABLE` where it is missing or damaged."""
+    with safe_open(path, framework="pt") as file:
+        # Copies: the file behind them may be replaced while they are in use.
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        about = json.loads((file.metadata() or {})["about"])
+    if about.pop("sha256") != _digest(tensors, about):
+        raise ValueError("it is damaged")
+    return tensors, about
 
 
 @dataclass
@@ -58,30 +81,17 @@ class Checkpoint:
         """
         if time.monotonic() - self._written < self.every:
             return
-        moments = optimizer.state_dict()["state"]
-        tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in course.weights.items()}
-        tensors |= {
-            f"optimizer.{i}.{name}": value
-            for i, state in moments.items()
-            for name, value in state.items()
+        parts: dict[str, Mapping[str, Tensor]]
+        parts = {"model": model.state_dict(), "best": course.weights}
+        parts |= {f"optimizer.{i}": m for i, m in optimizer.state_dict()["state"].items()}
+        about = {"format": FORMAT, "key": self.key, "rows": course.rows}
+        about |= {"best": course.best["epoch"], "rng": rng.bit_generator.state}
+        tensors = {
+            f"{part}:{n}": value for part, held in parts.items() for n, value in held.items()
         }
-        state = {
-            "format": FORMAT,
-            "key": self.key,
-            "rows": course.rows,
-            "best": course.best["epoch"],
-            "rng": rng.bit_generator.state,
-        }
-        tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
-        state["sha256"] = _digest(tensors)
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(save(tensors, metadata={"state": json.dumps(state)}))
-            partial.replace(self.path)
+            write_tensors(self.path, tensors, about)
         except OSError as error:  # the run itself can go on, and its result says the same if not
-            partial.unlink(missing_ok=True)
             warnings.warn(
                 f"cannot write the checkpoint {self.path}: {error.strerror or error}; an "
                 "interruption would cost this run. Make room",
@@ -104,16 +114,18 @@ class Checkpoint:
         if not self.path.exists():
             return False
         try:
-            state, tensors = self._read()
-            weights = _like(_part(tensors, "model."), model.state_dict())
-            best = _like(_part(tensors, "best."), model.state_dict())
-            moments: dict[int, dict[str, Tensor]] = {}
-            for name, value in _part(tensors, "optimizer.").items():
-                index, _, what = name.partition(".")
-                moments.setdefault(int(index), {})[what] = value
+            tensors, about = read_tensors(self.path)
+            if (about["format"], about["key"]) != (FORMAT, self.key):
+                raise ValueError("it belongs to another run or version")
+            parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
+            for name, value in tensors.items():
+                part, _, rest = name.partition(":")
+                parts[part][rest] = value
+            weights, best = (_like(parts.pop(p), model.state_dict()) for p in ("model", "best"))
+            moments = {int(p.removeprefix("optimizer.")): held for p, held in parts.items()}
             bits = np.random.default_rng().bit_generator
-            bits.state = state["rng"]
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            bits.state = about["rng"]
+        except UNREADABLE as error:
             warnings.warn(
                 f"cannot resume from {self.path} ({error}): training starts at epoch 1",
                 stacklevel=3,
@@ -124,29 +136,18 @@ class Checkpoint:
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
         rng.bit_generator.state = bits.state
-        course.resume(state["rows"], state["best"], best)
+        course.resume(about["rows"], about["best"], best)
         return True
 
     def clear(self) -> None:
         """Remove the file: the run is finished, or the file is of no use."""
         self.path.unlink(missing_ok=True)
 
-    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        with safe_open(self.path, framework="pt") as file:
-            # Copies: the file behind them may be replaced while they are in use.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            state = json.loads((file.metadata() or {})["state"])
-        if state["format"] != FORMAT or state["key"] != self.key:
-            raise ValueError("it belongs to another run or version")
-        if state["sha256"] != _digest(tensors):
-            raise ValueError("it is damaged")
-        return state, tensors
 
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
-        digest.update(name.encode())
+        digest.update(f"{name} {list(tensors[name].shape)}\n".encode())
         digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()
 
@@ -156,11 +157,3 @@ def _like(tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str,
     if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in wanted.items()}:
         raise ValueError("its weights are those of another model")
     return {name: tensors[name] for name in wanted}
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }

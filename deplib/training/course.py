@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from deplib.errors import ModelError
-from deplib.metrics import bias, ccc, mae, pcc, rmse, sigma_ratio
+from deplib.metrics import METRICS
 from deplib.protocol import Protocol
 from deplib.windows import WindowSet
 
@@ -56,7 +56,6 @@ class Course:
         self.rows: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"epoch": 0, "dev_mae": np.inf}
         self.weights: State = {}
-        self.low_epochs, self.warned = 0, False
 
     @property
     def epoch(self) -> int:
@@ -72,10 +71,6 @@ class Course:
     def resume(self, rows: list[dict[str, Any]], best: int, weights: State) -> None:
         """Go back to where the epochs of ``rows`` had led, ``best`` of them being kept."""
         self.rows, self.best, self.weights = rows, rows[best - 1], weights
-        for row in rows:
-            low = row["dev_sigma_ratio"] < COLLAPSE_RATIO
-            self.low_epochs = self.low_epochs + 1 if low else 0
-            self.warned |= row["collapsed"] and row["epoch"] > WARM_UP
 
     def record(
         self, train_hat: np.ndarray, dev_hat: np.ndarray, weights: Callable[[], State]
@@ -107,18 +102,18 @@ class Course:
             "train_mae": _recording_scores(self.train_set, train_hat)["mae"],
             **{f"dev_{key}": value for key, value in dev.items()},
         }
-        low = dev["sigma_ratio"] < COLLAPSE_RATIO
-        self.low_epochs = self.low_epochs + 1 if low else 0
-        row["collapsed"] = self.low_epochs >= COLLAPSE_EPOCHS
-        if row["collapsed"] and row["epoch"] > WARM_UP and not self.warned:
-            self.warned = True
+        self.rows.append(row)
+        high = [one["epoch"] for one in self.rows if not one["dev_sigma_ratio"] < COLLAPSE_RATIO]
+        since = max(high, default=0) + 1
+        row["collapsed"] = row["epoch"] - since + 1 >= COLLAPSE_EPOCHS
+        alarming = [one["collapsed"] and one["epoch"] > WARM_UP for one in self.rows]
+        if alarming.pop() and not any(alarming):
             warnings.warn(
                 f"{self.name}, seed {self.seed}: Dev sigma_ratio is below {COLLAPSE_RATIO:g} since "
-                f"epoch {row['epoch'] - self.low_epochs + 1}, so the model answers almost the same "
-                "for everybody; look at the features before you wait for the end",
+                f"epoch {since}, so the model answers almost the same for everybody; look at the "
+                "features before you wait for the end",
                 stacklevel=2,
             )
-        self.rows.append(row)
         if row["dev_mae"] < self.best["dev_mae"]:
             self.best, self.weights = row, weights()
         return row
@@ -128,5 +123,5 @@ def _recording_scores(windows: WindowSet, y_hat: np.ndarray) -> dict[str, float]
     """Metrics of the recordings' mean predictions, in BDI-II points."""
     table = windows.index.assign(y_hat=y_hat.astype(float))
     means = table.groupby("recording", sort=False)[["bdi", "y_hat"]].mean()
-    y, y_hat = means["bdi"], means["y_hat"] * windows.label_std + windows.label_mean
-    return {f.__name__: f(y, y_hat) for f in (mae, rmse, bias, pcc, ccc, sigma_ratio)}
+    points = means["y_hat"] * windows.label_std + windows.label_mean
+    return {name: metric(means["bdi"], points) for name, metric in METRICS.items()}

@@ -140,7 +140,9 @@ def train(
         require_contract(model, windows)
     with _one_thread(), trusted(_is_clean(windows)):
         what = objective(model, windows, protocol)
-        optimizer = adam(model.parameters(), protocol)
+        optimizer = torch.optim.Adam(
+            model.parameters(), lr=protocol.learning_rate, weight_decay=protocol.weight_decay
+        )
         rng = np.random.default_rng(seed)
         course = Course(name, seed, what.parts["train"], what.parts["dev"], protocol)
         if checkpoint and checkpoint.restore(model, optimizer, course, rng) and on_epoch:
@@ -158,7 +160,9 @@ def train(
                 optimizer.step()
                 y_hat[rows] = output.detach().numpy()
             what.end_epoch(y_hat)
-            row = course.record(y_hat, what.predict("dev"), lambda: copy_of(model.state_dict()))
+            row = course.record(
+                y_hat, what.predict("dev"), lambda: copy.deepcopy(model.state_dict())
+            )
             if checkpoint:
                 checkpoint.save(model, optimizer, course, rng)
             if on_epoch:
@@ -240,22 +244,10 @@ def require_contract(model: nn.Module, windows: WindowSet, *, n: int = 4) -> Non
         )
 
 
-def adam(parameters: Any, protocol: Protocol) -> torch.optim.Adam:
-    """Return the protocol's optimizer."""
-    return torch.optim.Adam(
-        parameters, lr=protocol.learning_rate, weight_decay=protocol.weight_decay
-    )
-
-
 def check_loss(loss: float, name: str, seed: int, epoch: int) -> None:
     """Stop a training whose loss is no longer a number."""
     if not np.isfinite(loss):
         raise ModelError(f"{name}, seed {seed}: the loss is {loss} in epoch {epoch}")
-
-
-def copy_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copy weights, so that further training does not change them."""
-    return {key: value.detach().clone() for key, value in state.items()}
 
 
 def outputs_of(model: nn.Module, windows: WindowSet) -> Forward:

@@ -8,19 +8,6 @@ from torch import Tensor
 
 from deplib.errors import ResultError
 
-PREDICTION_COLUMNS = (
-    "recording",
-    "person",
-    "split",
-    "window",
-    "y",
-    "y_hat",
-    "model",
-    "seed",
-    "epoch",
-    "chosen_by",
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -29,8 +16,8 @@ class Run:
     Attributes
     ----------
     predictions
-        One row a window of every split, with ``PREDICTION_COLUMNS``; ``y`` and ``y_hat`` are
-        z-scored. All rows come from the chosen epoch.
+        One row a window of every split: ``recording``, ``person``, ``split``, ``window``, ``y`` and
+        ``y_hat``, z-scored, ``model``, ``seed``, ``epoch``, ``chosen_by``; all of one epoch.
     history
         One row an epoch, as ``deplib.training.course.Course`` records it.
     epoch
@@ -64,7 +51,7 @@ def recording_table(predictions: pd.DataFrame, label_mean: float, label_std: flo
     Parameters
     ----------
     predictions
-        Rows with ``PREDICTION_COLUMNS``; several models and seeds may stand together.
+        As of ``Run``; several models and seeds may stand together.
     label_mean, label_std
         As in ``Run``.
 
@@ -86,11 +73,8 @@ def recording_table(predictions: pd.DataFrame, label_mean: float, label_std: flo
         raise ResultError(f"{int(twice.sum())} windows are predicted twice, the first {row}")
     if not np.isfinite(predictions["y_hat"]).all():
         raise ResultError("a prediction is NaN or infinite; the run that made it has failed")
-    table = predictions.groupby(keys, sort=False, as_index=False).agg(
-        person=("person", "first"),
-        split=("split", "first"),
-        bdi=("y", "first"),
-        bdi_hat=("y_hat", "mean"),
-    )
+    how = {"person": "first", "split": "first", "y": "first", "y_hat": "mean"}
+    table = predictions.groupby(keys, sort=False, as_index=False).agg(how)
+    table = table.rename(columns={"y": "bdi", "y_hat": "bdi_hat"})
     table[["bdi", "bdi_hat"]] = table[["bdi", "bdi_hat"]] * label_std + label_mean
     return table[["recording", "person", "split", "bdi", "bdi_hat", "model", "seed"]]

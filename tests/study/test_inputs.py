@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from small_world import COHORT, PROTOCOL, complete
+from small_world import COHORT, PROTOCOL
 from small_world import inputs as small_inputs
 
 from deplib import results, study
@@ -83,20 +83,6 @@ def test_who_lacks_a_stream_is_the_same_in_every_run(inputs):
     assert set(alone.index["recording"]) == with_action
     assert 0 < len(with_action) < both.index["recording"].nunique() == 9
     assert set(both.index.loc[has, "split"]) == {"train", "dev", "test"}
-
-
-def test_options_are_runs_of_their_own(tmp_path):
-    specs = [
-        HYBRID,
-        replace(HYBRID, features="identity+action"),
-        replace(HYBRID, features="identity+action", missing=0.5),
-        replace(HYBRID, recipe="smoothed"),
-        RunSpec("HybridPooling-dropout", recipe="dropout"),
-    ]
-    found = complete(specs, tmp_path)
-    assert len({r.key for r in found}) == len(specs)
-    assert (found[-1].predictions["y_sd"] > 0).all()
-    assert found[0].predictions["y_sd"].isna().all()
 
 
 def test_the_model_is_built_for_its_streams():

@@ -65,7 +65,7 @@ def test_a_full_disk_is_a_warning_and_leaves_nothing(data, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.replace", full)
+    monkeypatch.setattr("deplib.paths.os.replace", full)
     with pytest.warns(UserWarning, match=r"cannot keep the weights of Temp.*No space left"):
         keep(SPEC, KEY, WEIGHTS)
     assert not list(_weights_path(SPEC).parent.iterdir())

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from learnable import PROTOCOL, SMALL, make_windows, run
+from learnable import PROTOCOL, SMALL, WIDTH, make_windows, run
 from torch import nn
 
-from deplib.errors import CohortError, ModelError
+from deplib.errors import CohortError, ModelError, ResultError
 from deplib.extraction import OnnxEncoder
 from deplib.metrics import mae
 from deplib.models import MODELS, build
@@ -53,12 +53,6 @@ def test_predictions_are_those_of_the_chosen_epoch(windows):
     )
 
 
-def test_of_equal_epochs_the_earliest_is_kept(windows):
-    result = run("TemporalMeanMLP", windows, learning_rate=0.0)
-    assert np.ptp(result.history["dev_mae"]) == 0
-    assert result.epoch == 1
-
-
 def test_test_labels_and_features_choose_nothing(windows):
     test = (windows.index["split"] == "test").to_numpy()
     features = windows.features.copy()
@@ -90,12 +84,6 @@ def test_mean_model_trained_on_pooled_frames_is_the_plain_loop(windows):
     np.testing.assert_allclose(result.predictions["y_hat"], expected, atol=SAME)
 
 
-def test_a_batch_of_one_is_a_batch(windows):
-    assert len(windows.subset("train")) % 12 == 1
-    result = run("LDBM", windows, batch_size_train=12, batch_size_eval=1, epochs=1)
-    assert np.isfinite(result.predictions["y_hat"]).all()
-
-
 def test_predict_keeps_the_remainder_of_a_batch_and_the_mode(windows):
     model = build("VanillaTransformer", seed=0, **SMALL).train()
     whole = predict(model, windows, batch_size=1000)
@@ -116,15 +104,8 @@ def test_bad_windows_are_refused(name, windows):
         run(name, replace(windows, mask=mask))
     with pytest.raises(ModelError, match="expected \\(batch, 512, time\\)"):
         train(name, windows, PROTOCOL, seed=0)
-    keep = (windows.index["split"] != "test").to_numpy()
-    without_test = replace(
-        windows,
-        features=windows.features[keep],
-        mask=windows.mask[keep],
-        index=windows.index[keep].reset_index(drop=True),
-    )
-    with pytest.raises(CohortError, match="'test' has no window"):
-        run(name, without_test)
+    with pytest.raises(CohortError, match="'dev' has no window"):
+        run(name, windows.subset("train"))
 
 
 class Mean(nn.Module):
@@ -224,3 +205,28 @@ def test_a_training_that_diverges_is_stopped(windows):
         run("TemporalMeanMLP", windows, learning_rate=1e30)
     with pytest.raises(ModelError, match="Dev prediction is NaN or infinite after epoch 1"):
         run("LDBM", make_windows(n=30), learning_rate=1e30, batch_size_train=1000)
+
+
+def test_prediction_table_has_a_row_a_window(windows):
+    result = run("TemporalMeanMLP", windows, seed=5)
+    shared = ["recording", "person", "split", "window", "y"]
+    columns = [*shared, "y_hat", "model", "seed", "epoch", "chosen_by"]
+    assert sorted(result.predictions) == sorted(columns)
+    pd.testing.assert_frame_equal(result.predictions[shared], windows.index[shared])
+    for column, value in (("model", "TemporalMeanMLP"), ("seed", 5), ("chosen_by", "dev_mae")):
+        assert (result.predictions[column] == value).all()
+    assert result.n_parameters == WIDTH * 256 + 256 + 257
+
+
+def test_recording_table_averages_then_denormalises():
+    rows = {"recording": [*"aab"], "person": "p", "split": "dev", "window": [0, 1, 0]}
+    rows |= {"y": [1.0, 1.0, -1.0], "y_hat": [0.0, 1.0, 2.0], "model": "LDBM", "seed": 0}
+    one = pd.DataFrame(rows)
+    table = recording_table(pd.concat([one, one.assign(seed=1, y_hat=0.0)]), 20.0, 10.0)
+    assert list(table) == ["recording", "person", "split", "bdi", "bdi_hat", "model", "seed"]
+    assert table["bdi"].tolist() == [30.0, 10.0] * 2
+    assert table["bdi_hat"].tolist() == [25.0, 40.0, 20.0, 20.0]
+    with pytest.raises(ResultError, match="predicted twice"):
+        recording_table(pd.concat([one, one[:1]]), 20.0, 10.0)
+    with pytest.raises(ResultError, match="NaN or infinite"):
+        recording_table(one.assign(y_hat=np.nan), 20.0, 10.0)

@@ -1,0 +1,81 @@
+"""Recordings to teach by every recipe: some carry their label, some only behave."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.signal import lfilter
+
+from deplib.protocol import Protocol
+from deplib.windows import WindowSet, build_windows
+
+WIDTH = 6
+PROTOCOL = replace(
+    Protocol(), sequence_length=48, window_length=12, feature_dim=WIDTH,
+    learning_rate=3e-3, batch_size_train=16, epochs=3,
+)  # fmt: skip
+SMALL = {"channels": WIDTH}
+LONGER = replace(PROTOCOL, sequence_length=128, window_length=64)
+RECURRENT = {"channels": WIDTH, "width": 16, "n_positions": 64}
+
+Frames = Callable[[np.random.Generator, float, int], np.ndarray]
+"""(rng, z-scored label, frames) -> (frames, WIDTH)"""
+
+
+def carried(rng: np.random.Generator, y: float, n: int) -> np.ndarray:
+    """Frames that all carry the label along one direction."""
+    return rng.normal(size=(n, WIDTH)) + y * np.eye(WIDTH)[0]
+
+
+def planted(rng: np.random.Generator, y: float, n: int) -> np.ndarray:
+    """Frames of which one window's carry the label, and the others' something like a label.
+
+    Direction 0 holds the label or what stands for it, direction 1 says which window it is.
+    """
+    frames = 0.3 * rng.normal(size=(n, WIDTH))
+    key = rng.integers(n // 12)
+    for window, start in enumerate(range(0, n, 12)):
+        frames[start : start + 12, 0] += y if window == key else rng.normal()
+        frames[start : start + 12, 1] += 1.0 if window == key else -1.0
+    return frames
+
+
+def table(n: int, shortest: int, longest: int, sessions: int, seed: int) -> pd.DataFrame:
+    """Recordings of random labels and lengths, split in turn."""
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "recording": [f"r{i}" for i in range(n)],
+            "person": [f"p{i // sessions}" for i in range(n)],
+            "split": [("train", "dev", "test")[i % 3] for i in range(n)],
+            "task": "freeform",
+            "bdi": rng.integers(0, 45, n).astype(float),
+            "n_frames": rng.integers(shortest, longest + 1, n),
+        }
+    )
+
+
+def bagged(
+    frames: Frames = carried, *, n: int = 60, n_frames: tuple[int, int] = (5, 48)
+) -> WindowSet:
+    """Recordings of ``n_frames`` (from, to) frames, cut into up to four windows each."""
+    recordings = table(n, *n_frames, 1, 0)
+    content = {}
+    for i, row in recordings.iterrows():
+        y = frames(np.random.default_rng([0, i]), (row["bdi"] - 22) / 13, row["n_frames"])
+        content[row["recording"]] = y, np.ones(row["n_frames"], dtype=bool)
+    return build_windows(recordings, content.__getitem__, PROTOCOL)
+
+
+def behaving(rho: float = 0.95, *, n: int = 60, seed: int = 0) -> WindowSet:
+    """A person's own offset and AR(1) behaviour; a tenth of the frames has no face."""
+    recordings = table(n, 30, 128, 2, seed)
+    content = {}
+    for i, n_frames in enumerate(recordings["n_frames"]):
+        own = np.random.default_rng([seed, i // 2]).normal(size=WIDTH)
+        rng = np.random.default_rng([seed, i, 1])
+        noise, valid = rng.normal(size=(n_frames, WIDTH)), rng.random(n_frames) < 0.9
+        behaviour = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise, axis=0)
+        content[f"r{i}"] = 0.1 * (3 * own + behaviour), valid
+    return build_windows(recordings, content.__getitem__, LONGER)

@@ -1,0 +1,278 @@
+"""Pretraining on hidden frames: what is hidden, what is learnt, and the protocol afterwards."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from lessons import LONGER, RECURRENT, WIDTH, behaving
+
+from deplib import pretraining
+from deplib.errors import CohortError, ModelError
+from deplib.models import build
+from deplib.pretraining import (
+    MaskedFrames,
+    Pretraining,
+    Scales,
+    draw_hidden,
+    pretrain,
+    pretrained_model,
+    states,
+)
+from deplib.recipes import pretrained
+from deplib.training import train
+
+NAME = "MambaGRU"
+QUICK = Pretraining(epochs=3, batch_size=8, shortest=3, longest=6, learning_rate=3e-3)
+SAME = 1e-4
+"""z-units by which two ways of computing one training may differ."""
+# Few epochs on few recordings are for what is equal to what, not for learning.
+pytestmark = pytest.mark.filterwarnings("ignore:.*pretraining ends at a loss")
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return behaving()
+
+
+@pytest.fixture(scope="module")
+def video():
+    return behaving(n=30, seed=1)
+
+
+@pytest.fixture
+def task():
+    """An untrained model with a head that says something."""
+    task = MaskedFrames(build(NAME, seed=3, **RECURRENT), Scales(np.full(WIDTH, 0.2), 0.5, 0.3))
+    with torch.no_grad():
+        task.head.weight.copy_(torch.from_numpy(np.random.default_rng(1).normal(size=(WIDTH, 16))))
+    return task
+
+
+def learn(windows, settings=QUICK, *, seed=0, **keywords):
+    model = build(NAME, seed=seed, **RECURRENT)
+    return model, pretrain(model, windows, settings, rng=np.random.default_rng(seed), **keywords)
+
+
+def taught(windows, *, seed=0, settings=QUICK, **given):
+    given |= {"seed": seed, "config": RECURRENT, "settings": settings}
+    return pretrained(NAME, windows, LONGER, **given)
+
+
+def batch(n=4, time=40):
+    """Real frames with holes and tails, some of them hidden."""
+    x = np.random.default_rng(0).normal(size=(n, WIDTH, time)).astype(np.float32)
+    mask, hidden = torch.ones(n, time, dtype=torch.bool), torch.zeros(n, time, dtype=torch.bool)
+    mask[1, 25:] = mask[2, :3] = mask[2, 10:14] = False
+    hidden[:, 6:12] = hidden[:, 20:24] = True
+    return torch.from_numpy(x), mask, hidden & mask
+
+
+def test_only_real_frames_are_hidden_and_as_many_as_asked():
+    rng = np.random.default_rng(0)
+    mask = rng.random((200, 100)) < rng.random((200, 1))
+    for share in (0.1, 0.3, 0.5):
+        hidden = draw_hidden(mask, Pretraining(share=share, shortest=2, longest=5), rng=rng)
+        assert not hidden[~mask].any()
+        room = mask.sum(axis=1) >= 20
+        n_hidden, n_real = hidden.sum(axis=1)[room], mask.sum(axis=1)[room]
+        np.testing.assert_allclose(n_hidden, share * n_real, atol=0.5)
+
+
+def test_spans_have_their_lengths_do_not_touch_and_leave_the_first_frame():
+    hidden = draw_hidden(np.ones((300, 512), bool), Pretraining(), rng=np.random.default_rng(1))
+    edges = [np.flatnonzero(np.diff(np.r_[0, row.astype(int), 0])) for row in hidden]
+    lengths = [edge[1::2] - edge[::2] for edge in edges]
+    assert not hidden[:, 0].any()
+    assert all((row < 8).sum() <= 1 for row in lengths)  # the one that makes up the sum
+    counts = np.bincount(np.concatenate(lengths))
+    assert len(counts) == 17  # none is longer than 16
+    assert counts[8:].min() > 0.8 * counts[8:].mean()  # all lengths alike
+    where = hidden.mean(axis=0)[32:-32]  # and all places, but for the ends
+    assert where.min() > 0.18
+    assert where.max() < 0.42
+
+
+def test_behaviour_that_lasts_is_learnt_and_noise_is_not(windows):
+    held_out = windows.index["person"].isin([f"p{i}" for i in range(6)]).to_numpy()
+    _, history = learn(windows, replace(QUICK, epochs=15), held_out=held_out)
+    assert history["epoch"].tolist() == list(range(1, 16))
+    last = history.iloc[-1]
+    assert last["loss"] < 0.65 * last["baseline"]
+    assert last["held_out_loss"] < 0.75 * last["held_out_baseline"]
+    assert np.ptp(history["held_out_baseline"]) == 0  # the same frames each time
+    assert np.ptp(history["baseline"]) > 0
+    _, nothing = learn(behaving(rho=0.0), replace(QUICK, epochs=5), held_out=held_out)
+    assert (nothing["held_out_loss"] > 0.98 * nothing["held_out_baseline"]).all()
+
+
+def test_same_seed_same_weights_and_all_but_the_regressor_learns(windows):
+    state = torch.random.get_rng_state()
+    (a, history), (b, again), (c, _) = (learn(windows, seed=s) for s in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    pd.testing.assert_frame_equal(history, again, check_exact=True)
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+    assert not torch.equal(a.input_proj.weight, c.input_proj.weight)
+    start = build(NAME, seed=1, **RECURRENT)
+    for (name, before), after in zip(start.named_parameters(), a.parameters(), strict=True):
+        assert torch.equal(before, after) == name.startswith("regressor"), name
+
+
+def test_the_control_that_learns_nothing_is_the_start_on_standardised_frames(windows):
+    model, history = learn(windows, replace(QUICK, learning_rate=0.0))
+    np.testing.assert_allclose(history["loss"], history["baseline"], rtol=1e-6)
+    real = windows.features[windows.mask].astype(float)
+    mean, sd = real.mean(axis=0), np.sqrt(((real - real.mean(axis=0)) ** 2).mean())
+    z = torch.from_numpy((windows.features - mean) / sd).float().transpose(1, 2)
+    x, mask = torch.from_numpy(windows.features).transpose(1, 2), torch.from_numpy(windows.mask)
+    with torch.no_grad():
+        expected = build(NAME, seed=0, **RECURRENT)(z, mask)
+        torch.testing.assert_close(model(x, mask), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_state_at_a_frame_is_the_models_of_the_frames_up_to_it():
+    model, (x, mask, hidden) = build(NAME, seed=3, **RECURRENT), batch()
+    with torch.no_grad():
+        h = states(model, x, mask)
+        for t in (0, 7, 39):
+            seen = mask[:, : t + 1].any(dim=1)
+            expected = model(x[seen, :, : t + 1], mask[seen, : t + 1])
+            torch.testing.assert_close(model.regressor(h[seen, t]).squeeze(1), expected)
+        held = states(model, x, mask & ~hidden)
+    assert (held[2, :3] == 0).all()
+    assert (held[0, 6:12] == held[0, 5]).all()
+    assert (held[1, 25:] == held[1, 24]).all()
+
+
+def test_hidden_frames_and_later_ones_are_not_seen(task):
+    x, mask, hidden = batch()
+    with torch.no_grad():
+        other = torch.where(hidden[:, None], x + 5, x)
+        a, b = (task.state_deviation(v, mask, hidden) for v in (x, other))
+        later = x.clone()
+        later[:, :, 24:] += 1
+        h, changed = (states(task.model, v, mask & ~hidden) for v in (x, later))
+    assert torch.equal(a, b)
+    assert torch.equal(h[:, :24], changed[:, :24])
+    assert not torch.equal(h[:, 24:], changed[:, 24:])
+
+
+def test_errors_by_hand(task):
+    x, mask, hidden = batch()
+    task.spread = 0.4
+    errors, baseline = task(x, mask, hidden)
+    k = 0
+    for row in range(len(x)):
+        visible = mask[row] & ~hidden[row]
+        z = (x[row].T - 0.2) / 0.5
+        last, h, seen = None, {}, []
+        for t in range(x.shape[2]):
+            if visible[t]:
+                u = task.model.input_proj(z[t]) + task.model.positions[t]
+                out, last = task.model.gru(u[None, None], last)
+                seen.append(out[0, 0])
+            elif hidden[row, t]:
+                h[t] = seen[-1]
+        mean_state, mean = torch.stack(seen).mean(0), x[row].T[visible].mean(0)
+        for t, state in h.items():
+            predicted = mean + 0.3 * task.head((state - mean_state) / 0.4)
+            error = ((x[row, :, t] - predicted) / 0.3).square().mean()
+            torch.testing.assert_close(errors[k], error, atol=1e-4, rtol=1e-4)
+            trivial = ((x[row, :, t] - mean) / 0.3).square().mean()
+            torch.testing.assert_close(baseline[k], trivial, atol=1e-4, rtol=1e-4)
+            k += 1
+    assert k == len(errors) == int(hidden.sum())
+
+
+def test_padding_changes_no_error_and_folding_is_exact(task):
+    x, mask, hidden = batch()
+    padded = (torch.nn.functional.pad(v, (0, 9), value=fill) for v, fill in
+              ((x, float("nan")), (mask, False), (hidden, False)))  # fmt: skip
+    garbage = torch.where(mask[:, None], x, 1e6)
+    with torch.no_grad():
+        for other in (padded, (garbage, mask, hidden)):
+            for a, b in zip(task(x, mask, hidden), task(*other), strict=True):
+                torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+        expected = task.model(task.standardised(x, mask), mask)
+        assert not torch.allclose(task.model(x, mask), expected, atol=1e-3)
+        task.fold()
+        torch.testing.assert_close(task.model(x, mask), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_without_an_epoch_of_pretraining_it_is_the_protocol(windows, video):
+    plain = train(NAME, windows, LONGER, seed=2, config=RECURRENT)
+    run = taught(windows, seed=2, settings=replace(QUICK, epochs=0), unlabelled=video)
+    np.testing.assert_allclose(run.predictions["y_hat"], plain.predictions["y_hat"], atol=SAME)
+    assert run.n_parameters == plain.n_parameters
+
+
+def test_no_label_of_the_video_is_read_and_without_video_train_is_looked_at(windows, video):
+    def blank(some):
+        index = some.index.assign(bdi=np.nan, y=np.nan)
+        return replace(some, index=index, label_mean=np.nan, label_std=np.nan)
+
+    state = torch.random.get_rng_state()
+    a, b = taught(windows, unlabelled=video), taught(windows, unlabelled=blank(video))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    pd.testing.assert_frame_equal(a.predictions, b.predictions, check_exact=True)
+    assert a.epoch == a.history.set_index("epoch")["dev_mae"].idxmin()
+    c, d = taught(windows), taught(windows, unlabelled=blank(windows.subset("train")))
+    pd.testing.assert_frame_equal(c.predictions, d.predictions, check_exact=True)
+    assert not np.allclose(a.predictions["y_hat"], c.predictions["y_hat"], atol=1e-3)
+
+
+def test_some_persons_are_measured_only(video, monkeypatch):
+    held = []
+
+    def note(model, windows, settings, *, rng, held_out):
+        held.append(held_out)
+        return pd.DataFrame()
+
+    monkeypatch.setattr(pretraining, "pretrain", note)
+    for seed in (0, 0, 1):
+        settings = replace(QUICK, held_out=0.2)
+        pretrained_model(NAME, video, seed=seed, config=RECURRENT, settings=settings)
+    persons = video.index["person"]
+    assert set(persons[held[0]]).isdisjoint(persons[~held[0]])
+    assert persons[held[0]].nunique() == 3  # of 15
+    np.testing.assert_array_equal(held[0], held[1])
+    assert not np.array_equal(held[0], held[2])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_pretraining_that_learnt_nothing_says_so(video):
+    given, noise = {"seed": 0, "config": RECURRENT}, behaving(rho=0.0, n=30, seed=1)
+    with pytest.warns(UserWarning, match="MambaGRU, seed 0: pretraining ends at a loss of"):
+        pretrained_model(NAME, noise, settings=replace(QUICK, epochs=12), **given)
+    pretrained_model(NAME, video, settings=replace(QUICK, epochs=12), **given)
+    pretrained_model(NAME, video, settings=replace(QUICK, learning_rate=0.0), **given)
+
+
+def test_what_cannot_be_learnt_from_is_refused(windows, video):
+    nan = windows.features.copy()
+    nan[0][windows.mask[0]] = np.nan
+    for message, data, change in [
+        ("all frames are alike", replace(windows, features=np.ones_like(nan)), {}),
+        ("one is NaN", replace(windows, features=nan), {}),
+        ("is long enough for a frame to be hidden", windows, {"share": 0.001}),
+        (r"the loss is \w+ in epoch", windows, {"learning_rate": 1e30}),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            learn(data, replace(QUICK, **change))
+    with pytest.raises(ModelError, match=f"have {WIDTH - 1} numbers and those with labels {WIDTH}"):
+        taught(windows, unlabelled=replace(video, features=video.features[:, :, 1:]))
+    with pytest.raises(CohortError, match="'dev' has no window"):
+        taught(windows.subset("train"))
+    for name in ("VanillaTransformer", "TemporalMeanMLP", "LDBM-patch4", "Mamba"):
+        with pytest.raises(ModelError, match=r"cannot be pretrained.*\['MambaGRU'\]"):
+            pretrained(name, windows, LONGER, seed=0, config={"channels": WIDTH})
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("share", 0.0), ("share", 1.0), ("held_out", 1.0), ("shortest", 0), ("shortest", 17),
+    ("epochs", -1), ("batch_size", 0), ("learning_rate", -1.0),
+])  # fmt: skip
+def test_settings_out_of_range_are_refused(name, value):
+    with pytest.raises(ModelError, match="must"):
+        Pretraining(**{name: value})
