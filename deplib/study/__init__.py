@@ -9,8 +9,6 @@ from deplib.results import RunSpec
 from deplib.study.completion import complete, prepare
 from deplib.study.grid import (
     BASELINES,
-    GRID,
-    LOST,
     RIDGE,
     SEEDS,
     VARIED,
@@ -18,53 +16,31 @@ from deplib.study.grid import (
     sweep_specs,
     training_specs,
 )
-from deplib.study.inputs import (
-    LIMITS,
-    SMALL_ENCODER,
-    SMALL_MODEL,
-    Inputs,
-    MissLimits,
-    encoder_of,
-    full_windows,
-    in_float,
-    open_cohort,
-    small_windows,
-)
-from deplib.study.pairs import Exported, card_of, export_run, first_kept, half_width
-from deplib.study.runs import kept, run, trained
-from deplib.study.signature import pooled_features, same_features
+from deplib.study.inputs import Inputs, MissLimits, full_windows, open_cohort, small_windows
+from deplib.study.pairs import card_of, export_run, first_kept, half_width
+from deplib.study.runs import run
+from deplib.study.signature import pooled_features
 
 __all__ = [
     "BASELINES",
-    "GRID",
-    "LIMITS",
-    "LOST",
     "RIDGE",
     "SEEDS",
-    "SMALL_ENCODER",
-    "SMALL_MODEL",
     "VARIED",
     "WORLDS",
-    "Exported",
     "Inputs",
     "MissLimits",
     "RunSpec",
     "card_of",
     "complete",
-    "encoder_of",
     "export_run",
     "first_kept",
     "full_windows",
     "half_width",
-    "in_float",
-    "kept",
     "open_cohort",
     "pooled_features",
     "prepare",
     "run",
-    "same_features",
     "small_windows",
     "sweep_specs",
-    "trained",
     "training_specs",
 ]
