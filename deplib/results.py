@@ -276,6 +276,11 @@ def windows(world: str = "default", *, root: Path | None = None, **settings: Any
     return _select(_tables(world, root)["predictions"], settings)
 
 
+def read_all(world: str, *, root: Path | None = None) -> list[Result]:
+    """Return every run of a world as a `Result`, each checked against its digest."""
+    return list(_results(_whole(world, root)))
+
+
 def holding(
     world: str, keys: Mapping[RunSpec, str], *, root: Path | None = None
 ) -> dict[RunSpec, Result]:

@@ -187,15 +187,11 @@ def _checked_features(
 ) -> tuple[np.ndarray, np.ndarray]:
     features, valid = np.asarray(features), np.asarray(valid)
     if features.ndim != 2 or features.shape[1] != protocol.feature_dim:
-        raise StoreError(
-            f"features of {recording!r} have shape {features.shape}; "
-            f"expected (n_frames, {protocol.feature_dim})"
-        )
+        wanted = f"expected (n_frames, {protocol.feature_dim})"
+        raise StoreError(f"features of {recording!r} have shape {features.shape}; {wanted}")
     if valid.dtype != bool or valid.shape != features.shape[:1]:
-        raise StoreError(
-            f"valid of {recording!r} is {valid.dtype} {valid.shape}; "
-            f"expected bool {features.shape[:1]}, one per frame"
-        )
+        wanted = f"expected bool {features.shape[:1]}, one per frame"
+        raise StoreError(f"valid of {recording!r} is {valid.dtype} {valid.shape}; {wanted}")
     features, valid = features[: protocol.sequence_length], valid[: protocol.sequence_length]
     if len(features) != n:
         raise StoreError(
@@ -218,9 +214,8 @@ def split_as(recordings: pd.DataFrame, rule: SplitRule) -> pd.DataFrame:
         If there is no such rule, or the recordings cannot be split so.
     """
     if rule not in get_args(SplitRule):
-        raise CohortError(
-            f"unknown split rule {rule!r}; there are {', '.join(get_args(SplitRule))}"
-        )
+        there = ", ".join(get_args(SplitRule))
+        raise CohortError(f"unknown split rule {rule!r}; there are {there}")
     if rule == "official":
         return recordings
     return person_disjoint(recordings, rng=np.random.default_rng(DISJOINT_SEED))

@@ -115,14 +115,12 @@ def sweep_specs(
     parts: Sequence[str] | None = None,
 ) -> list[RunSpec]:
     """Return all runs whose results are versioned, or only those of some worlds, models, ..."""
-    kept = [spec for block in GRID if not parts or block.part in parts for spec in block.specs()]
+    every = [spec for block in GRID if not parts or block.part in parts for spec in block.specs()]
+    wanted = {"world": worlds, "model": models, "seed": seeds, "split_rule": split_rules}
     return [
         spec
-        for spec in dict.fromkeys(kept)
-        if (not worlds or spec.world in worlds)
-        and (not models or spec.model in models)
-        and (not seeds or spec.seed in seeds)
-        and (not split_rules or spec.split_rule in split_rules)
+        for spec in dict.fromkeys(every)
+        if all(not values or getattr(spec, name) in values for name, values in wanted.items())
     ]
 
 

@@ -222,14 +222,12 @@ def require_contract(model: nn.Module, windows: WindowSet, *, n: int = 4) -> Non
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(
-            f"{name} cannot take x {tuple(x.shape)} (batch, channels, time) and mask "
-            f"{tuple(mask.shape)} bool: {error}"
-        ) from error
+        given = f"x {tuple(x.shape)} (batch, channels, time) and mask {tuple(mask.shape)} bool"
+        raise ModelError(f"{name} cannot take {given}: {error}") from error
     finally:
         model.train(training)
-    if not isinstance(padded, Tensor) or padded.shape != (len(x),):
-        shape = tuple(padded.shape) if isinstance(padded, Tensor) else type(padded).__name__
+    shape = tuple(padded.shape) if isinstance(padded, Tensor) else type(padded).__name__
+    if shape != (len(x),):
         raise ModelError(
             f"{name} returns {shape} for {len(x)} windows; expected ({len(x)},), one z-scored "
             "BDI-II a window: squeeze the last dimension, or return the prediction alone"

@@ -1,0 +1,51 @@
+"""Give the versioned results the keys of code that was rewritten without changing a number.
+
+    python bench/restamp.py
+
+Of every model and recipe whose key has changed, one seed is trained for two epochs (a baseline is
+fitted whole). Where Dev MAE (of a baseline: the predictions) is further than
+``deplib.metrics.MAE_TOLERANCE`` from what is versioned, nothing is written: then `make sweep`.
+Of runs in 8 bits the training is tried and not the rounding; where that alone has changed, the
+script refuses.
+"""
+
+from dataclasses import replace
+
+from deplib import results, study
+from deplib.extraction import embedded_encoder
+from deplib.metrics import MAE_TOLERANCE
+from deplib.protocol import Protocol
+
+
+def difference(one: results.Result) -> float:
+    """Train a run shortly, and return how far it is from what is versioned, in points."""
+    spec = replace(one.spec, precision="float32")
+    inputs = study.Inputs(study.open_cohort(spec.world), embedded_encoder())
+    given = {"protocol": Protocol(epochs=2), "unlabelled": inputs.unlabelled(spec)}
+    again = study.run(spec, inputs.windows(spec), "a trial", **given)
+    if len(again.history):
+        return (again.history["dev_mae"] - one.history["dev_mae"][:2]).abs().max()
+    return (again.predictions["y_hat"] - one.predictions["y_hat"]).abs().mean() * one.label_std
+
+
+def main() -> None:
+    """Try what is stale, and stamp all of it or nothing."""
+    every = [one for world in study.WORLDS for one in results.read_all(world)]
+    stale = [one for one in every if one.key != results.versioned_key(one.spec)]
+    plain = {one.spec for one in stale if one.spec.precision == "float32"}
+    tried = {(one.spec.model, one.spec.recipe): one for one in reversed(stale)}
+    for one in tried.values():
+        if replace(one.spec, precision="float32") not in plain:
+            raise SystemExit(
+                f"{one.spec.name}: what rounds to 8 bits has changed: run `make sweep`"
+            )
+        if not (apart := difference(one)) < MAE_TOLERANCE:
+            raise SystemExit(f"{one.spec.name}: {apart:.3f} points apart: run `make sweep`")
+        print(f"{one.spec.name}: {apart:.6f} points apart")
+    for world in study.WORLDS:
+        here = [one for one in every if one.spec.world == world]
+        results.merge(world, [replace(one, key=results.versioned_key(one.spec)) for one in here])
+
+
+if __name__ == "__main__":
+    main()
