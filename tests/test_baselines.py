@@ -18,9 +18,8 @@ WIDTH = 5
 PROTOCOL = replace(Protocol(), sequence_length=64, window_length=16, feature_dim=WIDTH)
 
 
-def make_windows(change=lambda i, frames, valid: (frames, valid), n=24):
-    """Recordings of unequal lengths: the higher the label, the faster channel 0 swings, and the
-    higher is channel 1."""
+def make_windows(change=lambda i, frames, valid: (frames, valid), *, n=24, level=0.0):
+    """Recordings whose channel 0 swings the faster the higher the label, as may channel 1 stand."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
         {
@@ -37,7 +36,7 @@ def make_windows(change=lambda i, frames, valid: (frames, valid), n=24):
         own = np.random.default_rng(i)
         frames = 0.1 * own.normal(size=(length, WIDTH)) + own.normal(size=WIDTH)  # a person's level
         frames[:, 0] += np.sin((0.3 + bdi / 40) * np.arange(length) + own.uniform(0, 6))
-        frames[:, 1] += bdi / 5
+        frames[:, 1] += level * bdi
         content[f"r{i}"] = change(i, frames, np.ones(length, dtype=bool))
     table["n_frames"] = [len(frames) for frames, _ in content.values()]
     return build_windows(table, content.__getitem__, PROTOCOL)
@@ -48,7 +47,7 @@ def windows():
     def lossy(i, frames, valid):
         return frames, np.random.default_rng(i).random(len(valid)) < 0.7
 
-    return make_windows(lossy, n=60)
+    return make_windows(lossy, n=60, level=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +63,15 @@ def features(swinging):
 
 
 def test_pooling_takes_every_real_frame_of_a_recording_once(windows):
-    data = windows
-    features, table = pool(data, "mean+sd")
+    features, table = pool(windows, "mean+sd")
     assert features.shape == (60, 2 * WIDTH)
     assert len(table) == 60
     for i in (0, 7, 59):
-        rows = (data.index["recording"] == table["recording"][i]).to_numpy()
-        frames = data.features[rows][data.mask[rows]].astype(float)
+        rows = (windows.index["recording"] == table["recording"][i]).to_numpy()
+        frames = windows.features[rows][windows.mask[rows]].astype(float)
         expected = np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
         np.testing.assert_allclose(features[i], expected, atol=1e-12)
-    np.testing.assert_array_equal(pool(data)[0], features[:, :WIDTH])
+    np.testing.assert_array_equal(pool(windows)[0], features[:, :WIDTH])
 
 
 def test_ridge_is_scikit_learns_with_the_alpha_that_dev_prefers(windows):
@@ -129,15 +127,6 @@ def test_references_are_the_constants_of_train_and_the_known_truth():
     assert (result.setting, result.chosen_by) == (train.median(), "train")
 
 
-def test_the_oracle_beats_the_constant_where_there_is_something_to_know():
-    cohort = SimulatedCohort("published", n_recordings=600)
-    table = references(cohort.recordings, cohort.truth).set_index("model")
-    oracle, constant = (
-        mae(*table.loc[m, ["bdi", "bdi_hat"]].to_numpy().T) for m in ("oracle", "constant")
-    )
-    assert oracle < 0.8 * constant
-
-
 def test_one_row_a_recording_with_the_table_of_pool(swinging, features):
     again, table = rocket(swinging, seed=0)
     np.testing.assert_array_equal(again, features)
@@ -147,9 +136,6 @@ def test_one_row_a_recording_with_the_table_of_pool(swinging, features):
     assert 0 <= features.min() < 0.1
     assert 0.9 < features.max() <= 1
     assert (features.std(axis=0) > 0).mean() > 0.9
-
-
-def test_another_seed_draws_others_and_the_global_generator_is_left_alone(swinging, features):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     other, _ = rocket(swinging, seed=1)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
@@ -171,9 +157,6 @@ def test_only_train_enters_the_fit(swinging, features):
     outside = make_windows(lambda i, f, v: (f if i % 3 == 0 else 9 * f[::-1] ** 2, v))
     changed, _ = rocket(outside, seed=0)
     np.testing.assert_array_equal(changed[train], features[train])
-    assert (changed[~train] != features[~train]).mean() > 0.5
-    inside = make_windows(lambda i, f, v: (f if i % 3 else 9 * f, v))
-    changed, _ = rocket(inside, seed=0)
     assert (changed[~train] != features[~train]).mean() > 0.5
     labels = swinging.index.assign(bdi=swinging.index["bdi"].iloc[::-1].to_numpy(), y=0.0)
     np.testing.assert_array_equal(rocket(replace(swinging, index=labels), seed=0)[0], features)
@@ -197,16 +180,16 @@ def test_the_level_of_a_recording_counts_for_nothing(features):
     assert np.abs(raised - features).mean() < 1e-3
 
 
-@pytest.mark.parametrize("n_frames", [1, 3, 8])
-def test_a_recording_shorter_than_a_kernel_is_completed(features, n_frames):
-    def cut(i, frames, valid):
-        return (frames[:n_frames], valid[:n_frames]) if i in (1, 3) else (frames, valid)
+@pytest.mark.parametrize(("n_frames", "step"), [(1, 9), (8, 1)])
+def test_a_recording_shorter_than_a_kernel_is_completed(features, n_frames, step):
+    """Some of Train and of the others, or all."""
 
-    short, _ = rocket(make_windows(cut), seed=0)
-    assert np.isfinite(short).all()
-    assert short.shape == features.shape
-    only_one = make_windows(lambda i, f, v: (f[:n_frames], v[:n_frames]))
-    assert np.isfinite(rocket(only_one, seed=0)[0]).all()
+    def cut(i, frames, valid):
+        return (frames, valid) if i % step else (frames[:n_frames], valid[:n_frames])
+
+    shares, _ = rocket(make_windows(cut), seed=0)
+    assert np.isfinite(shares).all()
+    assert shares.shape == features.shape
 
 
 def test_what_cannot_be_transformed_is_refused(swinging, monkeypatch):

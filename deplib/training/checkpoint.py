@@ -34,7 +34,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, An
     tensors = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
     path.parent.mkdir(parents=True, exist_ok=True)
     # One entry of metadata: safetensors writes several in no fixed order.
-    entry = json.dumps(about | {"sha256": _digest(tensors, about)}, sort_keys=True)
+    entry = json.dumps(about | {"sha256": _digest(tensors, about)})
     write_atomically(path, save(tensors, metadata={"about": entry}))
 
 
