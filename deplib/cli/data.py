@@ -44,10 +44,9 @@ def check(
     """
     from tqdm import tqdm
 
-    found = options.open_cohort("", root, task, detector)
+    found, n_jobs = options.open_corpus(root, task, detector), options.n_jobs(jobs)
     with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
-        n_jobs = options.n_jobs(jobs)
-        problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())  # type: ignore[attr-defined]
+        problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())
     for row in problems.to_dict("records"):
         left_out = " (left out)" if row["excluded"] else ""
         line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
@@ -111,11 +110,11 @@ def extract(
     typer.echo(f"{cohort.name} with {network!r}")
     if network.normalises_inside:
         typer.echo(f"the network {network.normalises_inside}")
-    if getattr(cohort, "simulated", False):
+    if cohort.simulated:
         typer.echo("these recordings are simulated: rendered, not filmed")
     if (find := getattr(cohort, "check", None)) and len(problems := find()):
-        n = f"{len(problems)} problems in the corpus, {int(problems['excluded'].sum())} of them"
-        typer.secho(f"{n} leave a recording out: deplib check lists them", fg="yellow")
+        told = f"{len(problems)} problems in the corpus, {int(problems['excluded'].sum())} of them"
+        typer.secho(f"{told} leave a recording out: deplib check lists them", fg="yellow")
     known = _reference(reference, network)
     if known is not None:  # now, and not after hours of work
         check_reference(network, known.frame, known.embedding)
@@ -147,15 +146,10 @@ def extract(
     for recording, why in report.refused.items():
         typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
-    limits = {"invalid_rate": max_miss_rate, "recording_invalid_rate": max_recording_miss_rate}
+    bounds = Bounds(invalid_rate=max_miss_rate, recording_invalid_rate=max_recording_miss_rate)
+    beside = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        given = {
-            "encoder": network,
-            "cohort": cohort,
-            "reference": known,
-            "bounds": Bounds(**limits),
-        }
-        verdict = examine(FeatureStore(folder), table, **given, progress=lambda _: bar.update())  # type: ignore[arg-type]
+        verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())  # type: ignore[arg-type]
     _print_report(verdict, folder, folder / "report.json")
     raise typer.Exit(OK if verdict.ok and report.ok else FAULTS)
 
@@ -187,7 +181,7 @@ def verify(
         network = options.open_encoder(encoder, preprocess, flip=flip)
     elif opened.header.encoder == (shipped := embedded_encoder()).id:
         network = shipped
-    cohort = None if root is None else options.open_cohort("", root, task, detector)
+    cohort = None if root is None else options.open_corpus(root, task, detector)
     known = None if network is None else _reference(reference, network)
     report = examine(opened, encoder=network, cohort=cohort, reference=known)
     _print_report(report, store, json_file)

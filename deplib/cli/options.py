@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 from deplib.errors import CohortError, DeplibError, EncoderError, VerificationError
 
 if TYPE_CHECKING:
+    from deplib.cohorts.avec2014 import Avec2014Cohort
     from deplib.cohorts.base import Cohort
-    from deplib.cohorts.video import Aligner
     from deplib.extraction import OnnxEncoder
 
 OK, FAULTS, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -101,25 +101,23 @@ def open_cohort(
     world: str, root: Path | None, tasks: list[Task] | None = None, detector: str | None = None
 ) -> "Cohort":
     """Return the corpus in ``root``, or without one the simulated cohort."""
-    if root is None:
-        from deplib.cohorts.simulated import SimulatedCohort
+    from deplib.cohorts.simulated import SimulatedCohort
 
-        if detector or tasks:
-            raise CohortError("--detector and --task belong to a corpus: give its folder, --root")
-        return SimulatedCohort(world)
+    if root is None and (detector or tasks):
+        raise CohortError("--detector and --task belong to a corpus: give its folder, --root")
+    return SimulatedCohort(world) if root is None else open_corpus(root, tasks, detector)
+
+
+def open_corpus(root: Path, tasks: list[Task] | None, detector: str | None) -> "Avec2014Cohort":
+    """Return a corpus; its videos are aligned where a detector is named."""
+    from deplib.alignment import FaceAligner, open_detector
     from deplib.cohorts.avec2014 import TASKS, Avec2014Cohort
 
-    chosen = tuple(task.value for task in tasks) if tasks else TASKS
-    return Avec2014Cohort(root, tasks=chosen, aligner=open_aligner(detector))
-
-
-def open_aligner(detector: str | None) -> "Aligner | None":
-    """Return what aligns the frames of videos, or None where no detector was named."""
-    if detector is None:
-        return None
-    from deplib.alignment import FaceAligner, open_detector
-
-    return FaceAligner(open_detector(None if detector == "haar" else known_or_path(detector)))
+    chosen, aligner = tuple(task.value for task in tasks) if tasks else TASKS, None
+    if detector is not None:
+        path = None if detector == "haar" else known_or_path(detector)
+        aligner = FaceAligner(open_detector(path))
+    return Avec2014Cohort(root, tasks=chosen, aligner=aligner)
 
 
 def open_encoder(

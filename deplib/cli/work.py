@@ -240,7 +240,8 @@ def predict(
 
 
 def _print_answer(answer: "Prediction", frames: Path) -> None:
-    interval = f"{answer.level:.0%} interval {answer.low:.1f} to {answer.high:.1f}"
+    card = answer.card
+    interval = f"{card.level:.0%} interval {answer.low:.1f} to {answer.high:.1f}"
     clipped = f" (clipped to the scale's 0-63 from {answer.unclipped:.1f})"
     outside = clipped if answer.score != answer.unclipped else ""
     typer.echo(f"{frames}: BDI-II {answer.score:.1f}, {interval}{outside}")
@@ -252,8 +253,8 @@ def _print_answer(answer: "Prediction", frames: Path) -> None:
         typer.secho(f"  and {len(answer.faults) - 3:,} faults more: --json lists all", fg="yellow")
     titles = {"start": "start, s", "end": "end, s", "n_frames": "frames"}
     typer.echo(answer.windows.rename(columns=titles).to_string(index=False, float_format="%.2f"))
-    total = f"{answer.label_mean:.2f}, and the contributions add up to {answer.unclipped:.2f}"
+    total = f"{card.label_mean:.2f}, and the contributions add up to {answer.unclipped:.2f}"
     typer.echo(f"the mean of the training labels, {total}")
-    typer.echo(f"{answer.model} on {answer.features} features, trained on {answer.cohort}")
+    typer.echo(f"{card.model} on {card.features} features, trained on {card.cohort}")
     for sentence in answer.caveats:
         typer.secho(sentence, bold=True)

@@ -5,14 +5,13 @@ in the second, one line of JSON, names the first by its hash: beside a wrong enc
 gives numbers, so nothing is opened that does not fit.
 """
 
-import hashlib
 import json
 import math
 import re
 import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -118,23 +117,13 @@ class Card:
         return z * self.label_std + self.label_mean
 
 
-class OpenModel(NamedTuple):
+@dataclass(frozen=True)
+class OpenModel:
     """An exported model's file, opened."""
 
     session: ort.InferenceSession
     card: Card
     network: onnx.ModelProto
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """An open pair. ``model_sha256`` is the hash of the model's file."""
-
-    encoder: OnnxEncoder
-    card: Card
-    session: ort.InferenceSession
-    model_sha256: str
 
     def predict(self, x: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Predict windows.
@@ -159,15 +148,13 @@ class Bundle:
         """
         if why := self._misfit(x, mask):
             raise ModelError(why)
-        if not len(x):
-            return np.empty(0, np.float32)
         try:
-            y: np.ndarray = self.session.run(None, {"x": x, "mask": mask})[0]
+            y = self.session.run(None, {"x": x, "mask": mask})[0] if len(x) else np.empty(0, "f4")
         except Exception as error:  # the runtime's exceptions share no base of their own
             raise ModelError(f"{self.card.model} failed: {first_line(error)}; {AGAIN}") from error
         if y.shape != (len(x),) or not np.isfinite(y).all():
             raise ModelError(f"{self.card.model} gives no finite values: its weights are damaged")
-        return y
+        return np.asarray(y)
 
     def _misfit(self, x: np.ndarray, mask: np.ndarray) -> str | None:
         card = self.card
@@ -185,6 +172,13 @@ class Bundle:
         if len(bad := np.argwhere(~np.isfinite(x).all(axis=1) & mask)):
             return f"frame {bad[0][1]} of window {bad[0][0]} holds NaN or infinity: mask it"
         return None
+
+
+@dataclass(frozen=True)
+class Bundle(OpenModel):
+    """An open pair: a model, and the encoder whose features it takes."""
+
+    encoder: OnnxEncoder
 
 
 def put_card(network: onnx.ModelProto, card: Card) -> None:
@@ -213,7 +207,7 @@ def open_model(path: Path, content: bytes | None = None, *, threads: int = 1) ->
     except EncoderError as error:  # the checks are those of an encoder's file
         raise ModelError(str(error)) from error
     _check_signature(session, card, path)
-    return OpenModel(session, card, network, content)
+    return OpenModel(session, card, network)
 
 
 def open_bundle(folder: Path, *, threads: int = 1) -> Bundle:
@@ -237,7 +231,7 @@ def open_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         raise ModelError(f"no folder {folder.absolute()}: export a model there first")
     model = open_model(folder / MODEL_FILE, threads=threads)
     encoder = _encoder(folder / ENCODER_FILE, model.card, threads=threads)
-    return Bundle(encoder, model.card, model.session, hashlib.sha256(model.content).hexdigest())
+    return Bundle(model.session, model.card, model.network, encoder)
 
 
 def write_bundle(
@@ -329,10 +323,8 @@ def _encoder(path: Path, card: Card, *, threads: int) -> OnnxEncoder:
     """Open an encoder as a card describes it."""
     encoder = OnnxEncoder(path, Preprocess.parse(card.preprocess), threads=threads)
     if encoder.sha256 != card.encoder_sha256:
-        raise EncoderError(
-            f"{path} has sha256 {encoder.sha256}, but the model was exported for the encoder "
-            f"{card.encoder_sha256}: another encoder's features mean nothing to it"
-        )
+        other = f"has sha256 {encoder.sha256}, but the model was exported for the encoder"
+        raise EncoderError(f"{path} {other} {card.encoder_sha256}: give that one")
     if card.features in ENCODED and encoder.dim != card.channels:
         why = f"makes {encoder.dim} values a frame, the model takes {card.channels}"
         raise ModelError(f"{path} {why}: the card was filled in for another model")

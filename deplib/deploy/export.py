@@ -105,11 +105,10 @@ def export_model(model: nn.Module, path: Path, card: Card) -> None:
     table = _compare(model, open_model(path, content).session, lengths, np.random.default_rng(0))
     excess = (table["difference"] / table["largest"].clip(lower=1.0)).fillna(np.inf)
     if excess.max() > TOLERANCE:
-        worst = table.loc[excess.idxmax()]
-        raise ModelError(
-            f"{card.model} as ONNX differs from PyTorch by {worst['difference']:.2g} z-units at "
-            f"{worst['length']} frames: a part of it depends on the example's length; {_REMEDY}"
-        )
+        worst = table.iloc[int(excess.argmax())]
+        by = f"by {worst['difference']:.2g} z-units at {worst['length']} frames"
+        why = f"a part of it depends on the example's length; {_REMEDY}"
+        raise ModelError(f"{card.model} as ONNX differs from PyTorch {by}: {why}")
     write_atomically(path, content)
 
 
@@ -149,24 +148,14 @@ def longest(model: nn.Module) -> int | None:
     return len(positions) if isinstance(positions, Tensor) else None
 
 
-def traceable(model: nn.Module) -> nn.Module:
-    """Return a copy of a model for tracing: same function, evaluation mode, CPU, float32."""
-    copy = deepcopy(model).cpu().float().eval()
-    for module in copy.modules():
-        # The forms add methods and no state, so a change of class is all it takes.
-        module.__class__ = FORMS.get(type(module), type(module))
-    return copy
-
-
 def define_scans(network: onnx.ModelProto) -> onnx.ModelProto:
     """Return a traced network with each node ``SelectiveScan`` replaced by what defines it."""
     if not any(node.domain == DOMAIN for node in network.graph.node):
         return network
     network.functions.append(parser.parse_function(SCAN_NODE))
-    if DOMAIN not in {one.domain for one in network.opset_import}:
-        network.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    kept = [one for one in network.opset_import if one.domain != DOMAIN]
+    network.opset_import.extend([helper.make_opsetid(DOMAIN, 1)] * (kept == network.opset_import))
     inlined = inliner.inline_local_functions(network)
-    kept = [one for one in inlined.opset_import if one.domain != DOMAIN]
     del inlined.opset_import[:]
     inlined.opset_import.extend(kept)
     return inlined
@@ -176,7 +165,10 @@ def _trace(model: nn.Module) -> onnx.ModelProto:
     batch, time = _EXAMPLE[0], min(_EXAMPLE[1], longest(model) or _EXAMPLE[1])
     x, mask = torch.ones(batch, _channels(model), time), torch.ones(batch, time).bool()
     axes = {"x": {0: "batch", 2: "time"}, "mask": {0: "batch", 1: "time"}, "y": {0: "batch"}}
-    buffer = io.BytesIO()
+    buffer, traced = io.BytesIO(), deepcopy(model).cpu().float().eval()
+    for module in traced.modules():
+        # The forms add methods and no state, so a change of class is all it takes.
+        module.__class__ = FORMS.get(type(module), type(module))
     try:
         with warnings.catch_warnings():
             # Each says that a Python value may have become a constant: parity says if it matters.
@@ -184,7 +176,7 @@ def _trace(model: nn.Module) -> onnx.ModelProto:
             # The other exporter, dynamo, needs onnxscript and unrolls a recurrence.
             names = {"input_names": ["x", "mask"], "output_names": ["y"], "dynamic_axes": axes}
             given = {"opset_version": OPSET, "dynamo": False} | names
-            torch.onnx.export(traceable(model), (x, mask), buffer, **given)  # type: ignore[arg-type]
+            torch.onnx.export(traced, (x, mask), buffer, **given)  # type: ignore[arg-type]
     except Exception as error:  # the exporter's exceptions share no base of their own
         why = str(error).strip().splitlines()[0]
         raise ModelError(f"{type(model).__name__} cannot be traced: {why}; {_REMEDY}") from error

@@ -8,6 +8,7 @@ the training recordings, and what each window adds to that.
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 
 from deplib.cohorts.base import COLUMNS, FrameBlock, FrameFault
 from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_numbers
-from deplib.deploy.bundle import Bundle, open_model
+from deplib.deploy.bundle import Bundle, Card, open_model
 from deplib.errors import CohortError, ModelError, VerificationError
 from deplib.extraction import MissCount, embed_recording
 from deplib.paths import write_atomically
@@ -48,55 +49,53 @@ class Prediction:
         The mean of the windows' predictions, clipped to 0-63.
     low, high
         ``score`` plus and minus the pair's half-width, clipped to 0-63.
-    level
-        How often such an interval shall hold the truth, for recordings of the same origin.
     unclipped
-        The mean before clipping: ``label_mean`` plus the sum of the contributions.
-    label_mean
-        Mean label of the training recordings: the answer of a model that saw nothing.
+        The mean before clipping: the card's ``label_mean``, which is the answer of a model that
+        saw nothing, plus the sum of the contributions.
     windows
         One row a window that has a real frame: ``window``, its number; ``start`` and ``end``,
         seconds at ``FPS``; ``n_frames``, its real frames; ``prediction``; ``contribution``, what
-        it adds to ``label_mean``.
+        it adds to the mean label.
     n_frames, n_missing, n_gaps
         Frames that were used; of these, without an embedding, and masked; and frame numbers that
         the folder lacks, over which time closes, as in training.
     faults
         What was wrong with single frames.
-    model, features, cohort, simulated
-        The model, the features it takes, and whom it was trained on.
+    card
+        The model, the features it takes, whom it was trained on, and ``level``: how often such an
+        interval shall hold the truth, for recordings of the same origin.
     """
 
     score: float
     low: float
     high: float
-    level: float
     unclipped: float
-    label_mean: float
     windows: pd.DataFrame
     n_frames: int
     n_missing: int
     n_gaps: int
     faults: tuple[FrameFault, ...]
-    model: str
-    features: str
-    cohort: str
-    simulated: bool
+    card: Card
 
     @property
     def caveats(self) -> list[str]:
         """What must be said whenever the score is."""
-        return [NO_DIAGNOSIS] + [SIMULATED.format(cohort=self.cohort)] * self.simulated
+        return [NO_DIAGNOSIS] + [SIMULATED.format(cohort=self.card.cohort)] * self.card.simulated
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in the types of JSON, the caveats included."""
-        return self.__dict__ | {
-            "windows": self.windows.to_dict("records"),
-            "faults": [fault._asdict() for fault in self.faults],
-            "clipped": self.score != self.unclipped,
-            "fps": FPS,
-            "caveats": self.caveats,
-        }
+        of_card = {name: getattr(self.card, name) for name in _OF_CARD}
+        return (
+            {k: v for k, v in self.__dict__.items() if k != "card"}
+            | of_card
+            | {
+                "windows": self.windows.to_dict("records"),
+                "faults": [fault._asdict() for fault in self.faults],
+                "clipped": self.score != self.unclipped,
+                "fps": FPS,
+                "caveats": self.caveats,
+            }
+        )
 
     def save_plot(self, path: Path) -> None:
         """Draw what each window adds to the mean label, and the score it ends at, into a file.
@@ -109,19 +108,19 @@ class Prediction:
         import matplotlib.pyplot as plt
 
         added, ends = self.windows["contribution"].to_numpy(), self.windows["end"]
-        sums = self.label_mean + added.cumsum()
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(7.2, 3.9), width_ratios=(4, 1), layout="constrained"
-        )
+        mean, level = self.card.label_mean, f"{self.card.level:.0%} interval"
+        sums = mean + added.cumsum()
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.9), width_ratios=(4, 1))
+        figure.set_layout_engine("constrained")
         widths, colours = ends - self.windows["start"], np.where(added < 0, "#0072B2", "#D55E00")
         left.bar(self.windows["start"], added, widths, sums - added, align="edge", color=colours)
-        left.axhline(self.label_mean, color="black", linestyle=":", linewidth=1)
-        left.set(xlabel="time in the clip, s", ylabel="BDI-II points")
-        left.set_title(f"What each window adds to the training mean of {self.label_mean:.1f}")
+        left.axhline(mean, color="black", linestyle=":", linewidth=1)
+        title = f"What each window adds to the training mean of {mean:.1f}"
+        left.set(xlabel="time in the clip, s", ylabel="BDI-II points", title=title)
         spread = [[self.score - self.low], [self.high - self.score]]
         right.errorbar(0, self.score, spread, fmt="o", color="black", capsize=4)
         right.set(ylim=(BDI_MIN, BDI_MAX), title=f"score {self.score:.1f}")
-        right.set_xticks([0], [f"{self.level:.0%} interval\n{self.low:.1f} to {self.high:.1f}"])
+        right.set_xticks([0], [f"{level}\n{self.low:.1f} to {self.high:.1f}"])
         figure.supxlabel("\n".join(self.caveats), fontsize=8, x=0.01, ha="left", wrap=True)
         kind, drawn = path.suffix.lower().removeprefix("."), io.BytesIO()
         with plt.rc_context({"svg.hashsalt": "deplib"}):  # the same answer is the same file
@@ -194,7 +193,7 @@ def predict_folder(
         n_missing=int((~valid).sum()),
         n_gaps=missing_numbers(clip.numbers),
         faults=faults,
-        **{name: getattr(card, name) for name in _OF_CARD},
+        card=card,
     )
 
 
@@ -214,18 +213,12 @@ def predict_windows(path: Path, windows: WindowSet) -> np.ndarray:
     Raises
     ------
     ModelError
-        If the file is no exported model, takes other features, or gives NaN or infinity.
+        If the file is no exported model, or as of ``Bundle.predict``.
     """
-    session, card, *_ = open_model(path)
-    if card.channels != windows.features.shape[2]:
-        takes = f"takes {card.channels} values a frame, the features {card.features!r}"
-        raise ModelError(f"{path} {takes}; these windows have {windows.features.shape[2]}")
-    y = np.empty(len(windows))
+    model, y = open_model(path), np.empty(len(windows))
     for rows in windows.index.groupby("recording", sort=False).indices.values():
         x = np.ascontiguousarray(windows.features[rows].transpose(0, 2, 1))  # (B, C, T)
-        y[rows] = session.run(None, {"x": x, "mask": windows.mask[rows]})[0]
-    if not np.isfinite(y).all():
-        raise ModelError(f"{path} gives NaN or infinity: its weights are damaged")
+        y[rows] = model.predict(x, windows.mask[rows])
     return y.round(6)
 
 
@@ -264,11 +257,9 @@ def cut(
         Of each window within the clip; one without a real frame is left out.
     """
     n = -(-len(valid) // window_length)
-    x = np.zeros((n * window_length, features.shape[1]), np.float32)
-    mask = np.zeros(n * window_length, bool)
-    x[: len(valid)][valid] = features[valid]
-    mask[: len(valid)] = valid
-    x, mask = x.reshape(n, window_length, -1), mask.reshape(n, window_length)
+    mask = np.pad(valid, (0, n * window_length - len(valid))).reshape(n, window_length)
+    x = np.zeros((n, window_length, features.shape[1]), np.float32)
+    x[mask] = features[valid]
     numbers = np.flatnonzero(mask.any(axis=1))
     return x[numbers], mask[numbers], numbers
 
@@ -288,17 +279,15 @@ class _Clip:
             self.folder = FrameFolder(path)
         except OSError as error:
             raise CohortError(f"{path} cannot be listed ({error.strerror}): mend it") from error
-        found = [(frame_number(file.name), file.name) for file in self.folder.files()]
-        if not found:
+        if not (files := self.folder.files()):
             raise CohortError(f"{path} holds no image ({', '.join(IMAGES)}): give a clip's folder")
-        for (number, name), (before, _) in zip(found, [(None, ""), *found], strict=False):
-            if number is None:
-                raise CohortError(f"{path / name} has no frame number: number it, or remove it")
-            if number == before:
-                raise CohortError(
-                    f"{path} has two images of frame {number}: keep one clip a folder"
-                )
-        self.numbers = [number or 0 for number, _ in found][:limit]
+        found = [(frame_number(file.name), file) for file in files]
+        if odd := [file for number, file in found if number is None]:
+            raise CohortError(f"{odd[0]} has no frame number: number it, or remove it")
+        numbers = [number for number, _ in found if number is not None]
+        if twice := [number for number, after in pairwise(numbers) if number == after]:
+            raise CohortError(f"{path} has two images of frame {twice[0]}: keep one clip a folder")
+        self.numbers = numbers[:limit]
         self.n_frames = len(self.numbers)
 
     def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
@@ -311,11 +300,8 @@ class _Clip:
 
     def require_few(self, faults: tuple[FrameFault, ...], max_miss_rate: float) -> None:
         """Pass as long as the misses are a bearable share of the clip's frames, and not all."""
-        misses = MissCount()
-        misses.add(faults)
+        (misses := MissCount()).add(faults)
         if misses.misses > min(max_miss_rate * self.n_frames, self.n_frames - 1):
-            few = f"{misses.misses:,} of the {self.n_frames:,} frames of {self.name}"
-            raise VerificationError(
-                f"{few} could not be used; up to {max_miss_rate:.0%} may be missing.\n"
-                f"{misses.describe()}\nNothing is predicted from so little: mend the frames"
-            )
+            few = f"{misses.misses:,} of the {self.n_frames:,} frames of {self.name} could not be"
+            text = f"{few} used; up to {max_miss_rate:.0%} may be missing.\n{misses.describe()}"
+            raise VerificationError(f"{text}\nNothing is predicted from so little: mend the frames")

@@ -107,7 +107,7 @@ def quantise_static(
     with _quietly("encoder", encoder_path, EncoderError) as partial:
         options = _COMMON | {"nodes_to_exclude": _front_nodes(network.graph)}
         kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-        reader = _Calibration(network, frames, preprocess)
+        reader = _Calibration(_entry(network.graph), frames, preprocess)
         form = QuantFormat.QOperator
         quantize_static(network, partial, reader, quant_format=form, **kinds, **options)
         small = OnnxEncoder(partial, preprocess).embed(frames).features
@@ -157,10 +157,7 @@ def small_encoder(encoder: OnnxEncoder) -> OnnxEncoder:
 class _Calibration:
     """Frames as onnxruntime's calibration reads them: a batch a call, None at the end."""
 
-    def __init__(
-        self, network: onnx.ModelProto, frames: np.ndarray, preprocess: Preprocess
-    ) -> None:
-        entry = _entry(network.graph)
+    def __init__(self, entry: onnx.ValueInfoProto, frames: np.ndarray, preprocess: Preprocess):
         size = entry.type.tensor_type.shape.dim[0].dim_value or max(1, min(_BATCH, len(frames)))
         if len(frames) < size:
             few = f"takes batches of {size}, and there are {len(frames)} frames to calibrate on"
@@ -213,14 +210,14 @@ def _front_nodes(graph: onnx.GraphProto) -> list[str]:
 
     An encoder that normalises its input is known by them when it is opened.
     """
-    value, names = _entry(graph).name, []
-    while True:
-        users = [node for node in graph.node if value in node.input]
-        if len(users) != 1 or users[0].op_type not in ("Sub", "Add", "Mul", "Div", "Neg"):
-            return names
+    value, names = _entry(graph).name, list[str]()
+    while len(users := [node for node in graph.node if value in node.input]) == 1:
+        if users[0].op_type not in ("Sub", "Add", "Mul", "Div", "Neg"):
+            break
         users[0].name = users[0].name or f"front_{len(names)}"
         names.append(users[0].name)
         value = users[0].output[0]
+    return names
 
 
 def _store_in_8_bits(graph: onnx.GraphProto) -> None:

@@ -112,9 +112,9 @@ def export_run(
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / MODEL_FILE
         say(f"exporting {spec.model} and comparing it with PyTorch")
-        known = {"label_mean": windows.label_mean, "label_std": windows.label_std, "level": level}
-        known |= {"cohort": inputs.cohort.name, "simulated": bool(inputs.cohort.simulated)}
-        card = card_of(spec, model, encoder, protocol, key=key, **known)
+        who = {"cohort": inputs.cohort.name, "simulated": bool(inputs.cohort.simulated)}
+        scale = {"label_mean": windows.label_mean, "label_std": windows.label_std, "level": level}
+        card = card_of(spec, model, encoder, protocol, key=key, **who, **scale)
         export_model(model, path, card)
         if int8:
             quantise_dynamic(path, path)
