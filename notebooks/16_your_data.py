@@ -183,8 +183,8 @@ assert set(told["recording"]) == set(names) and told["bdi_hat"].between(-20, 80)
 print(told.dtypes)
 
 # %% [markdown]
-# The chapters read such tables: after `deplib sweep --root AVEC2014` the pages on results run on your
-# predictions, with the badge that says so.
+# The chapters read such tables: after `deplib train --root AVEC2014 --seeds 10` the pages on results run
+# on your predictions, with the badge that says so.
 #
 # ## What the verifier finds
 #

@@ -16,6 +16,12 @@ from deplib.models import build
 
 WINDOW, SEQUENCE = 16, 40
 """Frames of a window, and of a recording that are used."""
+CARD = Card(
+    format=FORMAT, model="AttentionMIL", features="identity", channels=TINY_DIM,
+    window_length=WINDOW, sequence_length=SEQUENCE, max_length=None, label_mean=20.0,
+    label_std=10.0, encoder_sha256="0f" * 32, preprocess="arcface", half_width=15.0, level=0.9,
+    cohort="tiny", simulated=True, opset=OPSET, key="0" * 64,
+)  # fmt: skip
 
 
 def small_model() -> nn.Module:
@@ -29,26 +35,8 @@ def small_model() -> nn.Module:
 def card_for(encoder: Path, **changes: Any) -> Card:
     """Return the card of ``small_model`` and an encoder's file, with some fields changed."""
     opened = OnnxEncoder(encoder)
-    fields: dict[str, Any] = {
-        "format": FORMAT,
-        "model": "AttentionMIL",
-        "features": "identity",
-        "channels": TINY_DIM,
-        "window_length": WINDOW,
-        "sequence_length": SEQUENCE,
-        "max_length": None,
-        "label_mean": 20.0,
-        "label_std": 10.0,
-        "encoder_sha256": opened.sha256,
-        "preprocess": str(opened.preprocess),
-        "half_width": 15.0,
-        "level": 0.9,
-        "cohort": "tiny",
-        "simulated": True,
-        "opset": OPSET,
-        "key": "0" * 64,
-    }
-    return Card(**fields | changes)
+    of_encoder = {"encoder_sha256": opened.sha256, "preprocess": str(opened.preprocess)}
+    return Card(**CARD.__dict__ | of_encoder | changes)
 
 
 def write_pair(folder: Path, encoder: Path, **changes: Any) -> Path:

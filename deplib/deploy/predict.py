@@ -139,9 +139,8 @@ def predict_folder(
 ) -> Prediction:
     """Predict BDI-II from the aligned frames of one clip.
 
-    Frames are read in one thread and embedded in another. As in training, the clip is cut at the
-    pair's sequence length, a frame that cannot be read or embedded is masked, and a window without
-    a real frame is left out.
+    As in training, the clip is cut at the pair's sequence length, a frame that cannot be read or
+    embedded is masked, and a window without a real frame is left out.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ def predict_folder(
     max_miss_rate
         Share of the frames that may be missing.
     progress
-        Called, from the thread that reads, with the number of frames read since the last call.
+        Called with the number of frames read since the last call.
 
     Raises
     ------

@@ -1,10 +1,8 @@
 """How the tests call the command line."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from tiny import TinyCohort
 from typer.testing import CliRunner, Result
 
 from deplib import cli
@@ -14,19 +12,13 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run() -> Run:
+def run():
     """Call ``deplib`` with some arguments, in this process."""
     return lambda *arguments: CliRunner().invoke(cli.app, [str(one) for one in arguments])
 
 
 @pytest.fixture
-def extract(
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
-    tiny_onnx: Path,
-    tiny_cohort: TinyCohort,
-    tmp_path: Path,
-) -> Run:
+def extract(run, monkeypatch, tiny_onnx, tiny_cohort, tmp_path):
     """Run the extract verb on the tiny cohort and encoder, with a data folder of its own."""
     monkeypatch.setattr(options, "open_cohort", lambda *_: tiny_cohort)
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,7 @@ from deplib.cli import options
 from deplib.errors import ModelError
 from deplib.paths import data_root
 
-VERBS = (
-    *("corpus", "check", "fetch", "extract", "verify", "train"),
-    *("export", "predict", "run", "sweep", "publish"),
-)
+VERBS = [command.callback.__name__ for command in cli.app.registered_commands]
 
 
 @pytest.mark.parametrize(
@@ -31,9 +27,7 @@ VERBS = (
         (("extract", "--dtype", "float64", "--dry-run"), "float64"),
     ],
 )
-def test_errors_are_one_message_without_traceback(
-    run, arguments: tuple[str, ...], message: str
-) -> None:
+def test_errors_are_one_message_without_traceback(run, arguments, message):
     result = run(*arguments)
     assert result.exit_code == cli.FAILED
     assert message in result.stderr
@@ -41,13 +35,8 @@ def test_errors_are_one_message_without_traceback(
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("arguments", [("verify",), ("extract", "--jobs", "-1"), ("wash",)])
-def test_wrong_usage_exits_with_two(run, arguments: tuple[str, ...]) -> None:
-    assert run(*arguments).exit_code == 2
-
-
-def test_an_interrupt_says_how_to_go_on(extract, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+def test_an_interrupt_says_how_to_go_on(extract, monkeypatch):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(options, "open_cohort", interrupted)
@@ -56,24 +45,19 @@ def test_an_interrupt_says_how_to_go_on(extract, monkeypatch: pytest.MonkeyPatch
     assert "goes on where this one ended" in result.stderr
 
 
-def test_a_new_verb_needs_no_error_handling_of_its_own(
-    run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_verb_needs_no_error_handling_of_its_own(run, monkeypatch):
     monkeypatch.setattr(cli.app, "registered_commands", list(cli.app.registered_commands))
 
     @cli.app.command("fold")
-    def fold() -> None:
+    def fold():
         raise ModelError("a model that cannot be folded")
 
     result = run("fold")
-    assert (result.exit_code, result.stderr) == (
-        2,
-        "deplib fold: a model that cannot be folded\n",
-    )
+    assert (result.exit_code, result.stderr) == (2, "deplib fold: a model that cannot be folded\n")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_tells_what_a_verb_does(run, verb: str) -> None:
+def test_help_tells_what_a_verb_does(run, verb):
     assert verb in run("--help").output
     result = run(verb, "--help")
     assert result.exit_code == 0
@@ -81,9 +65,7 @@ def test_help_tells_what_a_verb_does(run, verb: str) -> None:
     assert said[:40] in " ".join(result.output.split())
 
 
-def test_the_data_folder_is_chosen_by_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_data_folder_is_chosen_by_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path))
     assert data_root() == tmp_path
     monkeypatch.setenv("DEPLIB_DATA", "somewhere")
@@ -92,7 +74,7 @@ def test_the_data_folder_is_chosen_by_the_environment(
     assert data_root().name == "deplib"
 
 
-def test_no_verb_waits_for_a_notebook_library_or_for_what_it_does_not_use() -> None:
+def test_no_verb_waits_for_a_notebook_library_or_for_what_it_does_not_use():
     code = (
         "import sys\nfrom deplib.cli import app\n"
         "late = ('pandas', 'numpy', 'torch', 'matplotlib', 'onnxruntime', 'IPython', 'jupytext')\n"

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -24,14 +23,14 @@ WORLD = "simulated/AVEC2014 layout"
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(tmp_path_factory):
     """A corpus in the official layout; nobody changes it."""
     folder = tmp_path_factory.mktemp("corpus") / "corpus"
     return write_avec_layout(SimulatedCohort(n_recordings=12), folder, max_frames=6)
 
 
 @pytest.fixture
-def corpus(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def corpus(written, tmp_path, monkeypatch):
     """That corpus, one epoch, and a data folder of its own."""
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(inputs, "Protocol", partial(Protocol, epochs=1, window_length=8))
@@ -39,33 +38,33 @@ def corpus(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 @pytest.fixture
-def train(run, corpus: Path, tmp_path: Path):
+def train(run, corpus, tmp_path):
     """Run the train verb on the corpus, into the folder ``results``."""
     fixed = ("--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
     return lambda *arguments: run("train", *fixed, *arguments)
 
 
 @pytest.fixture
-def export(run, corpus: Path, tmp_path: Path):
+def export(run, corpus, tmp_path):
     """Run the export verb on the corpus, into the folder ``pair``."""
     fixed = ("--root", corpus, "--model", "TemporalMeanMLP", "--level", 0.75, "--jobs", 1)
     return lambda *arguments: run("export", tmp_path / "pair", *fixed, *arguments)
 
 
 @pytest.fixture(scope="module")
-def pair(tiny_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pair(tiny_onnx, tmp_path_factory):
     return write_pair(tmp_path_factory.mktemp("pair") / "pair", tiny_onnx)
 
 
 @pytest.fixture
-def frames(tmp_path: Path) -> Path:
+def frames(tmp_path):
     return write_frames(tmp_path / "clip", TinyCohort().frames("202_1"))
 
 
 # Train
 
 
-def test_train_prints_scores_with_intervals(train, tmp_path: Path) -> None:
+def test_train_prints_scores_with_intervals(train, tmp_path):
     result = train()
     assert result.exit_code == cli.OK, result.output
     assert re.search(r"Test \(4 recordings of \d persons\)", result.output)
@@ -90,8 +89,8 @@ def test_train_prints_scores_with_intervals(train, tmp_path: Path) -> None:
     ],
 )
 def test_train_says_what_there_is_when_asked_for_something_else(
-    train, tmp_path: Path, arguments: tuple[str, ...], message: str
-) -> None:
+    train, tmp_path, arguments, message
+):
     narrow = write_tiny_onnx(tmp_path / "narrow.onnx", dim=8)
     result = train(*(narrow if one == "narrow.onnx" else one for one in arguments))
     assert result.exit_code == cli.FAILED
@@ -99,9 +98,7 @@ def test_train_says_what_there_is_when_asked_for_something_else(
     assert not (tmp_path / "data" / "features").exists()
 
 
-def test_train_sees_openface_files_beside_the_embeddings(
-    train, corpus: Path, tmp_path: Path
-) -> None:
+def test_train_sees_openface_files_beside_the_embeddings(train, corpus, tmp_path):
     """One recording has no file: it goes on with its embeddings alone."""
     frames = {path.name: len(list(path.iterdir())) for path in corpus.rglob("*_aligned")}
     (folder := tmp_path / "openface").mkdir()
@@ -119,12 +116,9 @@ def test_train_sees_openface_files_beside_the_embeddings(
     assert "has no action of its own: give the folder" in without.output
 
 
-def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(
-    run, corpus: Path, tmp_path: Path
-) -> None:
-    spoilt = write_avec_layout(
-        SimulatedCohort(n_recordings=12), tmp_path / "spoilt", max_frames=6
-    )  # fmt: skip
+def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(run, corpus, tmp_path):
+    spoilt = tmp_path / "spoilt"
+    write_avec_layout(SimulatedCohort(n_recordings=12), spoilt, max_frames=6)
     folder = sorted(spoilt.rglob("*_aligned"))[0]
     for frame in sorted(folder.iterdir())[1:-1]:  # an empty chair, but for the ends
         Image.new("RGB", (112, 112)).save(frame)
@@ -141,17 +135,8 @@ def test_train_goes_on_without_a_recording_that_cannot_be_used_and_says_so(
 # The study
 
 
-def test_sweep_names_what_the_grid_has_when_asked_for_something_else(run) -> None:
-    result = run("sweep", "--model", "ResNet")
-    assert result.exit_code == cli.FAILED
-    assert "LDBM-patch4" in result.output
-    assert "seeds 0 to 9" in result.output
-
-
 @pytest.mark.parametrize(("narrowed", "n_calls"), [((), 1), (("--split", "disjoint"), 0)])
-def test_sweep_computes_what_was_asked_for_and_no_more(
-    run, monkeypatch: pytest.MonkeyPatch, narrowed: tuple[str, ...], n_calls: int
-) -> None:
+def test_sweep_computes_what_was_asked_for_and_no_more(run, monkeypatch, narrowed, n_calls):
     asked, choosing = [], []
 
     def complete(specs, **options):
@@ -166,9 +151,13 @@ def test_sweep_computes_what_was_asked_for_and_no_more(
     address = "tcp://127.0.0.1:8786"
     run("sweep", "--world", "null", "--model", "LDBM", "--seed", 3, "--scheduler", address)
     assert asked[1] == ([study.RunSpec("LDBM", seed=3, world="null")], address)
+    unknown = run("sweep", "--model", "ResNet")
+    assert unknown.exit_code == cli.FAILED
+    assert "LDBM-patch4" in unknown.stderr
+    assert "seeds 0 to 9" in unknown.stderr
 
 
-def test_run_prepares_the_features(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_prepares_the_features(run, monkeypatch):
     asked = []
     monkeypatch.setattr(study, "prepare", lambda **given: asked.append(given))
     assert run("run", "--jobs", 3).exit_code == cli.OK
@@ -179,8 +168,8 @@ def test_run_prepares_the_features(run, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_train_trained_is_exported_and_predicts(
-    run, train, export, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    run, train, export, corpus, tmp_path, monkeypatch
+):
     assert train("--model", "TemporalMeanMLP").exit_code == cli.OK
     with monkeypatch.context() as patch:
         patch.setattr(runs, "_fit", lambda *_, **__: pytest.fail("trained again"))
@@ -219,18 +208,15 @@ def test_what_train_trained_is_exported_and_predicts(
         (("--model", "RidgeMean"), "RidgeMean cannot be exported"),
     ],
 )
-def test_what_cannot_be_exported_is_one_message(
-    export, tmp_path: Path, arguments: tuple, message: str
-) -> None:
+def test_what_cannot_be_exported_is_one_message(export, tmp_path, arguments, message):
     result = export(*arguments)
     assert result.exit_code == cli.FAILED
     assert message in result.stderr
-    assert "Traceback" not in result.output
     assert not (tmp_path / "pair").exists()
 
 
-def test_a_full_disk_is_one_message(export, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
+def test_a_full_disk_is_one_message(export, monkeypatch):
+    def full(*_, **__):
         raise OSError(28, "No space left on device", "pair")
 
     monkeypatch.setattr("deplib.study.pairs.write_bundle", full)
@@ -239,9 +225,7 @@ def test_a_full_disk_is_one_message(export, monkeypatch: pytest.MonkeyPatch) -> 
     assert result.stderr.endswith("No space left on device: 'pair'\n")
 
 
-def test_a_run_of_the_study_is_found_and_else_the_one_of_train(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_of_the_study_is_found_and_else_the_one_of_train(run, tmp_path, monkeypatch):
     asked: list[study.RunSpec] = []
 
     def first(specs, _):
@@ -258,7 +242,7 @@ def test_a_run_of_the_study_is_found_and_else_the_one_of_train(
 # Predict
 
 
-def test_the_answer_has_score_interval_windows_and_caveats(run, frames: Path, pair: Path) -> None:
+def test_the_answer_has_score_interval_windows_and_caveats(run, frames, pair):
     (frames / "frame_000003.png").write_bytes(b"")
     result = run("predict", frames, pair)
     assert result.exit_code == cli.OK, result.output
@@ -277,9 +261,7 @@ def test_the_answer_has_score_interval_windows_and_caveats(run, frames: Path, pa
 
 
 @pytest.mark.parametrize(("name", "start"), [("p.svg", b"<?xml"), ("p.PNG", b"\x89PNG")])
-def test_a_plot_is_written_whole_and_alike(
-    run, frames: Path, pair: Path, tmp_path: Path, name: str, start: bytes
-) -> None:
+def test_a_plot_is_written_whole_and_alike(run, frames, pair, tmp_path, name, start):
     (folder := tmp_path / "plots").mkdir()
     for _ in range(2):
         result = run("predict", frames, pair, "--plot", folder / name)
@@ -290,21 +272,7 @@ def test_a_plot_is_written_whole_and_alike(
     assert (folder / name).read_bytes() == content
 
 
-@pytest.mark.parametrize(
-    ("plot", "message"), [("p.txt", ".svg or .png"), ("nowhere/p.svg", "no folder")]
-)
-def test_a_plot_that_cannot_be_written_is_told_before_the_work(
-    run, pair: Path, tmp_path: Path, plot: str, message: str
-) -> None:
-    result = run("predict", tmp_path / "no clip", pair, "--plot", tmp_path / plot)
-    assert result.exit_code == cli.FAILED
-    assert message in result.stderr
-    assert "no clip" not in result.stderr
-
-
-def test_without_frames_or_pair_nothing_is_done(
-    run, frames: Path, pair: Path, tmp_path: Path
-) -> None:
+def test_without_frames_or_pair_nothing_is_done(run, frames, pair, tmp_path):
     (empty := tmp_path / "empty").mkdir()
     for arguments, message in (
         ((empty, pair), "holds no image"),
@@ -315,6 +283,11 @@ def test_without_frames_or_pair_nothing_is_done(
         result = run("predict", *arguments)
         assert result.exit_code == cli.FAILED
         assert message in result.stderr
+    for plot, message in ((tmp_path / "p.txt", ".svg or .png"), (empty / "no/p.svg", "no folder")):
+        result = run("predict", tmp_path / "no clip", pair, "--plot", plot)
+        assert result.exit_code == cli.FAILED
+        assert message in result.stderr
+        assert "no clip" not in result.stderr  # it is told before the work
     for file in frames.iterdir():
         file.write_bytes(b"no picture")
     result = run("predict", frames, pair)
@@ -322,13 +295,12 @@ def test_without_frames_or_pair_nothing_is_done(
     assert "40 of the 40 frames" in result.stderr
 
 
-def test_the_verb_needs_no_torch_even_for_a_plot(frames: Path, pair: Path, tmp_path: Path) -> None:
+def test_the_verb_needs_no_torch_even_for_a_plot(frames, pair, tmp_path):
     code = (
         "import sys\nfrom deplib.cli import app\n"
         "app(standalone_mode=False)\nprint('torch' in sys.modules, file=sys.stderr)"
     )
-    plot = tmp_path / "p.svg"
-    command = [sys.executable, "-c", code, "predict", frames, pair, "--plot", plot]
-    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", code, "predict", frames, pair, "--plot", tmp_path / "p.svg"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == "False"
-    assert plot.exists()
+    assert (tmp_path / "p.svg").exists()

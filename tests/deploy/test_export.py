@@ -9,10 +9,11 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper, parser
+from small_pair import CARD
 from torch import nn
 
-from deplib.deploy import Card, export
-from deplib.deploy.bundle import FORMAT, METADATA_KEY, OPSET
+from deplib.deploy import export
+from deplib.deploy.bundle import OPSET, open_model
 from deplib.deploy.export import TOLERANCE, export_model, longest, parity
 from deplib.errors import ModelError
 from deplib.models import REGISTRY, build
@@ -24,7 +25,7 @@ FEWER = {
     "VanillaTransformer": {"n_positions": LIMIT},
     "MambaGRU": {"n_positions": LIMIT},
     "Mamba": {"width": 32},
-}  # fmt: skip
+}
 STREAMS = (12, 5, 3)
 
 
@@ -32,20 +33,13 @@ def make(name):
     return build(name, seed=0, channels=CHANNELS, **FEWER.get(name.split("-")[0], {})).eval()
 
 
-def card_for(model, **changes):
-    fields = {
-        "format": FORMAT, "model": type(model).__name__, "features": "identity",
-        "channels": model.channels, "window_length": 64, "sequence_length": 256,
-        "max_length": longest(model), "label_mean": 15.0, "label_std": 11.0,
-        "encoder_sha256": "0" * 64, "preprocess": "arcface", "half_width": 14.0, "level": 0.9,
-        "cohort": "made up", "simulated": True, "opset": OPSET, "key": "k",
-    }  # fmt: skip
-    return Card(**fields | changes)
+def card_for(model):
+    name = type(model).__name__
+    return replace(CARD, model=name, channels=model.channels, max_length=longest(model))
 
 
 def run(path, x, mask):
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x, "mask": mask})[0]
+    return open_model(path).session.run(None, {"x": x, "mask": mask})[0]
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +59,19 @@ def exported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_every_model_is_the_same_in_onnx(name, exported):
+def test_every_model_is_the_same_in_onnx_and_its_file_needs_no_other(name, exported):
     lengths = [1, 5, 31, 173, LIMIT]
     table = parity(make(name), exported(name), lengths, np.random.default_rng(7))
     assert len(table) == len(lengths) * 4  # two batches, masked and not
     assert table["difference"].max() < TOLERANCE
     assert table["largest"].min() > 0
+    network = onnx.load(exported(name), load_external_data=False)
+    onnx.checker.check_model(network, full_check=True)
+    assert [(one.domain, one.version) for one in network.opset_import] == [("", OPSET)]
+    assert not network.functions
+    assert all(t.data_location != TensorProto.EXTERNAL for t in network.graph.initializer)
+    assert open_model(exported(name)).card == card_for(make(name))
+    assert str(Path(__file__).parents[2]).encode() not in exported(name).read_bytes()
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -83,27 +84,15 @@ def test_masked_frames_and_padding_change_nothing_in_onnx(name, exported):
     for garbage in (np.nan, np.inf, 1e6):
         spoilt = np.where(mask[:, None], x, np.float32(garbage))
         np.testing.assert_allclose(run(exported(name), spoilt, mask), y, atol=1e-6)
-    longer = np.concatenate([x, np.full((2, CHANNELS, 46), np.nan, np.float32)], axis=2)
-    longer_mask = np.concatenate([mask, np.zeros((2, 46), bool)], axis=1)
-    np.testing.assert_allclose(run(exported(name), longer, longer_mask), y, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", REGISTRY)
-def test_the_file_says_what_it_is_and_needs_no_other(name, exported):
-    network = onnx.load(exported(name), load_external_data=False)
-    onnx.checker.check_model(network, full_check=True)
-    assert [(one.domain, one.version) for one in network.opset_import] == [("", OPSET)]
-    assert not network.functions
-    assert all(t.data_location != TensorProto.EXTERNAL for t in network.graph.initializer)
-    card = {entry.key: entry.value for entry in network.metadata_props}
-    assert Card.from_json(card[METADATA_KEY]) == card_for(make(name))
-    assert str(Path(__file__).parents[2]).encode() not in exported(name).read_bytes()
+    longer = np.pad(x, ((0, 0), (0, 0), (0, 46)), constant_values=np.nan)
+    padded = run(exported(name), longer, np.pad(mask, ((0, 0), (0, 46))))
+    np.testing.assert_allclose(padded, y, atol=1e-5)
 
 
 def test_several_streams_are_the_same_present_or_not(tmp_path):
     channels, path = sum(STREAMS) + len(STREAMS), tmp_path / "model.onnx"
     model = build("HybridPooling", seed=0, channels=channels, streams=STREAMS).eval()
-    export_model(model, path, card_for(model, features="identity+action+pulse"))
+    export_model(model, path, card_for(model))
     table = parity(model, path, [1, 7, 64, 130], np.random.default_rng(2))
     assert table["difference"].max() < TOLERANCE
     x = np.random.default_rng(3).normal(size=(1, channels, 20)).astype(np.float32)
@@ -129,10 +118,10 @@ def test_the_model_is_left_as_it_was(tmp_path):
 
 
 def test_dropout_does_not_act_in_an_export(tmp_path):
-    plain = build("HybridPooling", seed=0, channels=CHANNELS).eval()
-    thinned = build("HybridPooling-dropout", seed=0, channels=CHANNELS).train()
+    thinned = make("HybridPooling-dropout").train()
     export_model(thinned, tmp_path / "model.onnx", card_for(thinned))
-    table = parity(plain, tmp_path / "model.onnx", [20], np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    table = parity(make("HybridPooling"), tmp_path / "model.onnx", [20], rng)
     assert table["difference"].max() < TOLERANCE
 
 
@@ -168,14 +157,10 @@ class Specialised(nn.Module):
 
 
 def test_a_model_that_a_trace_gets_wrong_is_not_written(tmp_path):
-    path = tmp_path / "model.onnx"
-    card = card_for(Specialised(), max_length=None)
+    (path := tmp_path / "model.onnx").write_bytes(b"an older file")
     with pytest.raises(ModelError, match=r"Specialised as ONNX differs .* depends on the example"):
-        export_model(Specialised(), path, card)
-    assert list(tmp_path.iterdir()) == []
-    path.write_bytes(b"an older file")
-    with pytest.raises(ModelError, match="differs"):
-        export_model(Specialised(), path, card)
+        export_model(Specialised(), path, card_for(Specialised()))
+    assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"an older file"
 
 
@@ -197,7 +182,6 @@ def test_a_card_of_another_model_is_refused(change, tmp_path):
 
 
 def test_the_longest_window_is_that_of_the_positions():
-    assert longest(build("LDBM", seed=0, max_length=77)) == 77
-    assert longest(build("VanillaTransformer", seed=0)) == 1000
-    assert longest(build("MambaGRU", seed=0, n_positions=9)) == 9
-    assert longest(build("Mamba", seed=0)) is None
+    for name in ("LDBM", "VanillaTransformer", "MambaGRU"):
+        assert longest(make(name)) == LIMIT
+    assert longest(make("Mamba")) is None

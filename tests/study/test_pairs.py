@@ -54,7 +54,6 @@ def test_a_pair_predicts_a_clip_as_the_run_did_and_says_what_it_is_worth(
     of_run = recording_table(table, windows.label_mean, windows.label_std).set_index("recording")
     bundle, card = open_bundle(tmp_path / "pair"), done.card
     assert bundle.card == card
-    assert bundle.encoder.sha256 == card.encoder_sha256 == inputs.encoder.sha256
     for name in of_run.query("split == 'test'").index:
         clip = write_frames(tmp_path / name, inputs.cohort.frames(name))
         # The store's float16 is all that differs.
@@ -94,22 +93,16 @@ def test_of_several_names_of_a_run_the_one_that_was_trained_is_taken(inputs, tmp
     assert first_kept(specs, inputs) == specs[1]
 
 
-@pytest.mark.parametrize(
-    ("changes", "level", "message"),
-    [
+def test_what_cannot_be_exported_is_refused_before_it_is_trained(inputs, tmp_path, untrainable):
+    untrainable()
+    for changes, level, message in [
         ({"features": "identity+action"}, LEVEL, "a folder of frames and one encoder give one of"),
-        ({"features": "pulse"}, LEVEL, "a folder of frames and one encoder give one of"),
         ({"model": "RidgeMean"}, LEVEL, "RidgeMean cannot be exported; the models are"),
         ({}, 0.9, "no interval of level 0.9 from 3 Dev recordings"),
         ({}, 1.0, "no interval of level 1 from 3 Dev recordings"),
-    ],
-)
-def test_what_cannot_be_exported_is_refused_before_it_is_trained(
-    changes, level, message, inputs, tmp_path, untrainable
-):
-    untrainable()
-    with pytest.raises(ModelError, match=message):
-        export_run(replace(SPEC, **changes), inputs, tmp_path / "pair", level=level)
+    ]:
+        with pytest.raises(ModelError, match=message):
+            export_run(replace(SPEC, **changes), inputs, tmp_path / "pair", level=level)
     mirrored = Inputs(inputs.cohort, embedded_encoder(flip=True), protocol=PROTOCOL)
     with pytest.raises(EncoderError, match="train and export it without --flip"):
         export(SPEC, mirrored, tmp_path / "pair")
