@@ -102,7 +102,7 @@ def extract(
     from tqdm import tqdm
 
     from deplib.extraction import Bounds, FeatureStore, check_reference, estimate, pipeline
-    from deplib.extraction import verify as examine
+    from deplib.extraction.verification import verify as examine
 
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
@@ -174,7 +174,7 @@ def verify(
     right, which nothing else shows. Exit code 0: sound. 1: faults. 2: no store there.
     """
     from deplib.extraction import FeatureStore, embedded_encoder
-    from deplib.extraction import verify as examine
+    from deplib.extraction.verification import verify as examine
 
     opened, network = FeatureStore(store), None
     if encoder is not None:
