@@ -179,8 +179,7 @@ def export(
     from PyTorch.
     """
     from deplib.deploy.bundle import ENCODER_FILE, MODEL_FILE
-    from deplib.deploy.runs import export_run, first_kept
-    from deplib.study import Inputs, MissLimits, RunSpec
+    from deplib.study import Inputs, MissLimits, RunSpec, export_run, first_kept
 
     if features != RunSpec.features and (encoder or flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
