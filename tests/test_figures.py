@@ -16,37 +16,19 @@ from deplib import figures
 VISION = {
     "all cones": np.eye(3),
     "no red cones": [
-        0.152286,
-        1.052583,
-        -0.204868,
-        0.114503,
-        0.786281,
-        0.099216,
-        -0.003882,
-        -0.048116,
-        1.051998,
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
     ],
     "no green cones": [
-        0.367322,
-        0.860646,
-        -0.227968,
-        0.280085,
-        0.672501,
-        0.047413,
-        -0.011820,
-        0.042940,
-        0.968881,
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
     ],
     "no blue cones": [
-        1.255528,
-        -0.076749,
-        -0.178779,
-        -0.078411,
-        0.930809,
-        0.147602,
-        0.004733,
-        0.691367,
-        0.303900,
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
     ],
 }
 # Ottosson (2020), OKLab: linear RGB to cone responses, and their cube roots to L, a, b.
@@ -74,9 +56,7 @@ def linear(colour: str) -> np.ndarray:
 
 def closest(colours: dict[str, str], vision: str) -> tuple[float, str, str]:
     """Return the two colours that are hardest to tell apart, after their distance."""
-    sees = {
-        k: np.clip(np.reshape(VISION[vision], (3, 3)) @ linear(c), 0, 1) for k, c in colours.items()
-    }
+    sees = {k: np.clip(np.array(VISION[vision]) @ linear(c), 0, 1) for k, c in colours.items()}
     lab = {k: 100 * np.array(LAB) @ np.cbrt(np.array(CONES) @ light) for k, light in sees.items()}
     return min((float(np.linalg.norm(lab[a] - lab[b])), a, b) for a, b in combinations(lab, 2))
 
