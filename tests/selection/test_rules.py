@@ -15,14 +15,9 @@ def cohorts():
     rng = np.random.default_rng(5)
     names = [f"{p}_{s}" for p in ("dev", "test", "dev_a", "dev_b") for s in ("mae", "pcc")]
     names.append("test_sigma_ratio")
-    return [
-        {name: rng.uniform(0, 9, (CANDIDATES, EPOCHS)) for name in names}
-        | {
-            "inner_mae": rng.uniform(0, 9, (len(SETTINGS), EPOCHS)),
-            "constant": rng.uniform(8, 10, 4),
-        }
-        for _ in range(N)
-    ]
+    shapes = dict.fromkeys(names, (CANDIDATES, EPOCHS))
+    shapes |= {"inner_mae": (len(SETTINGS), EPOCHS), "constant": 4}
+    return [{name: rng.uniform(0, 9, shape) for name, shape in shapes.items()} for _ in range(N)]
 
 
 def chosen(cohorts, patience=3):

@@ -50,15 +50,6 @@ def test_what_was_drawn_is_found_again(truth, population):
     assert np.corrcoef(covariance.ravel(), expected.ravel())[0, 1] > 0.98
 
 
-def test_demeaning_is_better_than_plain_regression(truth, population):
-    windows, _, latents = population
-    x = weighted_means(*windows)
-    design = np.hstack([np.ones((len(x), 1)), latents])
-    plain = np.linalg.lstsq(design, x, rcond=None)[0][1:]
-    ours = fit(*population, ranks=RANKS).latents
-    assert np.abs(ours - truth.latents).mean() < np.abs(plain - truth.latents).mean()
-
-
 def test_windows_are_centred_and_shorter_ones_noisier(truth):
     rng = np.random.default_rng(3)
     n_frames = np.full(4000, 12)  # windows of 10 and of 2 frames
@@ -73,12 +64,6 @@ def test_windows_are_centred_and_shorter_ones_noisier(truth):
     spread = np.square(apart).sum(axis=1)
     # Both deviations are of one contrast: their variances are as the squared other weights.
     assert spread[1::2].mean() / spread[::2].mean() == pytest.approx(25, rel=1e-3)
-
-
-def test_cut():
-    recording, frames = cut(np.array([512, 513, 1]), 512)
-    assert list(recording) == [0, 1, 1, 2]
-    assert list(frames) == [512, 512, 1, 1]
 
 
 def test_stored_and_read_back_it_draws_the_same(tmp_path):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from drawn import rng, sample
@@ -16,18 +18,10 @@ from deplib.statistics import (
 @pytest.mark.parametrize("method", ["bca", "percentile"])
 def test_agrees_with_scipy_when_each_person_has_one_recording(metric, method):
     y, (y_hat, _), _ = sample()
-    ours = cluster_bootstrap(
-        y, y_hat, np.arange(50), metric=metric, n_resamples=20_000, method=method, rng=rng()
-    )
-    theirs = stats.bootstrap(
-        (y, y_hat),
-        METRICS[metric],
-        paired=True,
-        vectorized=False,
-        n_resamples=2_000,
-        method=method,
-        rng=rng(2),
-    )
+    how = {"metric": metric, "method": method, "n_resamples": 20_000}
+    ours = cluster_bootstrap(y, y_hat, np.arange(50), **how, rng=rng())
+    how = {"paired": True, "vectorized": False, "method": method, "n_resamples": 2_000}
+    theirs = stats.bootstrap((y, y_hat), METRICS[metric], **how, rng=rng(2))
     assert ours.estimate == METRICS[metric](y, y_hat)
     tolerance = 0.2 * theirs.standard_error
     assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=tolerance)
@@ -39,13 +33,9 @@ def test_quantiles_are_scipys_given_the_same_resamples():
     y, (y_hat, _), _ = sample(n=20)
     error = np.abs(y - y_hat)
     values = bootstrap_distribution(y, y_hat[None], np.arange(20), n_resamples=500, rng=rng())
-    theirs = stats.bootstrap(
-        (error,),
-        np.mean,
-        n_resamples=0,
-        bootstrap_result=type("Given", (), {"bootstrap_distribution": values["mae"][:, 0]})(),
-        method="BCa",
-    ).confidence_interval
+    given = SimpleNamespace(bootstrap_distribution=values["mae"][:, 0])
+    how = {"n_resamples": 0, "bootstrap_result": given, "method": "BCa"}
+    theirs = stats.bootstrap((error,), np.mean, **how).confidence_interval
     ours = cluster_bootstrap(y, y_hat, np.arange(20), n_resamples=500, method="bca", rng=rng())
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
@@ -57,9 +47,8 @@ def test_the_expanded_interval_of_a_normal_mean_is_students(n):
     student = stats.ttest_1samp(error, 0).confidence_interval()
     width = {}
     for method in ("expanded", "percentile"):
-        ours = cluster_bootstrap(
-            np.zeros(n), error, np.arange(n), method=method, n_resamples=40_000, rng=rng()
-        )
+        how = {"method": method, "n_resamples": 40_000, "rng": rng()}
+        ours = cluster_bootstrap(np.zeros(n), error, np.arange(n), **how)
         width[method] = ours.high - ours.low
     assert width["expanded"] == pytest.approx(student.high - student.low, rel=0.025)
     assert width["percentile"] < 0.98 * width["expanded"]
@@ -116,9 +105,8 @@ def test_interval_covers_a_known_truth(method):
         persons = np.concatenate([np.arange(40), np.arange(20)])
         y = draw.uniform(0, 40, 60)
         y_hat = y + 2 + draw.normal(0, 4, 40)[persons] + draw.normal(0, 2, 60)
-        interval = cluster_bootstrap(
-            y, y_hat, persons, metric="bias", n_resamples=500, method=method, rng=draw
-        )
+        how = {"metric": "bias", "n_resamples": 500, "method": method, "rng": draw}
+        interval = cluster_bootstrap(y, y_hat, persons, **how)
         covered += 2.0 in interval
     assert 0.91 <= covered / 400 <= 0.98
 
@@ -126,9 +114,8 @@ def test_interval_covers_a_known_truth(method):
 def test_undefined_resamples_are_counted_and_left_out():
     y = np.array([10.0, 10.0, 10.0, 30.0])  # a resample without the last is constant
     y_hat = np.array([11.0, 12.0, 9.0, 20.0])
-    interval = cluster_bootstrap(
-        y, y_hat, list("abcd"), metric="pcc", n_resamples=2_000, method="percentile", rng=rng()
-    )
+    how = {"metric": "pcc", "n_resamples": 2_000, "method": "percentile", "rng": rng()}
+    interval = cluster_bootstrap(y, y_hat, list("abcd"), **how)
     assert interval.n_undefined / 2_000 == pytest.approx(0.75**4, abs=0.04)
     assert interval.low <= interval.estimate <= interval.high
 

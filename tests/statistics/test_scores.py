@@ -44,14 +44,8 @@ def test_the_interval_of_one_run_is_that_of_the_cluster_bootstrap(table, metric)
 def test_the_interval_of_a_mean_over_seeds_is_that_of_scipy_where_persons_come_once():
     errors = np.random.default_rng(1).gamma(2, 4, (6, N))
     ours = score_runs(runs_of("a", errors, persons=N)).summary("a")
-    theirs = stats.bootstrap(
-        (np.abs(errors).mean(axis=0),),
-        np.mean,
-        n_resamples=20_000,
-        method="percentile",
-        confidence_level=LEVEL,
-        rng=np.random.default_rng(2),
-    )
+    how = {"n_resamples": 20_000, "method": "percentile", "confidence_level": LEVEL, "rng": 2}
+    theirs = stats.bootstrap((np.abs(errors).mean(axis=0),), np.mean, **how)
     interval = theirs.confidence_interval
     assert (ours.low, ours.high) == pytest.approx(tuple(interval), abs=0.06)
     assert ours.person_sd == pytest.approx(theirs.standard_error, rel=0.05)
@@ -135,11 +129,7 @@ def test_two_models_do_not_share_their_draws_of_seeds(table):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (
-            lambda t: t.drop(t.query("model == 'b' and seed == 4").index[:1]),
-            ResultError,
-            "b at seed 4",
-        ),
+        (lambda t: t[(t.model != "b") | (t.seed != 4) | (t.index % N)], ResultError, "b at seed 4"),
         (lambda t: pd.concat([t, t.tail(1)]), ResultError, "twice"),
         (lambda t: t.assign(bdi=t["bdi"] + (t.index == 60)), ResultError, "different labels"),
         (lambda t: t.assign(person=t["person"].mask(t.index == 60, "x")), ResultError, "persons"),
