@@ -131,12 +131,11 @@ def test_identity_cannot_predict_the_label_of_another_person(population):
 
 
 def test_scene_length_light_and_alignment_are_independent_of_severity(population):
-    def numbers(row: int) -> np.ndarray:
-        """Flatten what a scene draws, but for the furniture, which varies in number."""
+    def numbers(row: int) -> list[float]:
+        """What a scene draws, but for the furniture, which varies in number."""
         scene = sample_scene(rng=population._stream("scene", row))
-        parts = [np.ravel(value) for value in astuple(scene)]
-        extra = [len(scene.furniture), population.recordings["n_frames"][row]]
-        return np.concatenate([*(part for part in parts if part.size <= 3), extra])
+        parts = [v for value in astuple(scene) if np.size(value) <= 3 for v in np.ravel(value)]
+        return [*parts, len(scene.furniture), population.recordings["n_frames"][row]]
 
     severity = population.truth["severity_z"].to_numpy()
     settings = np.array([numbers(row) for row in range(len(severity))])
