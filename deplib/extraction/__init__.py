@@ -1,4 +1,4 @@
-# ruff: noqa: F401, I001 (the imports below are for type checkers; __getattr__ does the same)
+# ruff: noqa: I001 (the imports below are for type checkers; __getattr__ does the same)
 """Frames to features: the encoder, the store it fills, and the checks on what is in it.
 
 Users import from here; what they name is loaded then, and no more, since onnxruntime is heavy.
