@@ -283,8 +283,11 @@ class Inputs:
         for recording, why in left_out.items():
             warnings.warn(f"left out {recording}: {why}", stacklevel=4)
         recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
-        missed = {"invalid_rate": limits.overall, "recording_invalid_rate": limits.recording}
-        bounds = replace(BOUNDS.get(name, DEFAULT_BOUNDS), **missed)
+        bounds = replace(
+            BOUNDS.get(name, DEFAULT_BOUNDS),
+            invalid_rate=limits.overall,
+            recording_invalid_rate=limits.recording,
+        )
         verify(store, recordings, bounds=bounds).raise_for_faults()
         return store, recordings
 
