@@ -57,7 +57,6 @@ from deplib.cohorts.simulated import LATENT_NAMES, PERSON_SHARE, RELIABILITY, dr
 from deplib.metrics import MAE_TOLERANCE
 from deplib.report import badge, say, table
 from deplib.statistics import interval_of, mean_over_persons
-from deplib.windows import known
 
 figures.style()
 cohort = study.open_cohort("default")
@@ -452,7 +451,8 @@ def difference(first, second, person, n_resamples=10_000):
 # %%
 person_of = people.set_index("recording")["person"]
 official = excess("official", ["dev", "test"], seed=[*range(10)])
-is_known = known(people)  # does Train have the person of this Dev or Test recording?
+in_train = people["split"] == "train"  # does Train have the person of a Dev or Test recording?
+is_known = person_of[~in_train.to_numpy()].isin(people.loc[in_train, "person"])
 of_known, of_new = official[is_known[official.index]], official[~is_known[official.index]]
 on_known, on_new = (
     mean_over_persons(x, person_of[x.index], rng=np.random.default_rng(0))
