@@ -110,7 +110,7 @@ stored = results.load("default", **chosen).set_index("recording").loc[long["reco
 assert np.isclose(points.mean(), stored["bdi_hat"], atol=1e-3)
 
 # %% mystnb={"figure": {"caption": "From frames to a score, for one recording of the simulated cohort. From above: rendered frames; their embeddings (every eighth frame and number of 512, standardised); the windows, hatched where there are no frames; the answer for each window and their mean (TemporalMeanMLP, seed 0).", "name": "fig-pipeline"}, "image": {"alt": "Four strips that share a time axis: six small faces, a heat map with vertical stripes, four boxes of which the last is partly hatched, and four horizontal lines with a dashed one for their mean and a dotted one for the label."}}
-fig, axes = plt.subplots(4, 1, figsize=(6.2, 5.6), sharex=True, height_ratios=[0.8, 2, 0.6, 1.6])
+fig, axes = plt.subplots(4, 1, figsize=(5.4, 5.6), sharex=True, height_ratios=[0.8, 2, 0.6, 1.6])
 end = n_windows * size
 for start in np.linspace(0, len(film) - 1, 6).astype(int):  # one face a sixth of the time axis
     left = start / len(film) * (len(film) - 260)
