@@ -71,6 +71,7 @@ badge(study.open_cohort("default"))
 #
 # The order of the frames is gone, and so is how much the face moved: a mean holds neither.
 
+
 # %%
 class TemporalMeanMLP(nn.Module):
     """Average the real frames, then one hidden layer."""
@@ -138,7 +139,11 @@ ax.text(0.76, 9, "same person", ha="right", color=colours["same person"])
 ax.set_title("The mean frame says who it is")
 ax.set(xlabel="similarity of two mean frames", ylabel="density")
 binned = (pairs["similarity"] // 0.05 * 0.05).round(2).groupby(pairs["persons"]).value_counts()
-figures.keep(fig, binned.reset_index(name="pairs"), "simulated cohort (default), mean embeddings of 150 recordings")
+figures.keep(
+    fig,
+    binned.reset_index(name="pairs"),
+    "simulated cohort (default), mean embeddings of 150 recordings",
+)
 
 # %%
 by = pairs.groupby("persons")["similarity"]
@@ -234,7 +239,9 @@ figures.keep(fig, courses, "simulated cohort (default), seeds 0 to 9")
 runs = results.load("default", **settings).query("split == 'test'")
 scores = score_runs(pd.concat([runs, constants.query("split == 'test'")], ignore_index=True))
 gap = scores.difference("TemporalMeanMLP", "constant", draw_seeds=True)
-by_seed = runs.groupby("seed")[["bdi", "bdi_hat"]].apply(lambda one: mae(one["bdi"], one["bdi_hat"]))
+by_seed = runs.groupby("seed")[["bdi", "bdi_hat"]].apply(
+    lambda one: mae(one["bdi"], one["bdi_hat"])
+)
 collapsed = history.groupby("seed")["collapsed"].agg(["max", "last"])
 
 assert chosen["epoch"].between(20, 30).all()

@@ -80,6 +80,7 @@ badge()
 # each part of a model has run. So the hooks below see every map, every step of a recurrence and
 # every pair of tokens that attend to each other, and count.
 
+
 # %%
 def multiply_adds(model: nn.Module, frames: int) -> Counter:
     """Count the multiply-adds of one window, by kind, while it passes through the model."""
@@ -123,7 +124,11 @@ shares = (100 * work.div(work.sum(axis=1), axis=0)).round(1)
 
 # %%
 for name in ("TemporalMeanMLP", "AttentionMIL", "LDBM", "VanillaTransformer", "MambaGRU"):
-    with FlopCounterMode(display=False) as torchs, torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
+    with (
+        FlopCounterMode(display=False) as torchs,
+        torch.inference_mode(),
+        sdpa_kernel(SDPBackend.MATH),
+    ):
         sized(name)(torch.ones(1, 512, WINDOW), torch.ones(1, WINDOW, dtype=torch.bool))
     apart = torchs.get_total_flops() / 2 / work.loc[name].sum() - 1
     assert abs(apart) < 0.01, f"{name} is counted differently by torch: {100 * apart:.1f} %"
@@ -135,6 +140,7 @@ for name in ("TemporalMeanMLP", "AttentionMIL", "LDBM", "VanillaTransformer", "M
 # so the positions beyond are never read: with NaN in their place the answer is the same, and with
 # NaN in the last one that is read, there is no answer. They stay as they were drawn. A count of
 # parameters, the usual measure of a model's size, includes them all the same.
+
 
 # %%
 def unused(name: str) -> int:
@@ -216,7 +222,9 @@ far = pd.DataFrame(
 # %% mystnb={"figure": {"caption": "The power of N by which the multiply-adds grow when a window of N frames is doubled. The band marks windows of the protocol up to whole sequences, 512 to 2000 frames; dashed: N log N.", "name": "fig-cost-growth"}, "image": {"alt": "Three curves over window lengths from 64 to half a million frames. MambaGRU stays at 1. The Transformer rises from a little above 1 to 2 within the lengths in use. LDBM stays near 1 there and rises to 2 only far to the right; N log N falls slowly towards 1."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.2))
 ax.axvspan(512, 2000, color=figures.MARGIN, alpha=0.25)
-sns.lineplot(far, x="frames", y="power of N", hue="model", palette=figures.COLOURS, legend=False, ax=ax)
+sns.lineplot(
+    far, x="frames", y="power of N", hue="model", palette=figures.COLOURS, legend=False, ax=ax
+)
 n = np.unique(far["frames"])
 ax.plot(n, np.log2(2 * np.log(2 * n) / np.log(n)), "--", color=figures.GREY)
 labels = {"VanillaTransformer": (4000, 1.88), "LDBM": (40_000, 1.55), "MambaGRU": (70, 0.91)}
@@ -235,7 +243,11 @@ for linear in ("TemporalMeanMLP", "AttentionMIL", "MambaGRU", "Mamba"):
     assert abs(exponent(linear, 2**19) - 1) < 0.01, linear
 stated = pd.DataFrame(
     [
-        ("TemporalMeanMLP", "O(1)", "only what follows the mean is; the mean itself reads N frames"),
+        (
+            "TemporalMeanMLP",
+            "O(1)",
+            "only what follows the mean is; the mean itself reads N frames",
+        ),
         ("LDBM", "O(N log N)", "undecidable: which tokens attend to each other is not said"),
         ("VanillaTransformer", "O(N²)", "yes, in work; in memory it depends on the code"),
         ("MambaGRU", "O(N)", "yes, in N steps that must wait for one another"),
@@ -256,6 +268,7 @@ table(stated)
 # Training keeps what the backward pass will need. An attention written out plainly keeps a weight
 # for every pair of tokens. A *fused* attention computes the same and keeps none of them. The tensors
 # that torch stores can be looked at, too.
+
 
 # %%
 def kept_mib(name: str, frames: int, *, plain: bool) -> float:
@@ -278,7 +291,11 @@ def kept_mib(name: str, frames: int, *, plain: bool) -> float:
 
 memory = pd.DataFrame(
     [
-        {"attention": kind, "frames": n, "MiB": kept_mib("VanillaTransformer", n, plain=kind == "plain")}
+        {
+            "attention": kind,
+            "frames": n,
+            "MiB": kept_mib("VanillaTransformer", n, plain=kind == "plain"),
+        }
         for kind in ("plain", "fused")
         for n in (512, 1024, 2048)
     ]

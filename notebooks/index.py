@@ -90,7 +90,13 @@ reported = reported.assign(low=reported["value"] - half_width, high=reported["va
 scores = score_runs(test)  # every run on the same 10,000 draws of persons
 gaps = {model: scores.difference(model, AVERAGE, draw_seeds=True) for model in TEMPORAL}
 ours = pd.DataFrame(
-    {"model": model, "label": MODELS[model], "value": gap.estimate, "low": gap.low, "high": gap.high}
+    {
+        "model": model,
+        "label": MODELS[model],
+        "value": gap.estimate,
+        "low": gap.low,
+        "high": gap.high,
+    }
     for model, gap in gaps.items()
 )
 
@@ -103,9 +109,7 @@ figures.forest(ours, below, zero_label="the plain average")
 below.set(title="Simulated: none beats the plain average", xlabel="difference in Test MAE, points")
 columns = ["panel", "model", "value", "low", "high"]
 shown = pd.concat([reported.assign(panel="reported"), ours.assign(panel="simulated")])[columns]
-figures.keep(
-    fig, shown, "Figures reported by the study; simulated cohort (default), seeds 0 to 9"
-)
+figures.keep(fig, shown, "Figures reported by the study; simulated cohort (default), seeds 0 to 9")
 
 # %% [markdown]
 # ## Three findings

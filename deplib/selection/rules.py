@@ -115,7 +115,7 @@ def stopped(dev_mae: np.ndarray, patience: int) -> int:
 
 
 def _grid(**levels: range) -> pd.MultiIndex:
-    return pd.MultiIndex.from_product(levels.values(), names=[*levels])
+    return pd.MultiIndex.from_product(list(levels.values()), names=[*levels])
 
 
 def _stacked(cohorts: Sequence[Courses]) -> dict[str, np.ndarray]:
