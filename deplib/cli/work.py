@@ -89,14 +89,14 @@ def train(
 
 @app.command()
 def run(jobs: options.Jobs = 0) -> None:
-    """Compute on this machine what the book is built on: verified features of its cohorts.
+    """Compute on this machine what chapters train on: verified features of the small cohort.
 
     What is there already is kept; the same command goes on where it was stopped.
     """
     from deplib import study
 
     study.prepare(jobs=options.n_jobs(jobs), progress=True)
-    typer.echo("the features of the small and the full cohort are there and verified")
+    typer.echo("the features of the small cohort are there and verified")
 
 
 @app.command()

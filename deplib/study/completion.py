@@ -19,7 +19,7 @@ from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams import parse
-from deplib.study.inputs import LIMITS, PRETRAINED, Inputs, MissLimits, in_float, open_cohort
+from deplib.study.inputs import LIMITS, PRETRAINED, SMALL, Inputs, MissLimits, in_float, open_cohort
 from deplib.study.pairs import results_in_8_bits
 from deplib.study.runs import in_processes, run
 from deplib.study.signature import same_features, write_signature
@@ -95,7 +95,7 @@ def complete(
 
 
 def prepare(*, jobs: int = 2, progress: bool = False) -> None:
-    """Extract what chapters train on, the small and the full default cohort, and verify it.
+    """Extract the small cohort, which chapters train on, and verify it.
 
     Raises
     ------
@@ -104,14 +104,12 @@ def prepare(*, jobs: int = 2, progress: bool = False) -> None:
     VerificationError
         If they must not be used.
     """
-    for size in ("small", "full"):
-        inputs = Inputs(open_cohort(size=size), embedded_encoder(), jobs=jobs, progress=progress)
-        inputs.store(RunSpec.features)
-    if same_features(inputs.windows(RunSpec("")), RunSpec.world) is False:
+    inputs = Inputs(open_cohort(SMALL), embedded_encoder(), jobs=jobs, progress=progress)
+    if same_features(inputs.windows(RunSpec("", world=SMALL)), SMALL) is False:
         raise ResultError(
-            f"the features of the {RunSpec.world} cohort are not those that its results were "
-            "computed from: the code that makes or carries them has changed. Find out what did; "
-            "if the change is meant, run `make sweep`"
+            f"the features of the {SMALL} cohort are not those that its results were computed "
+            "from: the code that makes or carries them has changed. Find out what did; if the "
+            "change is meant, run `make sweep`"
         )
 
 

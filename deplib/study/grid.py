@@ -10,6 +10,7 @@ from deplib.models import MODELS, REGISTRY
 from deplib.recipes import require_recipe
 from deplib.results import RunSpec
 from deplib.streams import parse
+from deplib.study.inputs import SMALL
 from deplib.windows import Fill, SplitRule
 
 Part = Literal["ablation", "options"]
@@ -73,6 +74,8 @@ def _option(
 
 FOUR = tuple(MODELS)
 GRID = (
+    # What a reader's machine trains again, to compare.
+    Block("ablation", (SMALL,), (*FOUR, HYBRID), SEEDS[:1]),
     Block("ablation", WORLDS, (*VARIED, *BASELINES)),
     Block("ablation", ("default",), (*FOUR, *RIDGE), SEEDS[:1], {"labels": "permuted"}),
     *(

@@ -173,13 +173,13 @@ def test_versioned_results_of_other_features_are_computed_again(
 def test_prepare_refuses_features_that_are_not_those_of_the_results(
     versioned, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(completion, "open_cohort", lambda world="default", size="full": COHORT())
+    monkeypatch.setattr(completion, "open_cohort", lambda world: COHORT())
     study.prepare(jobs=1)
     complete(SPECS[:1], protocol=None)
     study.prepare(jobs=1)
     cohort = mirrored(monkeypatch, tmp_path)["default"]
-    monkeypatch.setattr(completion, "open_cohort", lambda world="default", size="full": cohort)
-    with pytest.raises(ResultError, match="the features of the default cohort are not those"):
+    monkeypatch.setattr(completion, "open_cohort", lambda world: cohort)
+    with pytest.raises(ResultError, match="the features of the small cohort are not those"):
         study.prepare(jobs=1)
 
 

@@ -118,12 +118,12 @@ def test_a_stream_that_a_cohort_does_not_have_is_refused(tiny_cohort):
 
 
 def test_the_small_cohort_is_another_and_says_so():
-    small = study.open_cohort("null", "small")
-    assert small.name.endswith("null-small")
+    small = study.open_cohort("small")
+    assert small.name.endswith("default-small")
     assert len(small.recordings) == 30
     assert small.recordings["n_frames"].max() <= 512
-    with pytest.raises(CohortError, match="there is no size 'tiny': choose one of full, small"):
-        study.open_cohort("null", "tiny")
+    with pytest.raises(CohortError, match="tiny"):
+        study.open_cohort("tiny")
 
 
 def test_a_signature_tells_features_apart_and_no_rounding(windows, versioned):
