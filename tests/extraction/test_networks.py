@@ -127,7 +127,7 @@ def test_no_stream_shares_a_person_with_another_or_with_a_cohort() -> None:
 SMALL = {
     "identity": replace(recipes.RECIPES["identity"], identities=4, renders=8, batch_size=16),
     "affect": replace(
-        recipes.RECIPES["affect"], identities=2, renders=8, epochs=15, batch_size=8,
+        recipes.RECIPES["affect"], identities=2, renders=8, epochs=30, batch_size=8,
         learning_rate=1e-3,
     ),
     "random": replace(recipes.RECIPES["random"], identities=8, renders=8, batch_size=32),

@@ -175,7 +175,7 @@ def test_prepare_refuses_features_that_are_not_those_of_the_results(
 ):
     monkeypatch.setattr(completion, "open_cohort", lambda world: COHORT())
     study.prepare(jobs=1)
-    complete(SPECS[:1], protocol=None)
+    study.complete([replace(SPECS[0], world="small")], protocol=PROTOCOL, jobs=1)
     study.prepare(jobs=1)
     cohort = mirrored(monkeypatch, tmp_path)["default"]
     monkeypatch.setattr(completion, "open_cohort", lambda world: cohort)
