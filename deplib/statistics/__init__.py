@@ -17,26 +17,17 @@ from deplib.statistics.intervals import (
     cluster_bootstrap,
     interval_of,
     mean_over_persons,
-    paired_difference,
 )
-from deplib.statistics.population import MEAN, SCORES, SD, SHARES, persons_of
+from deplib.statistics.population import persons_of
 from deplib.statistics.power import ErrorModel, Samples, fit, power_curve, twins
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
-from deplib.statistics.scores import Components, Scores, Summary, score_runs
-from deplib.statistics.significance import (
-    MCID_SHARE,
-    Equivalence,
-    TestResult,
-    equivalence_of,
-    holm,
-    sign_flip_test,
-)
+from deplib.statistics.scores import Components, Equivalence, Scores, Summary, score_runs
+from deplib.statistics.significance import MCID_SHARE, TestResult, holm, sign_flip_test
 
 __all__ = [
-    "MCID_SHARE", "MEAN", "RESAMPLES", "SCORES", "SD", "SEED", "SHARES", "Components",
-    "Equivalence", "ErrorModel", "Interval", "Samples", "Scores", "Summary", "TestResult",
-    "bootstrap_distribution", "cluster_bootstrap", "compare_correlations", "correlation_p_value",
-    "critical_r", "equivalence_of", "fisher_interval", "fit", "holm", "interval_of", "jackknife",
-    "mean_over_persons", "paired_difference", "persons_of", "power_curve", "score_runs",
+    "MCID_SHARE", "RESAMPLES", "SEED", "Components", "Equivalence", "ErrorModel", "Interval",
+    "Samples", "Scores", "Summary", "TestResult", "bootstrap_distribution", "cluster_bootstrap",
+    "compare_correlations", "correlation_p_value", "critical_r", "fisher_interval", "fit", "holm",
+    "interval_of", "jackknife", "mean_over_persons", "persons_of", "power_curve", "score_runs",
     "sign_flip_test", "twins",
 ]  # fmt: skip

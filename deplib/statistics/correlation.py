@@ -12,7 +12,7 @@ def critical_r(n: int, *, alpha: float = 0.05) -> float:
     >>> round(critical_r(50), 3)
     0.279
     """
-    _check_n(n, 3)
+    _check(n, 3)
     t = stats.t.isf(alpha / 2, n - 2)
     return float(t / np.sqrt(n - 2 + t * t))
 
@@ -23,8 +23,7 @@ def correlation_p_value(r: float, n: int) -> float:
     >>> round(correlation_p_value(0.267, 50), 3)
     0.061
     """
-    _check_n(n, 3)
-    _check_r(r)
+    _check(n, 3, r)
     with np.errstate(divide="ignore"):
         t = abs(r) * np.sqrt((n - 2) / np.float64(1 - r * r))
     return float(2 * stats.t.sf(t, n - 2))
@@ -37,8 +36,7 @@ def fisher_interval(r: float, n: int, *, confidence: float = 0.95) -> tuple[floa
     >>> round(low, 2), round(high, 2)
     (-0.01, 0.51)
     """
-    _check_n(n, 4)
-    _check_r(r)
+    _check(n, 4, r)
     check_confidence(confidence)
     half = stats.norm.isf((1 - confidence) / 2) / np.sqrt(n - 3)
     with np.errstate(divide="ignore"):
@@ -56,9 +54,7 @@ def compare_correlations(r_a: float, n_a: int, r_b: float, n_b: int) -> tuple[fl
     >>> round(z, 2), round(p, 2)
     (0.84, 0.4)
     """
-    for r, n in ((r_a, n_a), (r_b, n_b)):
-        _check_n(n, 4)
-        _check_r(r)
+    _check(min(n_a, n_b), 4, r_a, r_b)
     if 1.0 in (abs(r_a), abs(r_b)):
         raise ValueError("a correlation of exactly 1 or -1 has no Fisher z to compare")
     error = np.sqrt(1 / (n_a - 3) + 1 / (n_b - 3))
@@ -66,11 +62,9 @@ def compare_correlations(r_a: float, n_a: int, r_b: float, n_b: int) -> tuple[fl
     return float(z), float(2 * stats.norm.sf(abs(z)))
 
 
-def _check_n(n: int, least: int) -> None:
+def _check(n: int, least: int, *correlations: float) -> None:
     if n < least:
         raise ValueError(f"n is {n}; at least {least} pairs are needed")
-
-
-def _check_r(r: float) -> None:
-    if not -1.0 <= r <= 1.0:
-        raise ValueError(f"r is {r}; a correlation lies from -1 to 1")
+    for r in correlations:
+        if not -1.0 <= r <= 1.0:
+            raise ValueError(f"r is {r}; a correlation lies from -1 to 1")

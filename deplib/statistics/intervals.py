@@ -1,4 +1,4 @@
-"""Intervals over persons of one metric of one model, or of the difference of two."""
+"""Intervals over persons of one metric of one model, or of any value that recordings have."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,13 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, stdtrit  # as in scipy.stats, without its checks
 
 from deplib.metrics import METRICS
-from deplib.statistics.resampling import (
-    FROM_MOMENTS,
-    check_metric,
-    moments_of,
-    person_sums,
-    resample,
-)
+from deplib.statistics.resampling import bootstrap_distribution, check_metric, jackknife
 
 Method = Literal["expanded", "bca", "percentile"]
 METHODS: tuple[Method, ...] = ("expanded", "bca", "percentile")
@@ -35,9 +29,7 @@ class Interval:
     estimate: float  # of the sample itself
     low: float
     high: float
-    confidence: float = 0.95
     n_persons: int = 0
-    n_undefined: int = 0  # resamples in which the metric is nan; left out of the quantiles
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -92,37 +84,26 @@ def cluster_bootstrap(
     >>> interval.low < interval.estimate < interval.high
     True
     """
-    return _interval(y, [y_hat], persons, metric, n_resamples, confidence, method, rng)
-
-
-def paired_difference(
-    y: ArrayLike,
-    y_hat_a: ArrayLike,
-    y_hat_b: ArrayLike,
-    persons: ArrayLike,
-    *,
-    metric: str = "mae",
-    n_resamples: int = RESAMPLES,
-    confidence: float = 0.95,
-    method: Method = "expanded",
-    rng: np.random.Generator,
-) -> Interval:
-    """Interval of metric(a) - metric(b), both models scored on the same resampled persons.
-
-    Parameters and errors are those of ``cluster_bootstrap``; rows of ``y_hat_a`` and ``y_hat_b``
-    belong to the same recordings. It is about these two trained networks: what other seeds would
-    give is in ``Scores.difference(..., draw_seeds=True)``.
-    """
-    predictions = [y_hat_a, y_hat_b]
-    return _interval(y, predictions, persons, metric, n_resamples, confidence, method, rng)
+    check_metric(metric)
+    row = np.asarray(y_hat)[None]
+    draws = bootstrap_distribution(y, row, persons, n_resamples=n_resamples, rng=rng)
+    left_out = jackknife(y, row, persons)[metric][:, 0]
+    estimate = METRICS[metric](y, y_hat)
+    ends = interval_of(draws[metric][:, 0], estimate, left_out, confidence, method)
+    return Interval(estimate, *ends, n_persons=len(left_out))
 
 
 def mean_over_persons(
     values: ArrayLike, persons: ArrayLike, *, n_resamples: int = RESAMPLES, rng: np.random.Generator
 ) -> Interval:
-    """Return the mean of one value a recording, (n_recordings,), with its interval over persons."""
+    """Return the mean of one value a recording, (n_recordings,), with its interval over persons.
+
+    Of the absolute errors of one model minus those of another, it is the interval of their paired
+    difference in MAE: about these two trained networks. What other seeds would give is in
+    ``Scores.difference(..., draw_seeds=True)``.
+    """
     zero = np.zeros(np.shape(values))
-    return _interval(zero, [values], persons, "bias", n_resamples, 0.95, "expanded", rng)
+    return cluster_bootstrap(zero, values, persons, metric="bias", n_resamples=n_resamples, rng=rng)
 
 
 def interval_of(
@@ -137,7 +118,7 @@ def interval_of(
     Parameters
     ----------
     values
-        (n_resamples,), the statistic in each resample in which it is defined.
+        (n_resamples,), the statistic in each resample; nan, where it is undefined, plays no part.
     estimate
         The statistic itself.
     left_out
@@ -146,13 +127,20 @@ def interval_of(
     confidence, method
         As of ``cluster_bootstrap``.
     """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
+    check_confidence(confidence)
+    values = values[np.isfinite(values)]
     if not len(values) or not np.isfinite(estimate):
         return float("nan"), float("nan")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if method == "expanded":
-        tails = ndtr(stdtrit(len(left_out) - 1, tails) * widening(len(left_out)))
+        n = len(left_out)
+        # A bootstrap's variance is the one with 1/n (Hesterberg 2015, The American Statistician
+        # 69, 371-386).
+        tails = ndtr(stdtrit(n - 1, tails) * np.sqrt(n / (n - 1)))
     elif method == "bca" and np.ptp(values) > 0:
-        z0, a = bca_constants(values, estimate, left_out)
+        z0, a = _bca_constants(values, estimate, left_out)
         z = z0 + ndtri(tails)
         tails = ndtr(z0 + z / (1 - a * z))
         if not np.isfinite(tails).all():  # the estimate lies outside all resamples
@@ -161,15 +149,9 @@ def interval_of(
     return float(low), float(high)
 
 
-def widening(n_persons: int) -> float:
-    """Return the factor by which the bootstrap of n persons falls short: sqrt(n / (n - 1)).
-
-    Its variance is the one with 1/n (Hesterberg 2015, The American Statistician 69, 371-386).
-    """
-    return float(np.sqrt(n_persons / (n_persons - 1)))
-
-
-def bca_constants(values: np.ndarray, estimate: float, left_out: np.ndarray) -> tuple[float, float]:
+def _bca_constants(
+    values: np.ndarray, estimate: float, left_out: np.ndarray
+) -> tuple[float, float]:
     """Return bias correction z0 and acceleration a (Efron 1987) for ``interval_of``.
 
     z0: how far the estimate is from the median of the resamples; a: skewness of the estimate's
@@ -186,31 +168,3 @@ def check_confidence(confidence: float) -> None:
     """Refuse a level of confidence that is none, such as 95."""
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
-
-
-def _interval(
-    y: ArrayLike,
-    predictions: list[ArrayLike],
-    persons: ArrayLike,
-    metric: str,
-    n_resamples: int,
-    confidence: float,
-    method: Method,
-    rng: np.random.Generator,
-) -> Interval:
-    """Interval of a metric of one model, or of the first of two minus the second."""
-    check_metric(metric)
-    check_confidence(confidence)
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
-    sums, sign = person_sums(y, predictions, persons), [1.0, -1.0][: len(predictions)]
-
-    def score(counts: np.ndarray) -> np.ndarray:  # (k, n_persons) -> (k,)
-        return FROM_MOMENTS[metric](moments_of(counts, sums)) @ sign
-
-    estimate = float(np.dot([METRICS[metric](y, y_hat) for y_hat in predictions], sign))
-    values = score(resample(len(sums), n_resamples, rng))
-    defined, left_out = values[np.isfinite(values)], score(1.0 - np.eye(len(sums)))
-    low, high = interval_of(defined, estimate, left_out, confidence, method)
-    undefined = n_resamples - len(defined)
-    return Interval(estimate, low, high, confidence, len(left_out), undefined)

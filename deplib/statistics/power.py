@@ -68,13 +68,11 @@ class ErrorModel:
 
     def __post_init__(self) -> None:
         n, r = len(self.names), np.asarray(self.residual_correlation)
-        shapes = [np.shape(v) for v in (self.mean, self.sd, self.pcc, r)]
-        if shapes != [(n,), (n,), (n,), (n, n)]:
-            raise ValueError(f"{n} models need shapes ({n},) thrice and ({n}, {n}), not {shapes}")
+        if any(np.shape(v) != (n,) for v in (self.mean, self.sd, self.pcc)) or r.shape != (n, n):
+            raise ValueError(f"{n} models need mean, sd and pcc ({n},) and correlations ({n}, {n})")
         if not (np.all(self.sd >= 0) and np.all(np.abs(self.pcc) <= 1)):
             raise ValueError("sd must be at least 0, and pcc lie from -1 to 1")
-        possible = np.linalg.eigvalsh(r).min() > -1e-9 and np.allclose(np.diag(r), 1)
-        if not (possible and 0 <= self.person_share <= 1):
+        if np.linalg.eigvalsh(r).min() < -1e-9 or not 0 <= self.person_share <= 1:
             raise ValueError(f"no correlations: residual {r.tolist()}, person {self.person_share}")
 
     def draw(
@@ -271,19 +269,18 @@ def intraclass_correlation(values: np.ndarray, persons: ArrayLike) -> np.ndarray
     ResultError
         If no person occurs twice, or there is one person only.
     """
-    code, names = pd.factorize(np.asarray(persons))
-    size, n, k = np.bincount(code), len(code), len(names)
+    groups = pd.DataFrame(values).groupby(np.asarray(persons))
+    size, n = groups.size().to_numpy()[:, None], len(values)
+    k = len(size)
     if k < 2 or k == n:
         raise ResultError(
             f"{n} recordings of {k} persons: the correlation within persons needs two persons at "
             "least, and one of them twice"
         )
-    means = np.stack([np.bincount(code, column) for column in values.T], axis=1) / size[:, None]
-    between = (size[:, None] * (means - values.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
-    within = ((values - means[code]) ** 2).sum(axis=0) / (n - k)
+    between = (size * (groups.mean() - values.mean(axis=0)) ** 2).sum() / (k - 1)
+    within = ((values - groups.transform("mean")) ** 2).sum() / (n - k)
     typical = (n - (size**2).sum() / n) / (k - 1)
-    with np.errstate(invalid="ignore"):
-        return (between - within) / (between + (typical - 1) * within)
+    return ((between - within) / (between + (typical - 1) * within)).to_numpy()
 
 
 def folded_mean(mean: ArrayLike, sd: ArrayLike) -> np.ndarray:
@@ -292,8 +289,6 @@ def folded_mean(mean: ArrayLike, sd: ArrayLike) -> np.ndarray:
     >>> float(folded_mean(3.0, 0.0)), round(float(folded_mean(0.0, 1.0)), 4)
     (3.0, 0.7979)
     """
-    mean, sd = np.asarray(mean, dtype=float), np.asarray(sd, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(sd > 0, mean / sd, np.inf)
-    spread = sd * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)
-    return spread + np.abs(mean) * (1 - 2 * stats.norm.cdf(-np.abs(ratio)))
+    ratio = np.abs(mean) / np.maximum(sd, 1e-100)
+    spread = np.asarray(sd) * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)
+    return np.asarray(spread + np.abs(mean) * (1 - 2 * stats.norm.cdf(-ratio)))

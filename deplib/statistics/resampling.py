@@ -4,7 +4,7 @@ A resample of persons is a vector of counts; as every metric is a function of su
 the sums of all resamples are one matrix product, and 10,000 resamples take milliseconds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -49,9 +49,11 @@ def bootstrap_distribution(
     ValueError
         As ``cluster_bootstrap``.
     """
-    sums = person_sums(y, predictions, persons)
-    moments = moments_of(resample(len(sums), n_resamples, rng), sums)
-    return {name: FROM_MOMENTS[name](moments) for name in METRICS}
+    check_resamples(n_resamples)
+    sums = _person_sums(y, predictions, persons)
+    share = np.full(len(sums), 1 / len(sums))
+    counts = rng.multinomial(len(sums), share, size=n_resamples).astype(float)
+    return _metrics_of(counts, sums)
 
 
 def jackknife(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> dict[str, np.ndarray]:
@@ -64,9 +66,8 @@ def jackknife(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> dict[
     dict of str to ndarray, shape (n_persons, n_models)
         Metric -> its values, persons in the order in which they come.
     """
-    sums = person_sums(y, predictions, persons)
-    moments = moments_of(1.0 - np.eye(len(sums)), sums)
-    return {name: FROM_MOMENTS[name](moments) for name in METRICS}
+    sums = _person_sums(y, predictions, persons)
+    return _metrics_of(1.0 - np.eye(len(sums)), sums)
 
 
 def person_codes(persons: ArrayLike) -> tuple[np.ndarray, int]:
@@ -85,49 +86,6 @@ def person_codes(persons: ArrayLike) -> tuple[np.ndarray, int]:
     return code, len(names)
 
 
-def person_sums(
-    y: ArrayLike, predictions: ArrayLike | Sequence[ArrayLike], persons: ArrayLike
-) -> np.ndarray:
-    """Check, and sum over the recordings of each person: -> (n_persons, 9, n_models)."""
-    y, h = np.asarray(y, dtype=float), np.asarray(predictions, dtype=float)
-    who = np.asarray(persons)
-    if y.ndim != 1 or h.ndim != 2 or h.shape[1:] != y.shape or who.shape != y.shape:
-        raise ValueError(
-            f"y {y.shape}, predictions {h.shape} and persons {who.shape} must be "
-            "(n,), (n_models, n) and (n,) over the same recordings"
-        )
-    if not (np.isfinite(y).all() and np.isfinite(h).all()):
-        raise ValueError("a label or a prediction is NaN or infinite")
-    code, n_persons = person_codes(who)
-    # Centred first, so that the differences of sums in moments_of do not cancel.
-    a = np.broadcast_to(_centred(y), h.shape)
-    b = np.stack([_centred(row) for row in h])
-    error = h - y
-    terms = [np.ones_like(h), a, a * a, b, b * b, a * b, np.abs(error), error**2, error]
-    sums = np.zeros((n_persons, len(_SUMS), len(h)))
-    np.add.at(sums, code, np.stack(terms).transpose(2, 0, 1))
-    return sums
-
-
-def resample(n_persons: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each person is drawn: (n_resamples, n_persons)."""
-    check_resamples(n_resamples)
-    share = np.full(n_persons, 1 / n_persons)
-    return rng.multinomial(n_persons, share, size=n_resamples).astype(float)
-
-
-def moments_of(counts: np.ndarray, sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Means over the recordings of each resample, (k, n_models) each, and central moments."""
-    total = (counts @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:])
-    mean = {name: total[:, i] / total[:, 0] for i, name in enumerate(_SUMS)}
-    for name, first, second in (("yy", "y", "y"), ("hh", "h", "h"), ("yh", "y", "h")):
-        mean[name] = mean[name] - mean[first] * mean[second]
-    for name, first in (("yy", "y"), ("hh", "h")):  # exactly 0 where only rounding is left
-        rounding = 1e-13 * (mean[name] + mean[first] ** 2)
-        mean[name] = np.where(mean[name] > rounding, mean[name], 0.0)
-    return mean
-
-
 def check_resamples(n_resamples: int) -> None:
     """Refuse less than one resample."""
     if n_resamples < 1:
@@ -140,6 +98,40 @@ def check_metric(metric: str) -> None:
         raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
 
 
+def _person_sums(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> np.ndarray:
+    """Check, and sum over the recordings of each person: -> (n_persons, 9, n_models)."""
+    y, h = np.asarray(y, dtype=float), np.asarray(predictions, dtype=float)
+    who = np.asarray(persons)
+    if y.ndim != 1 or h.ndim != 2 or h.shape[1:] != y.shape or who.shape != y.shape:
+        raise ValueError(
+            f"y {y.shape}, predictions {h.shape} and persons {who.shape} must be "
+            "(n,), (n_models, n) and (n,) over the same recordings"
+        )
+    if not (np.isfinite(y).all() and np.isfinite(h).all()):
+        raise ValueError("a label or a prediction is NaN or infinite")
+    code, n_persons = person_codes(who)
+    # Centred first, so that the differences of sums in _metrics_of do not cancel.
+    a = np.broadcast_to(_centred(y), h.shape)
+    b = np.stack([_centred(row) for row in h])
+    error = h - y
+    terms = [np.ones_like(h), a, a * a, b, b * b, a * b, np.abs(error), error**2, error]
+    sums = np.zeros((n_persons, len(_SUMS), len(h)))
+    np.add.at(sums, code, np.stack(terms).transpose(2, 0, 1))
+    return sums
+
+
+def _metrics_of(counts: np.ndarray, sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Metrics of each resample, (k, n_models) each, from means over its recordings."""
+    total = (counts @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:])
+    mean = {name: total[:, i] / total[:, 0] for i, name in enumerate(_SUMS)}
+    for name, first, second in (("yy", "y", "y"), ("hh", "h", "h"), ("yh", "y", "h")):
+        mean[name] = mean[name] - mean[first] * mean[second]
+    for name, first in (("yy", "y"), ("hh", "h")):  # exactly 0 where only rounding is left
+        rounding = 1e-13 * (mean[name] + mean[first] ** 2)
+        mean[name] = np.where(mean[name] > rounding, mean[name], 0.0)
+    return {name: metric(mean) for name, metric in _FROM_MEANS.items()}
+
+
 def _centred(vector: np.ndarray) -> np.ndarray:
     return vector - vector.mean() if not is_constant(vector) else np.zeros_like(vector)
 
@@ -149,7 +141,7 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.where(denominator > 0, numerator / safe, np.nan)
 
 
-FROM_MOMENTS: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {
+_FROM_MEANS: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {
     "mae": lambda m: m["abs"],
     "rmse": lambda m: np.sqrt(m["square"]),
     "pcc": lambda m: _ratio(m["yh"], np.sqrt(m["yy"] * m["hh"])),
@@ -157,4 +149,4 @@ FROM_MOMENTS: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {
     "sigma_ratio": lambda m: np.sqrt(_ratio(m["hh"], m["yy"])),
     "bias": lambda m: m["error"],
 }
-"""The default conventions of ``deplib.metrics``, from moments; a test holds the two together."""
+"""The default conventions of ``deplib.metrics``; a test holds the two together."""

@@ -19,12 +19,7 @@ from deplib.errors import ResultError
 from deplib.metrics import METRICS
 from deplib.statistics.intervals import RESAMPLES, SEED, Interval, interval_of
 from deplib.statistics.resampling import bootstrap_distribution, check_metric, jackknife
-from deplib.statistics.significance import (
-    Equivalence,
-    TestResult,
-    equivalence_of,
-    sign_flip_test,
-)
+from deplib.statistics.significance import TestResult, sign_flip_test
 
 LABEL_TOLERANCE = 1e-3  # BDI-II points: results keep six digits of the z-scored labels
 COLUMNS = ["recording", "person", "bdi", "model", "seed"]  # and bdi_hat
@@ -32,12 +27,21 @@ COLUMNS = ["recording", "person", "bdi", "model", "seed"]  # and bdi_hat
 
 @dataclass(frozen=True)
 class Summary(Interval):
-    """A metric of one model: its mean over seeds, with an interval, and both kinds of spread."""
+    """A metric of one model: its mean over seeds, with an interval, and their spread."""
 
     seed_sd: float = float("nan")  # between runs on these persons (1/(n-1)); nan for one run
-    person_sd: float = float("nan")  # of the mean over seeds, between resamples of persons
-    n_runs: int = 0
-    n_defined: int = 0  # runs in which the metric is defined: the mean is over these
+    n_runs: int = 0  # in which the metric is defined: the mean is over these
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """A difference, its 90 % interval, and whether that lies within the margin."""
+
+    difference: float
+    low: float
+    high: float
+    margin: float
+    equivalent: bool
 
 
 @dataclass(frozen=True)
@@ -105,21 +109,17 @@ class Scores:
             return np.nanmean(runs, axis=1), np.nanmean(left_out, axis=1)
 
     def summary(self, model: str, metric: str = "mae", *, draw_seeds: bool = False) -> Summary:
-        """Return the mean of a metric over seeds, its 95 % interval, and both spreads."""
+        """Return the mean of a metric over seeds, its 95 % interval, and the spread of seeds."""
         values = self.values(model, metric)
         defined = values[np.isfinite(values)]
         value = float(defined.mean()) if len(defined) else float("nan")
         resampled, left_out = self.draws(model, metric, draw_seeds=draw_seeds)
-        finite = resampled[np.isfinite(resampled)]
         return Summary(
             value,
-            *interval_of(finite, value, left_out),
+            *interval_of(resampled, value, left_out),
             n_persons=len(left_out),
-            n_undefined=len(resampled) - len(finite),
             seed_sd=float(defined.std(ddof=1)) if len(defined) > 1 else float("nan"),
-            person_sd=float(np.nanstd(resampled)) if len(defined) else float("nan"),
-            n_runs=len(values),
-            n_defined=len(defined),
+            n_runs=len(defined),
         )
 
     def difference(
@@ -127,18 +127,29 @@ class Scores:
     ) -> Interval:
         """Return mean over seeds of the first minus that of the second, same persons."""
         resampled, value, left_out = self._difference(first, second, metric, draw_seeds)
-        finite = resampled[np.isfinite(resampled)]
-        return Interval(value, *interval_of(finite, value, left_out), n_persons=len(left_out))
+        return Interval(value, *interval_of(resampled, value, left_out), n_persons=len(left_out))
 
     def equivalence(
         self, first: str, second: str, margin: float, *, draw_seeds: bool = False
     ) -> Equivalence:
         """Test whether two predictors' mean MAE over seeds differ by less than a margin.
 
-        Two one-sided tests at 5 % by the 90 % interval of ``difference``; ``margin`` in BDI-II
-        points.
+        Two one-sided tests (TOST) at 5 %: the null hypothesis is a difference of at least
+        ``margin`` BDI-II points, stated before the data are seen, in either direction. Both reject
+        it where the 90 % interval lies within the margin. No significance is no equivalence.
+
+        Raises
+        ------
+        ValueError
+            If the margin is not above 0, or the resamples are too few.
         """
-        return equivalence_of(*self._difference(first, second, "mae", draw_seeds), margin)
+        if not 0.0 < margin < np.inf:
+            raise ValueError(f"margin is {margin}; it must be above 0, in points of the MAE")
+        values, difference, left_out = self._difference(first, second, "mae", draw_seeds)
+        if len(values) < 20:
+            raise ValueError(f"{len(values)} resamples cannot tell a test at 5 %; draw more")
+        low, high = interval_of(values, difference, left_out, 0.9)
+        return Equivalence(difference, low, high, margin, -margin < low and high < margin)
 
     def test(self, first: str, second: str) -> TestResult:
         """Test the difference in MAE of two predictors by sign flips over persons.

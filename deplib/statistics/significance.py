@@ -1,4 +1,4 @@
-"""Whether two models differ (sign flips over persons), whether they are equivalent, and Holm.
+"""Whether two models differ, by sign flips over persons, and Holm's correction.
 
 The sign flips are exact in the sense of Fisher: under the null hypothesis every rearrangement that
 they draw is as likely as the data. Where there are no more of them than ``n_resamples``, all are
@@ -12,10 +12,8 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtr
 from statsmodels.stats.multitest import multipletests
 
-from deplib.statistics.intervals import interval_of, widening
 from deplib.statistics.resampling import check_resamples, person_codes
 
 MCID_SHARE = 0.175
@@ -133,80 +131,3 @@ def holm(p_values: ArrayLike) -> np.ndarray:
             "of the family and say so"
         )
     return np.asarray(multipletests(p, method="holm")[1])
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """A difference, its interval, and whether that lies within the margin."""
-
-    difference: float
-    low: float  # of the 1 - 2 alpha interval over persons
-    high: float
-    margin: float
-    p_value: float  # the larger of the two one-sided ones
-    equivalent: bool  # -margin < low and high < margin: the same as p_value < alpha
-
-
-def equivalence_of(
-    values: np.ndarray, estimate: float, left_out: np.ndarray, margin: float, alpha: float = 0.05
-) -> Equivalence:
-    """Test whether a difference lies within a margin: two one-sided tests (TOST).
-
-    A difference without significance is no equivalence. Here the null hypothesis is a difference
-    of at least ``margin`` in either direction, and rejecting it needs both one-sided tests.
-
-    Parameters
-    ----------
-    values, estimate, left_out
-        As of ``interval_of``: the difference in resamples, as it is, and without each person.
-    margin
-        In the units of the metric and above 0; stated before the data are seen.
-    alpha
-        Level of the test, below 0.5.
-
-    Returns
-    -------
-    Equivalence
-        The interval has a confidence of 1 - 2 alpha. The p-value is that interval turned round:
-        the smallest alpha at which it lies within the margin, and at least 1 / (n_resamples + 1).
-        So ``p_value < alpha`` and ``equivalent`` always agree. Interval and p-value are nan, and
-        the two not equivalent, where the metric is undefined, or is so in all but 1 / alpha
-        resamples.
-
-    Raises
-    ------
-    ValueError
-        If the margin is not above 0, alpha not between 0 and 0.5, or the resamples are too few.
-    """
-    if not 0.0 < margin < np.inf:
-        raise ValueError(f"margin is {margin}; it must be above 0, in the units of the metric")
-    if not 0.0 < alpha < 0.5:
-        raise ValueError(f"alpha is {alpha}; it must lie between 0 and 0.5")
-    if (len(values) + 1) * alpha <= 1:
-        raise ValueError(f"{len(values)} resamples cannot tell a p-value below {alpha}; draw more")
-    defined = values[np.isfinite(values)]
-    low = high = p_value = float("nan")
-    if (len(defined) + 1) * alpha > 1:
-        low, high = interval_of(defined, estimate, left_out, 1 - 2 * alpha)
-    if np.isfinite(low):
-        # Quantiles at the margins: the largest that are not inside, counted from either end.
-        quantiles = (_quantile_at(defined, -margin), _quantile_at(-defined, -margin))
-        levels = [_level(quantile, len(left_out)) for quantile in quantiles]
-        p_value = max(*levels, 1 / (len(defined) + 1))
-    equivalent = bool(-margin < low and high < margin)
-    return Equivalence(float(estimate), low, high, float(margin), p_value, equivalent)
-
-
-def _quantile_at(values: np.ndarray, limit: float) -> float:
-    """Return the largest q with ``np.quantile(values, q) <= limit``; 0 where there is none."""
-    ordered = np.sort(values)
-    n_below = int(np.searchsorted(ordered, limit, side="right"))
-    if n_below in (0, len(ordered)):
-        return float(n_below > 0)
-    left, right = ordered[n_below - 1 : n_below + 1]
-    return float((n_below - 1 + (limit - left) / (right - left)) / (len(ordered) - 1))
-
-
-def _level(quantile: float, n_persons: int) -> float:
-    """Return the alpha at which the lower end of an expanded interval is that quantile."""
-    return float(stdtr(n_persons - 1, ndtri(quantile) / widening(n_persons)))
