@@ -6,9 +6,11 @@ them is selected by ``results.load("default", model="LDBM", features="affect")``
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,47 +122,14 @@ class Result:
     @property
     def digest(self) -> str:
         """SHA-256 of all that is stored of the run but its key: an edited number shows."""
-        about = {name: getattr(self, name) for name in _ABOUT}
-        return _digest(asdict(self.spec) | about, _coded(self.predictions), _coded(self.history))
-
-    def save(self, path: Path) -> None:
-        """Write the run as one part, whole or not at all; `merge` puts parts into the tables.
-
-        Raises
-        ------
-        ResultError
-            If the file cannot be written, for instance because the disk is full.
-        """
-        kept = self.rounded()
-        about = _row(kept) | {"history": kept.history.to_json(orient="split", double_precision=15)}
-        table = pa.Table.from_pandas(kept.predictions, preserve_index=False)
-        _write(table.replace_schema_metadata({"run": json.dumps(about)}), path)
-
-    @classmethod
-    def read(cls, path: Path, *, key: str | None = None) -> "Result":
-        """Read a part that `save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If it is missing, damaged or edited, or has another key than the one given.
-        """
-        try:
-            table = pq.read_table(path)
-            row = json.loads(table.schema.metadata[b"run"])
-            history = pd.DataFrame(**json.loads(row.pop("history")))
-            result = _result(row, table.to_pandas(), history).rounded()
-            if result.digest != row["digest"]:
-                raise ValueError("its numbers are not those that were written")
-        except FileNotFoundError:
-            raise ResultError(f"{path} does not exist; make it with `make sweep`") from None
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise ResultError(
-                f"{path} is no whole run ({error}); delete it and run again"
-            ) from error
-        if key is not None and result.key != key:
-            raise ResultError(f"{path} is stale: it was made by other code, data or settings")
-        return result
+        about = asdict(self.spec) | {name: getattr(self, name) for name in _ABOUT}
+        found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+        for table in (self.predictions, self.history):
+            for name in sorted(table):
+                column = _coded(table[name])
+                if not np.isnan(column).all():  # a column that is NaN throughout is none
+                    found.update(name.encode() + column.tobytes())
+        return found.hexdigest()
 
 
 def folder() -> Path:
@@ -198,6 +167,20 @@ def write_whole(path: Path, content: bytes) -> None:
         raise ResultError(
             f"cannot write {path}: {why}; make room and run again: finished runs are kept"
         ) from error
+
+
+def write_table(table: pd.DataFrame, path: Path, **metadata: str) -> None:
+    """Write a table without its index as Parquet, whole or not at all.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be written, for instance because the disk is full.
+    """
+    content, arrow = io.BytesIO(), pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(metadata or arrow.schema.metadata)
+    pq.write_table(arrow, content, compression="zstd", compression_level=9)
+    write_whole(path, content.getvalue())
 
 
 def load(world: str = "default", *, root: Path | None = None, **settings: Any) -> pd.DataFrame:
@@ -278,7 +261,7 @@ def windows(world: str = "default", *, root: Path | None = None, **settings: Any
 
 def read_all(world: str, *, root: Path | None = None) -> list[Result]:
     """Return every run of a world as a `Result`, each checked against its digest."""
-    return list(_results(_whole(world, root)))
+    return _whole(world, _read(world, root))
 
 
 def holding(
@@ -287,10 +270,8 @@ def holding(
     """Return those of some runs that the tables of a world have whole and under these keys."""
     if not keys or not _path(world, root, "runs").is_file():
         return {}
-    tables = _read(world, root)
-    faulty = _faulty(tables)
-    here = [one for one in _results(tables) if keys.get(one.spec) == one.key]
-    return {one.spec: one for one in here if one.spec not in faulty}
+    found = _results(_read(world, root))
+    return {one.spec: one for one, whole in found if whole and keys.get(one.spec) == one.key}
 
 
 def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> None:
@@ -301,52 +282,52 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
     """
     there = {one.spec: one.rounded() for one in done}
     if _path(world, root, "runs").is_file():
-        there = {one.spec: one for one in _results(_whole(world, root, but=there))} | there
+        there = {one.spec: one for one in _whole(world, _read(world, root), but=there)} | there
     order = sorted(there, key=lambda spec: [str(value) for value in asdict(spec).values()])
     kept = [there[spec] for spec in order]
     rows = {
         "predictions": [_marked(one.spec, one.predictions) for one in kept],
         "histories": [_marked(one.spec, one.history) for one in kept if len(one.history)],
-        "runs": [pd.DataFrame([_row(one) for one in kept])],
+        "runs": [_marked(one.spec, pd.DataFrame([_about(one)])) for one in kept],
     }
     for name, parts in rows.items():
         table = pd.concat(parts) if parts else pd.DataFrame(columns=SPEC)
-        _write(pa.Table.from_pandas(table, preserve_index=False), _path(world, root, name))
-    _CACHE.clear()
-
-
-_CACHE: dict[Any, dict[str, pd.DataFrame]] = {}
+        write_table(table, _path(world, root, name))
+    _checked.cache_clear()
 
 
 def _tables(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
-    """Read a world's tables once a process, and check every run."""
+    """Return a world's tables, read and checked once a process."""
     if not _path(world, root, "runs").is_file():
         raise ResultError(
             f"no results of {world!r} in {root or folder()}; there are "
             f"{sorted(path.parent.name for path in (root or folder()).glob('*/runs.parquet'))}"
         )
-    at = (world, root, *(_path(world, root, name).stat().st_mtime_ns for name in TABLES))
-    if at not in _CACHE:
-        tables = _whole(world, root)
-        if root is None:
-            require_fresh(world, tables["runs"])
-        _CACHE[at] = tables
-    return _CACHE[at]
+    return _checked(world, root, *(_path(world, root, name).stat().st_mtime_ns for name in TABLES))
+
+
+@cache
+def _checked(world: str, root: Path | None, *written: int) -> dict[str, pd.DataFrame]:
+    tables = _read(world, root)
+    _whole(world, tables)
+    if root is None:
+        require_fresh(world, tables["runs"])
+    return tables
 
 
 def _whole(
-    world: str, root: Path | None, *, but: Collection[RunSpec] = ()
-) -> dict[str, pd.DataFrame]:
-    """Read a world's tables, and refuse them if numbers of a run, but for some, were edited."""
-    tables = _read(world, root)
-    for spec in _faulty(tables):
-        if spec not in but:
+    world: str, tables: Mapping[str, pd.DataFrame], *, but: Collection[RunSpec] = ()
+) -> list[Result]:
+    """Return every run, and refuse them if numbers of one, but for some, were edited."""
+    found = list(_results(tables))
+    for one, whole in found:
+        if not whole and one.spec not in but:
             raise ResultError(
-                f"the results of {world} are not whole: the numbers of {spec.model}, seed "
-                f"{spec.seed} ({spec.name}) are not those that were written; run `make sweep`, "
-                "which computes them"
+                f"the results of {world} are not whole: the numbers of {one.spec.model}, seed "
+                f"{one.spec.seed} ({one.spec.name}) are not those that were written; run `make "
+                "sweep`, which computes them"
             )
-    return tables
+    return [one for one, _ in found]
 
 
 def _read(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
@@ -359,75 +340,35 @@ def _read(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
         ) from error
 
 
-def _blocks(table: pd.DataFrame) -> dict[tuple[Any, ...], slice]:
-    """Return the rows of each run, which stand together, by the values of `SPEC`."""
-    new = np.zeros(len(table), dtype=bool)
-    new[:1] = True
-    for name in SPEC:
-        codes = pd.factorize(table[name])[0]
-        new[1:] |= codes[1:] != codes[:-1]
-    starts = np.flatnonzero(new)
-    specs = table.iloc[starts][SPEC].itertuples(index=False, name=None)
-    stops = [*starts, len(table)][1:]
-    return {s: slice(int(a), int(b)) for s, a, b in zip(specs, starts, stops, strict=True)}
+def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[Result, bool]]:
+    """Yield every run, and whether its numbers are those that were written."""
+    predictions, histories = (_by_run(tables[name]) for name in TABLES[1:])
+    for row in tables["runs"].to_dict("records"):
+        values = tuple(row[name] for name in SPEC)
+        rows = (of.get(values, pd.DataFrame()) for of in (predictions, histories))
+        one = Result(RunSpec(*values), row["key"], *rows, *(row[name] for name in _ABOUT))
+        yield one, one.digest == row["digest"]
 
 
-def _by_run(
-    tables: Mapping[str, pd.DataFrame],
-) -> Iterator[tuple[dict[str, Any], tuple[slice, slice]]]:
-    """Yield the row of each run, and where it stands among the predictions and histories."""
-    one, two = (_blocks(tables[name]) for name in TABLES[1:])
-    rows: list[dict[str, Any]] = tables["runs"].to_dict("records")  # type: ignore[assignment]
-    for row in rows:
-        spec = tuple(row[name] for name in SPEC)
-        yield row, (one.get(spec, slice(0, 0)), two.get(spec, slice(0, 0)))
+def _by_run(table: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
+    """Return the rows of each run by the values of `SPEC`."""
+    own = table.drop(columns=SPEC)
+    return {
+        values: own.iloc[rows].reset_index(drop=True)
+        for values, rows in table.groupby(SPEC, sort=False).indices.items()
+    }
 
 
-def _faulty(tables: Mapping[str, pd.DataFrame]) -> list[RunSpec]:
-    """Return the runs whose numbers are not those that were written."""
-    coded = [_coded(tables[name]) for name in TABLES[1:]]
-    found = []
-    for row, at in _by_run(tables):
-        about = {name: row[name] for name in (*SPEC, *_ABOUT)}
-        parts = zip(coded, at, strict=True)
-        columns = [{name: column[rows] for name, column in part.items()} for part, rows in parts]
-        if _digest(about, *columns) != row["digest"]:
-            found.append(RunSpec(**{name: row[name] for name in SPEC}))
-    return found
+def _coded(column: pd.Series) -> np.ndarray:
+    """Return a column as 64-bit numbers: a text as a hash of it."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(np.float64)
+    return np.array([_hash_of(text) for text in column.to_numpy(object)])
 
 
-def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[Result]:
-    parts = [tables[name].drop(columns=SPEC) for name in TABLES[1:]]
-    for row, at in _by_run(tables):
-        yield _result(
-            row, *(p.iloc[rows].reset_index(drop=True) for p, rows in zip(parts, at, strict=True))
-        )
-
-
-def _coded(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return every column that is none of `SPEC` as 64-bit numbers: a text as a hash of it."""
-    coded = {}
-    for name, column in table.items():
-        if name in SPEC:
-            continue
-        if pd.api.types.is_numeric_dtype(column):
-            coded[str(name)] = column.to_numpy(np.float64)
-            continue
-        codes, texts = pd.factorize(column)
-        hashes = [hashlib.sha256(str(text).encode()).digest()[:8] for text in texts]
-        coded[str(name)] = np.frombuffer(b"".join(hashes), "<u8")[codes]
-    return coded
-
-
-def _digest(about: Mapping[str, Any], *tables: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 of a run; a column that is NaN throughout is none."""
-    found = hashlib.sha256(json.dumps(dict(about), sort_keys=True).encode())
-    for table in tables:
-        for name in sorted(table):
-            column = table[name]
-            if not np.isnan(column).all():
-                found.update(name.encode() + column.tobytes())
-    return found.hexdigest()
+@cache
+def _hash_of(text: str) -> np.uint64:
+    return np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], "<u8")[0]
 
 
 def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
@@ -441,16 +382,8 @@ def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _result(row: dict[str, Any], predictions: pd.DataFrame, history: pd.DataFrame) -> Result:
-    spec = RunSpec(**{name: row[name] for name in SPEC})
-    about = {name: row[name] for name in ("key", *_ABOUT)}
-    return Result(spec=spec, predictions=predictions, history=history, **about)
-
-
-def _row(result: Result) -> dict[str, Any]:
-    return asdict(result.spec) | {
-        name: getattr(result, name) for name in ("key", *_ABOUT, "digest")
-    }
+def _about(result: Result) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in ("key", *_ABOUT, "digest")}
 
 
 def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:
@@ -459,9 +392,3 @@ def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:
 
 def _path(world: str, root: Path | None, name: str) -> Path:
     return (root or folder()) / world / f"{name}.parquet"
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd", compression_level=9)
-    write_whole(path, buffer.getvalue().to_pybytes())

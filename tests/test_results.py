@@ -45,32 +45,20 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_a_part_is_read_back_as_it_was_written(tmp_path):
-    path = tmp_path / "default" / "part.parquet"
-    RUNS[0].save(path)
-    again = Result.read(path, key=RUNS[0].key)
-    pd.testing.assert_frame_equal(again.predictions, RUNS[0].rounded().predictions)
-    pd.testing.assert_frame_equal(again.history, RUNS[0].rounded().history)
-    assert (again.spec, again.digest) == (RUNS[0].spec, RUNS[0].rounded().digest)
-    assert [p.name for p in path.parent.iterdir()] == ["part.parquet"]
-    with pytest.raises(ResultError, match="is stale"):
-        Result.read(path, key="cd" * 32)
-    with pytest.raises(ResultError, match="does not exist; make it with `make sweep`"):
-        Result.read(tmp_path / "none.parquet")
+def test_a_run_is_read_back_as_it_was_written_and_by_its_key(root):
+    keys = {one.spec: one.key for one in RUNS} | {RUNS[1].spec: "cd" * 32}
+    found = results.holding("default", keys, root=root)
+    assert found.keys() == {one.spec for one in RUNS} - {RUNS[1].spec}
+    for one in (RUNS[0], RUNS[4]):
+        expected, again = one.rounded(), found[one.spec]
+        pd.testing.assert_frame_equal(again.predictions, expected.predictions, check_dtype=False)
+        pd.testing.assert_frame_equal(again.history, expected.history)
+        assert again.digest == expected.digest
+    assert results.holding("none", keys, root=root) == {}
 
 
-@pytest.mark.parametrize("damage", [b"", b"PAR1", b"<html>"])
-def test_a_broken_part_is_refused(tmp_path, damage):
-    path = tmp_path / "part.parquet"
-    RUNS[0].save(path)
-    path.write_bytes(damage or path.read_bytes()[:-100])
-    with pytest.raises(ResultError, match="is no whole run"):
-        Result.read(path)
-
-
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "part.parquet"
-    RUNS[0].save(path)
+def test_a_full_disk_leaves_the_old_file(root, monkeypatch):
+    path = root / "default" / "predictions.parquet"
     before = path.read_bytes()
 
     def full(*args: object) -> None:
@@ -78,9 +66,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("deplib.paths.os.fsync", full)
     with pytest.raises(ResultError, match="No space left"):
-        RUNS[1].save(path)
+        results.merge("default", RUNS[:1], root=root)
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["part.parquet"]
+    assert len(list(path.parent.iterdir())) == 3
 
 
 def test_recordings_are_means_of_windows_in_points(root):
@@ -117,9 +105,6 @@ def test_merging_replaces_a_run_and_keeps_the_others(root):
     table = results.runs("default", root=root).set_index(["model", "seed", "features", "recipe"])
     assert len(table) == len(RUNS)
     assert table.loc[("LDBM", 1, "identity", "protocol"), "key"] == "cd" * 32
-    held = results.holding("default", {one.spec: one.key for one in RUNS}, root=root)
-    assert held.keys() == {one.spec for one in RUNS} - {new.spec}
-    assert all(held[one.spec].digest == one.rounded().digest for one in RUNS if one.spec in held)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ Each finished run is a part of its own in the data folder, so that a kill at any
 more than the runs in hand; when all of a world are there, they go into its tables at once.
 """
 
+import contextlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from deplib.windows import WindowSet
 
 SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
 """Of one seed, so that no core waits long for the last run."""
+Seen = tuple[WindowSet, WindowSet | None]
+"""What a run sees: windows, and those without labels where its recipe looks at them."""
 
 
 def complete(
@@ -90,7 +94,7 @@ def complete(
             stream_folder=stream_folder,
         )
         here = [spec for spec in needed if spec.world == world]
-        done |= _complete(world, here, inputs, root, jobs, scheduler, progress)
+        done |= _complete(world, here, inputs, root, scheduler)
     return [done[spec] for spec in specs]
 
 
@@ -114,59 +118,39 @@ def prepare(*, jobs: int = 2, progress: bool = False) -> None:
 
 
 def _complete(
-    world: str,
-    specs: Sequence[RunSpec],
-    inputs: Inputs,
-    root: Path | None,
-    jobs: int,
-    scheduler: str | None,
-    progress: bool,
+    world: str, specs: Sequence[RunSpec], inputs: Inputs, root: Path | None, scheduler: str | None
 ) -> dict[RunSpec, Result]:
     """Complete the runs of one world, and put them into its tables."""
-    versioned = root is None
-    keys = _keys(specs, inputs, versioned)
-    done = {} if keys is None else _stored(keys, world, root)
+
+    def held() -> tuple[dict[RunSpec, str], dict[RunSpec, Result]]:
+        """Return the key of each run, and those that hold: finished parts, or in the tables."""
+        keys = {
+            spec: inputs.key(spec) if root else results.versioned_key(spec, inputs.protocol)
+            for spec in specs
+        }
+        return keys, results.holding(world, keys, root=root) | _parts(keys)
+
+    keys, done = held()
     missing = [spec for spec in specs if spec not in done]
-    if missing and ((versioned and _renew(missing, inputs, world)) or keys is None):
-        keys = _keys(specs, inputs, versioned)
-        assert keys is not None
-        done = _stored(keys, world, root)
-        missing = [spec for spec in specs if spec not in done]
-    for group in _alike(missing):
-        assert keys is not None
+    if missing and root is None and _renew(missing, inputs, world):
+        keys, done = held()
+    for group in _alike([spec for spec in specs if spec not in done]):
         finished = (
-            results_in_8_bits(group, inputs, keys, done, jobs=jobs)
+            results_in_8_bits(group, inputs, keys, done, jobs=inputs.jobs)
             if group[0].precision != RunSpec.precision
-            else in_parallel(
-                group,
-                inputs.windows(group[0]),
-                keys,
-                inputs.protocol,
-                unlabelled=inputs.unlabelled(group[0]),
-                jobs=jobs,
-                scheduler=scheduler,
-                progress=progress,
-            )
+            else in_parallel(group, inputs, keys, scheduler)
         )
         for result in finished:
-            result.save(_part(result.spec))
+            part = _part(result.spec)
+            shutil.rmtree(part, ignore_errors=True)  # of another key, or damaged
+            results.merge(part.name, [result], root=part.parent)
             done[result.spec] = result.rounded()
-    parts = [path for spec in specs if (path := _part(spec)).exists()]
+    parts = [part for spec in specs if (part := _part(spec)).exists()]
     if parts:  # also those of a call that was killed before or while it merged them
         results.merge(world, done.values(), root=root)
-        for path in parts:
-            path.unlink()
+        for part in parts:
+            shutil.rmtree(part)
     return done
-
-
-def _keys(specs: Sequence[RunSpec], inputs: Inputs, versioned: bool) -> dict[RunSpec, str] | None:
-    """Return the key of each run, or None where the versioned signature of a stream is missing."""
-    if not versioned:
-        return {spec: inputs.key(spec) for spec in specs}
-    streams = {(spec.world, stream) for spec in specs for stream in parse(spec.features)}
-    if not all(results.signature_path(*at).exists() for at in streams):
-        return None
-    return {spec: results.versioned_key(spec, inputs.protocol) for spec in specs}
 
 
 def _renew(specs: Sequence[RunSpec], inputs: Inputs, world: str) -> bool:
@@ -180,20 +164,18 @@ def _renew(specs: Sequence[RunSpec], inputs: Inputs, world: str) -> bool:
     return renewed
 
 
-def _stored(keys: Mapping[RunSpec, str], world: str, root: Path | None) -> dict[RunSpec, Result]:
-    """Return the results that still hold, from finished parts or from the tables."""
-    found = {}
-    for spec, key in keys.items():
-        try:
-            found[spec] = Result.read(_part(spec), key=key)
-        except ResultError:
-            continue
-    left = {spec: key for spec, key in keys.items() if spec not in found}
-    return found | results.holding(world, left, root=root)
-
-
 def _part(spec: RunSpec) -> Path:
-    return data_root() / "runs" / spec.world / f"{spec.name}.parquet"
+    """Return the folder of a finished run: tables like those of a world."""
+    return data_root() / "parts" / spec.world / spec.name
+
+
+def _parts(keys: Mapping[RunSpec, str]) -> dict[RunSpec, Result]:
+    """Return the finished parts that hold; what is damaged is done again."""
+    found: dict[RunSpec, Result] = {}
+    for spec, key in keys.items():
+        with contextlib.suppress(ResultError):
+            found |= results.holding(spec.name, {spec: key}, root=_part(spec).parent)
+    return found
 
 
 def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
@@ -207,14 +189,9 @@ def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
 
 def in_parallel(
     specs: Sequence[RunSpec],
-    windows: WindowSet,
+    inputs: Inputs,
     keys: Mapping[RunSpec, str],
-    protocol: Protocol,
-    *,
-    unlabelled: WindowSet | None = None,
-    jobs: int,
     scheduler: str | None = None,
-    progress: bool = False,
 ) -> Iterator[Result]:
     """Do runs that see the same windows, seed by seed, and yield each result when it is there.
 
@@ -225,27 +202,21 @@ def in_parallel(
     """
     rank = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     order = sorted(specs, key=lambda spec: (spec.seed, rank.get(spec.model, len(rank))))
-    work = [(spec, keys[spec], source_of(spec), protocol) for spec in order]
-    seen = (windows, unlabelled)
+    work = [(spec, keys[spec], source_of(spec), inputs.protocol) for spec in order]
+    seen = (inputs.windows(specs[0]), inputs.unlabelled(specs[0]))
     finished = (
         _on_dask(scheduler, work, seen)
         if scheduler
-        else in_processes(jobs, [delayed(_one)(seen, *each) for each in work])
+        else in_processes(inputs.jobs, [delayed(_one)(seen, *each) for each in work])
     )
-    with tqdm(total=len(specs), desc="runs", unit="run", disable=not progress) as bar:
+    with tqdm(total=len(specs), desc="runs", unit="run", disable=not inputs.progress) as bar:
         for result in finished:
             bar.set_postfix_str(result.spec.name)
             bar.update()
             yield result
 
 
-def _one(
-    seen: tuple[WindowSet, WindowSet | None],
-    spec: RunSpec,
-    key: str,
-    source: str,
-    protocol: Protocol,
-) -> Result:
+def _one(seen: Seen, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
     """Do one run in a worker, which may run on another machine."""
     if source_of(spec) != source:
         raise ResultError(
@@ -255,7 +226,7 @@ def _one(
     return run(spec, seen[0], key, protocol=protocol, unlabelled=seen[1])
 
 
-def _on_dask(address: str, work: Sequence[tuple], seen: tuple) -> Iterator[Result]:
+def _on_dask(address: str, work: Sequence[tuple], seen: Seen) -> Iterator[Result]:
     """Do runs on the workers of a dask scheduler, which all get the windows once."""
     try:
         from distributed import Client, as_completed

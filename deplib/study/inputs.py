@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,6 @@ from deplib.windows import Read, WindowSet, build_windows, losing, permute_label
 
 SMALL = "small"
 """The world on which chapters train before a reader's eyes."""
-"""The report's cohort, as large as AVEC2014, and one on which a chapter trains in seconds."""
 BOUNDS = {"random": Bounds(coherence=0.0)}
 """What is sound for an encoder may look unsound by the bounds of a trained one.
 
@@ -91,38 +90,24 @@ def open_cohort(world: str = "default") -> SimulatedCohort:
 
 def small_windows() -> WindowSet:
     """Return the windows of the small cohort; the first call takes 20 s."""
-    return _windows_of(SMALL)
+    return Inputs(open_cohort(SMALL), embedded_encoder()).windows(RunSpec("", world=SMALL))
 
 
-def full_windows(world: str = "default") -> WindowSet:
-    """Return the windows of the full cohort, half a gigabyte; five minutes the first time."""
-    return _windows_of(world)
-
-
-def _windows_of(world: str) -> WindowSet:
-    return Inputs(open_cohort(world), embedded_encoder()).windows(RunSpec("", world=world))
-
-
-class UnlabelledCohort(SimulatedCohort):
-    """Simulated video of other persons than the labelled cohort's, to pretrain on.
+def unlabelled_cohort(
+    world: str = "default", *, n_recordings: int = 150, max_frames: int = 512
+) -> SimulatedCohort:
+    """Return simulated video of other persons than the labelled cohort's, to pretrain on.
 
     Every recording is of the split "train", since no split means anything here, ``bdi`` is NaN,
-    which no training survives, and the truth is not kept. Parameters are as of
-    ``SimulatedCohort``; by default each recording is one window long.
+    which no training survives, and the truth is not kept. By default each is one window long.
     """
-
-    def __init__(
-        self,
-        world: str = "default",
-        seed: int = UNLABELLED_SEED,
-        *,
-        n_recordings: int = 150,
-        max_frames: int | None = 512,
-    ) -> None:
-        super().__init__(world, seed, n_recordings=n_recordings, max_frames=max_frames)
-        self.name = f"{self.name}/unlabelled"
-        self.recordings = self.recordings.assign(split="train", bdi=np.nan)
-        self.truth = self.truth[["recording"]]
+    cohort = SimulatedCohort(
+        world, UNLABELLED_SEED, n_recordings=n_recordings, max_frames=max_frames
+    )
+    cohort.name = f"{cohort.name}/unlabelled"
+    cohort.recordings = cohort.recordings.assign(split="train", bdi=np.nan)
+    cohort.truth = cohort.truth[["recording"]]
+    return cohort
 
 
 class Inputs:
@@ -155,8 +140,9 @@ class Inputs:
         self.protocol, self.limits = protocol or Protocol(), limits
         self.jobs, self.progress = jobs, progress
         self.stream_folder = stream_folder
-        self._stores: dict[tuple[str, bool], tuple[FeatureStore, pd.DataFrame]] = {}
-        self._digests: dict[tuple[str, str], str] = {}
+        # Of this cohort: the verified features of an encoder's stream, and the usable recordings.
+        self.store = cache(partial(self._prepare, cohort))
+        self._digest = cache(self._digest_of)
 
     def windows(self, spec: RunSpec) -> WindowSet:
         """Return the windows as a run sees them: streams, split, labels, lost frames.
@@ -179,7 +165,7 @@ class Inputs:
                 continue
             stores = {False: readers} | ({True: small} if spec.precision == SMALL_ENCODER else {})
             for in_8_bits, into in stores.items():
-                store, usable = self.store(name, in_8_bits=in_8_bits)
+                store, usable = self.store(name, in_8_bits)
                 into[name] = store.read
                 recordings = recordings[recordings["recording"].isin(usable["recording"])]
         if spec.missing:
@@ -205,19 +191,14 @@ class Inputs:
         digests |= {name: self._digest(name, spec.world) for name in parse(spec.features)}
         return run_key(spec, digests, self.protocol)
 
-    def _digest(self, name: str, world: str) -> str:
-        if (name, world) not in self._digests:
-            alone = RunSpec("", world=world, features=name)
-            if results.signature_digest(world, name) and same_features(
-                self.windows(alone), world, name
-            ):
-                digest = str(results.signature_digest(world, name))
-            elif name in ENCODED:
-                digest = self.store(name)[0].digest()
-            else:
-                digest = open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
-            self._digests[name, world] = digest
-        return self._digests[name, world]
+    def _digest_of(self, name: str, world: str) -> str:
+        versioned = results.signature_digest(world, name)
+        alone = RunSpec("", world=world, features=name)
+        if versioned and same_features(self.windows(alone), world, name):
+            return versioned
+        if name in ENCODED:
+            return self.store(name, False)[0].digest()
+        return open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
 
     def unlabelled(self, spec: RunSpec) -> WindowSet | None:
         """Return windows without labels to pretrain on, or None where a run needs none.
@@ -237,20 +218,12 @@ class Inputs:
                 f"there is no unlabelled video with the streams {spec.features!r}: pretrain on "
                 f"one of {list(ENCODED)}"
             )
-        store, recordings = self._prepare(
-            UnlabelledCohort(self.cohort.world.name), spec.features, in_8_bits=False
-        )
+        video = unlabelled_cohort(self.cohort.world.name)
+        store, recordings = self._prepare(video, spec.features)
         return unlabelled_windows(store.read, recordings, self.protocol)
 
-    def store(self, name: str, *, in_8_bits: bool = False) -> tuple[FeatureStore, pd.DataFrame]:
-        """Return the verified features of an encoder's stream, and the usable recordings."""
-        if (name, in_8_bits) not in self._stores:
-            prepared = self._prepare(self.cohort, name, in_8_bits=in_8_bits)
-            self._stores[name, in_8_bits] = prepared
-        return self._stores[name, in_8_bits]
-
     def _prepare(
-        self, cohort: Cohort, name: str, *, in_8_bits: bool
+        self, cohort: Cohort, name: str, in_8_bits: bool = False
     ) -> tuple[FeatureStore, pd.DataFrame]:
         """Extract what is missing, verify all of it, and name the recordings that are left out."""
         encoder, limits = encoder_of(name, self.encoder), self.limits

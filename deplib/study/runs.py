@@ -56,7 +56,7 @@ def run(
     protocol = protocol or Protocol()
     if spec.model not in REGISTRY:
         return _baseline(spec, windows, key)
-    fitted = _fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled)
+    fitted = _fit(spec, windows, key, protocol, unlabelled)
     if spec.seed == KEPT_SEED:
         keep(spec, key, fitted.state_dict)
     return Result(
@@ -91,8 +91,7 @@ def trained(
         raise ModelError(f"{spec.model} is a baseline and has no weights: name one of {REGISTRY}")
     weights = kept(spec, key)
     if weights is None:
-        protocol = protocol or Protocol()
-        weights = _fit(spec, windows, key, protocol=protocol, unlabelled=unlabelled).state_dict
+        weights = _fit(spec, windows, key, protocol or Protocol(), unlabelled).state_dict
         keep(spec, key, weights)
     model = build(spec.model, seed=spec.seed, **config_of(spec))
     try:
@@ -156,12 +155,7 @@ def _weights_path(spec: RunSpec) -> Path:
 
 
 def _fit(
-    spec: RunSpec,
-    windows: WindowSet,
-    key: str,
-    *,
-    protocol: Protocol,
-    unlabelled: WindowSet | None,
+    spec: RunSpec, windows: WindowSet, key: str, protocol: Protocol, unlabelled: WindowSet | None
 ) -> Run:
     """Train in one thread; by the protocol's own way, an interrupted run goes on where it was."""
     if spec.precision != RunSpec.precision:

@@ -11,7 +11,7 @@ from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction import embedded_encoder
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
-from deplib.study import completion, runs
+from deplib.study import runs
 
 PROTOCOL = Protocol(epochs=4, window_length=8)
 COHORT = partial(SimulatedCohort, n_recordings=9, max_frames=12)
@@ -47,11 +47,8 @@ def die(moment: str, root: Path) -> None:
         from deplib.training import loop
 
         loop.check_loss = killing(loop.check_loss, at=3)
-    elif moment == "part":  # between the first run and the second
-        completion.Result.save = killing(completion.Result.save, at=1)
-    elif moment.startswith("merge"):  # between the tables
-        real = results.write_whole
-        results.write_whole = killing(real, at=int(moment[-1]) + 1)  # a part comes before
+    else:  # before the nth table: three of the first run's part, then three of the world
+        results.write_whole = killing(results.write_whole, at=int(moment))
     complete([RunSpec("LDBM"), RunSpec("RidgeMean")], root)
 
 

@@ -14,7 +14,7 @@ from deplib.errors import CohortError, ResultError
 from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
 from deplib.study import inputs as inputs_module
-from deplib.study.inputs import UnlabelledCohort
+from deplib.study.inputs import unlabelled_cohort
 from deplib.study.runs import config_of
 from deplib.study.signature import pooled_features, same_features, signature, write_signature
 from deplib.windows import split_as
@@ -97,8 +97,8 @@ def test_the_model_is_built_for_its_streams():
 
 
 def test_video_without_labels_is_of_others_and_only_for_who_asks(inputs, monkeypatch):
-    small = partial(UnlabelledCohort, n_recordings=9, max_frames=12)
-    monkeypatch.setattr(inputs_module, "UnlabelledCohort", small)
+    small = partial(unlabelled_cohort, n_recordings=9, max_frames=12)
+    monkeypatch.setattr(inputs_module, "unlabelled_cohort", small)
     assert inputs.unlabelled(RunSpec("MambaGRU")) is None
     windows = inputs.unlabelled(RunSpec("MambaGRU", recipe="pretrained"))
     assert windows is not None
