@@ -8,6 +8,7 @@ them is selected by ``results.load("default", model="LDBM", features="affect")``
 import hashlib
 import io
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
@@ -125,10 +126,10 @@ class Result:
         about = asdict(self.spec) | {name: getattr(self, name) for name in _ABOUT}
         found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         for table in (self.predictions, self.history):
-            for name in sorted(table):
+            for name in sorted(table.columns):
                 column = _coded(table[name])
                 if not np.isnan(column).all():  # a column that is NaN throughout is none
-                    found.update(name.encode() + column.tobytes())
+                    found.update(str(name).encode() + column.tobytes())
         return found.hexdigest()
 
 
@@ -344,19 +345,18 @@ def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[Result, bool]
     """Yield every run, and whether its numbers are those that were written."""
     predictions, histories = (_by_run(tables[name]) for name in TABLES[1:])
     for row in tables["runs"].to_dict("records"):
-        values = tuple(row[name] for name in SPEC)
-        rows = (of.get(values, pd.DataFrame()) for of in (predictions, histories))
-        one = Result(RunSpec(*values), row["key"], *rows, *(row[name] for name in _ABOUT))
+        about = {name: row[name] for name in ("key", *_ABOUT)}
+        spec = RunSpec(*(row[name] for name in SPEC))
+        one = Result(spec, predictions=predictions[spec], history=histories[spec], **about)
         yield one, one.digest == row["digest"]
 
 
-def _by_run(table: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
-    """Return the rows of each run by the values of `SPEC`."""
-    own = table.drop(columns=SPEC)
-    return {
-        values: own.iloc[rows].reset_index(drop=True)
-        for values, rows in table.groupby(SPEC, sort=False).indices.items()
-    }
+def _by_run(table: pd.DataFrame) -> defaultdict[RunSpec, pd.DataFrame]:
+    """Return the rows of each run; a run that has none gets an empty table."""
+    own, found = table.drop(columns=SPEC), defaultdict(pd.DataFrame)
+    for values, rows in table.groupby(SPEC, sort=False).indices.items():
+        found[RunSpec(*values)] = own.iloc[rows].reset_index(drop=True)  # type: ignore[misc]
+    return found
 
 
 def _coded(column: pd.Series) -> np.ndarray:
