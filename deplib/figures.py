@@ -92,7 +92,6 @@ def style() -> None:
             "font.size": 11,
             "grid.alpha": 0.25,
             "legend.frameon": False,
-            "svg.hashsalt": "deplib",
         },
     )
 
@@ -121,20 +120,14 @@ def forest(
     """
     if zero is not None:
         ax.axvline(zero, color=GREY, linestyle="--", linewidth=1)
-        name: dict[str, Any] = {
-            "xycoords": ("data", "axes fraction"),
-            "textcoords": "offset points",
-        }
-        ax.annotate(zero_label, (zero, 0), (4, 3), color=GREY, fontsize=9, **name)
+        foot = ax.get_xaxis_transform()
+        ax.text(zero, 0.01, f" {zero_label}", color=GREY, fontsize=9, transform=foot)
     for y, row in enumerate(table.to_dict("records")):
         shade = row.get("colour") or (COLOURS[row["model"]] if "model" in row else colour)
         ax.plot([row["low"], row["high"]], [y, y], color=shade, linewidth=2)
         ax.plot(row["value"], y, "o", color=shade)
-        where: dict[str, Any] = {
-            "xycoords": ("axes fraction", "data"),
-            "textcoords": "offset points",
-        }
-        ax.annotate(row["label"], (0, y), (2, 7), va="bottom", fontsize=10, **where)
+        left = ax.get_yaxis_transform()
+        ax.text(0.01, y - 0.2, row["label"], va="bottom", fontsize=10, transform=left)
     ax.set(ylim=(len(table) - 0.4, -0.9), yticks=[])
     ax.spines["left"].set_visible(False)
     return ax
@@ -166,12 +159,8 @@ def courses(
         ax.plot(wide.index, wide, color=COLOURS[model], linewidth=0.8, alpha=0.5)
         middle = wide.median(axis=1)[wide.notna().mean(axis=1) >= 0.5]  # half still train
         ax.plot(middle.index, middle, color=COLOURS[model], linewidth=2.2)
-        place: dict[str, Any] = {
-            "textcoords": "offset points",
-            "va": "center",
-            "color": COLOURS[model],
-        }
-        ax.annotate(model, (middle.index[-1], middle.iloc[-1]), (5, 0), **place)
+        end = middle.index[-1], middle.iloc[-1]
+        ax.text(*end, f"  {model}", va="center", color=COLOURS[model])
         dots = [] if chosen is None else chosen[chosen["model"] == model].to_dict("records")
         for row in dots:
             seed, epoch = row["seed"], row["epoch"]

@@ -25,6 +25,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import source_from_cache
@@ -37,7 +38,7 @@ import nbformat
 import yaml
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from deplib import REPOSITORY, __version__, provenance
@@ -88,7 +89,6 @@ UNSTABLE = {
     r"\btmp[a-z0-9_]{8}\b": "a temporary folder; print a name, not a path",
 }
 """What differs from run to run, each with how to mend it."""
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WATCH = """\
@@ -153,7 +153,10 @@ def chapters(root: Path) -> list[Chapter]:
         Where the table of contents names a page that has no source, a chapter is not in it, or
         a header is not understood.
     """
-    names = _toc(root / "_toc.yml")
+    try:
+        names = list(parse_toc_yaml(root / "_toc.yml"))
+    except (OSError, yaml.YAMLError, MalformedError) as error:
+        raise PublishError(f"_toc.yml is no table of contents of a jb-book: {error}") from error
     texts = {path.stem for path in (root / "notebooks").glob("*.py")}
     if lost := set(names) - texts - {path.stem for path in (root / "book").glob("*.md")}:
         where = "neither notebooks/ nor, as Markdown, book/ has it: write it, or take it out"
@@ -168,11 +171,14 @@ def stale(root: Path, *, here: bool = False) -> dict[str, tuple[str, ...]]:
 
     With ``here``, also those that were not executed on this machine since they changed.
     """
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for one in chapters(root):
-        other = ("it was not executed on this machine",) * (here and not _executed_here(one))
-        if reasons := _reasons(one) or other:
-            found[one.name] = reasons
+        reasons, record = _reasons(one), _record(one)
+        if here and not reasons:
+            page = provenance.file_digest(one.page)
+            if not record.is_file() or record.read_text(encoding="utf-8") != page:
+                reasons = ("it was not executed on this machine",)
+        found |= {one.name: reasons} if reasons else {}
     return found
 
 
@@ -378,12 +384,8 @@ def header(source: NotebookNode) -> dict[str, Any]:
 
 def with_ids(source: NotebookNode) -> NotebookNode:
     """Return a copy whose cells have ids made from their text, so that edits move no other id."""
-    notebook = NotebookNode(
-        cells=[NotebookNode(cell) for cell in source.cells],
-        metadata={"kernelspec": KERNEL, **header(source), "language_info": LANGUAGE},
-        nbformat=4,
-        nbformat_minor=5,
-    )
+    notebook = new_notebook(cells=deepcopy(source.cells), metadata=header(source))
+    notebook.metadata |= {"language_info": LANGUAGE}
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
         name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
@@ -491,15 +493,15 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
             stem = name[1]
             if f"{stem}.svg" in files:
                 raise PublishError(f"{where}: another figure of the page is called fig-{stem}")
+            code = page.metadata["published"]["library"]
             made = {"figure": stem, "chapter": chapter, "cell": cell.execution_count}
-            made |= {"deplib": __version__, "code": page.metadata["published"]["library"]}
-            made |= {"origin": kept["origin"]}
+            made |= {"deplib": __version__, "code": code, "origin": kept["origin"]}
             files[f"{stem}.svg"] = output.data["image/svg+xml"]
             files[f"{stem}.csv"] = kept["csv"]
             files[f"{stem}.json"] = json.dumps(made, indent=1) + "\n"
     if files:
-        sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-        page.metadata[FIGURES] = dict(sorted(sums.items()))
+        sums = {name: hashlib.sha256(files[name].encode()).hexdigest() for name in sorted(files)}
+        page.metadata[FIGURES] = sums
     return files
 
 
@@ -514,13 +516,6 @@ def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
 
 
 # The book and its files
-
-
-def _toc(path: Path) -> list[str]:
-    try:
-        return list(parse_toc_yaml(path))
-    except (OSError, yaml.YAMLError, MalformedError) as error:
-        raise PublishError(f"{path} is no table of contents of a jb-book: {error}") from error
 
 
 def _chapter(root: Path, name: str) -> Chapter:
@@ -539,12 +534,6 @@ def _state(root: Path) -> Path:
 def _record(chapter: Chapter) -> Path:
     """Return the file that holds the digest of the page that was executed or confirmed here."""
     return _state(chapter.root) / f"{chapter.name}.sha256"
-
-
-def _executed_here(chapter: Chapter) -> bool:
-    record, page = _record(chapter), chapter.page
-    known = record.is_file() and page.is_file()
-    return known and record.read_text(encoding="utf-8") == provenance.file_digest(page)
 
 
 def _imports(cell: str) -> frozenset[str]:

@@ -98,7 +98,7 @@ def test_a_forest_names_its_rows_in_the_plot_and_knows_models_it_has_never_seen(
     ax = drawn().figure.axes[0]
     colours = {line.get_color() for line in ax.lines}
     assert colours == {figures.OTHER, figures.COLOURS["LDBM"], figures.GREY}
-    assert {text.get_text() for text in ax.texts} == {"mine", "LDBM", "constant"}
+    assert {text.get_text().strip() for text in ax.texts} == {"mine", "LDBM", "constant"}
     assert "MyModel" not in figures.COLOURS
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
-from torchmetrics import functional as torch_reference
+from torchmetrics.functional import concordance_corrcoef
 
 import deplib.metrics
 from deplib.errors import ResultError
@@ -19,9 +19,6 @@ CASES = [
     (np.random.default_rng(s).uniform(0, 63, n), np.random.default_rng(s + 99).normal(15, 8, n))
     for s, n in enumerate((2, 3, 50, 300))
 ]
-vectors = st.integers(2, 30).flatmap(
-    lambda n: st.tuples(*[st.lists(st.floats(-60, 60), min_size=n, max_size=n)] * 2)
-)
 whole = st.integers(0, 63)  # scores as they are: no differences that only rounding makes
 scored = st.integers(2, 30).flatmap(
     lambda n: st.tuples(*[st.lists(whole, min_size=n, max_size=n).map(np.array)] * 2)
@@ -53,39 +50,11 @@ def test_ccc_is_made_of_numpys_moments(y, y_hat, convention, of_covariance, of_v
     assert ccc(y, y_hat, convention=convention) == pytest.approx(expected, abs=1e-9)
 
 
-def test_ccc_of_lin_is_one_minus_scaled_mean_squared_error():
-    y, y_hat = CASES[2]
-    scale = y.var() + y_hat.var() + (y.mean() - y_hat.mean()) ** 2
-    expected = 1 - reference.mean_squared_error(y, y_hat) / scale
-    assert ccc(y, y_hat) == pytest.approx(expected, abs=1e-9)
-
-
 @pytest.mark.parametrize(("y", "y_hat"), CASES)
-def test_agree_with_torchmetrics_in_float64(y, y_hat):
-    near = {"abs": 1e-9, "rel": 1e-9}
-    target, preds = torch.from_numpy(y), torch.from_numpy(y_hat)
-    for ours, theirs in (
-        (mae(y, y_hat), torch_reference.mean_absolute_error(preds, target)),
-        (rmse(y, y_hat), torch_reference.mean_squared_error(preds, target, squared=False)),
-        (pcc(y, y_hat), torch_reference.pearson_corrcoef(preds, target)),
-        # torchmetrics divides variances and covariance by n - 1; Lin divides by n.
-        (
-            ccc(y, y_hat, convention="unbiased"),
-            torch_reference.concordance_corrcoef(preds, target),
-        ),
-    ):
-        assert theirs.dtype == torch.float64
-        assert ours == pytest.approx(theirs.item(), **near)
-    theirs = torch_reference.concordance_corrcoef(preds, target).item()
-    assert ccc(y, y_hat) != pytest.approx(theirs, **near)
-
-
-@pytest.mark.parametrize("n", [2, 10, 50])
-def test_a_perfect_prediction_reaches_one_in_two_of_three_conventions(n):
-    y = np.random.default_rng(n).uniform(0, 63, n)
-    assert ccc(y, y) == pytest.approx(1)
-    assert ccc(y, y, convention="unbiased") == pytest.approx(1)
-    assert ccc(y, y, convention="avec2019") == pytest.approx((n - 1) / n)
+def test_ccc_of_torchmetrics_is_the_unbiased_one(y, y_hat):
+    theirs = concordance_corrcoef(torch.from_numpy(y_hat), torch.from_numpy(y)).item()
+    assert ccc(y, y_hat, convention="unbiased") == pytest.approx(theirs, abs=1e-9)
+    assert ccc(y, y_hat) != pytest.approx(theirs, abs=1e-9)
 
 
 @given(scored, st.floats(-100, 100), st.floats(0.1, 10))
@@ -104,27 +73,16 @@ def test_pcc_alone_is_blind_to_bias_and_scale_of_the_predictions(pair, shift, fa
     moved = factor * y_hat + shift
     assert pcc(y, moved) == pytest.approx(pcc(y, y_hat), abs=1e-8, nan_ok=True)
     assert pcc(y, -moved) == pytest.approx(-pcc(y, y_hat), abs=1e-8, nan_ok=True)
-    assert sigma_ratio(y, moved) == pytest.approx(
-        factor * sigma_ratio(y, y_hat), abs=1e-8, nan_ok=True
-    )
-    assert bias(y, y_hat + shift) == pytest.approx(bias(y, y_hat) + shift, abs=1e-8)
+    ratio = factor * sigma_ratio(y, y_hat)
+    assert sigma_ratio(y, moved) == pytest.approx(ratio, abs=1e-8, nan_ok=True)
 
 
-@given(scored)
-def test_labels_and_predictions_exchanged(pair):
-    y, y_hat = pair
-    for metric in (mae, rmse, pcc, ccc):
-        assert metric(y_hat, y) == pytest.approx(metric(y, y_hat), abs=1e-9, nan_ok=True)
-    assert bias(y_hat, y) == pytest.approx(-bias(y, y_hat), abs=1e-9)
-    assume(sigma_ratio(y, y_hat) > 0)
-    assert sigma_ratio(y_hat, y) == pytest.approx(1 / sigma_ratio(y, y_hat))
-
-
-@given(scored, st.integers(2, 4))
-def test_counting_every_row_several_times_changes_nothing(pair, times):
+@given(scored, st.integers(1, 4))
+def test_neither_the_order_of_rows_nor_counting_all_several_times_changes_anything(pair, times):
     y, y_hat = pair
     for metric in METRICS.values():
-        once, often = metric(y, y_hat), metric(np.tile(y, times), np.tile(y_hat, times))
+        once = metric(y, y_hat)
+        often = metric(np.tile(y[::-1], times), np.tile(y_hat[::-1], times))
         assert often == pytest.approx(once, abs=1e-9, nan_ok=True)
 
 
@@ -136,25 +94,6 @@ def test_the_squared_error_is_bias_spread_and_correlation(pair):
     r, ratio = scores["pcc"], scores["sigma_ratio"]
     expected = scores["bias"] ** 2 + np.var(y) * (1 + ratio**2 - 2 * r * ratio)
     assert scores["rmse"] ** 2 == pytest.approx(expected, abs=1e-7)
-
-
-@given(vectors)
-def test_relations_between_metrics_hold(pair):
-    y, y_hat = pair
-    scores = describe(y, y_hat)
-    assert scores["n"] == len(y)
-    assert scores["mae"] <= scores["rmse"] + 1e-9
-    assert abs(scores["bias"]) <= scores["mae"] + 1e-9
-    assert np.isnan(scores["pcc"]) or abs(scores["ccc"]) <= abs(scores["pcc"]) + 1e-9
-
-
-@given(vectors)
-def test_order_of_rows_does_not_matter(pair):
-    y, y_hat = map(np.array, pair)
-    for metric in METRICS.values():
-        assert metric(y[::-1], y_hat[::-1]) == pytest.approx(
-            metric(y, y_hat), nan_ok=True, abs=1e-6
-        )
 
 
 def test_undefined_is_nan_without_a_warning():
@@ -177,12 +116,6 @@ def test_constant_to_rounding_is_constant():
     y_hat = np.float64(1e6) + np.array([0, 1e-10, 0, 1e-10])
     assert np.isnan(pcc([1, 2, 3, 4], y_hat))
     assert np.isfinite(pcc([1, 2, 3, 4], np.array([0, 1e-10, 0, 1e-10])))
-
-
-def test_rmse_is_not_the_mean_of_batch_rmses():
-    y, y_hat = CASES[2]
-    batches = np.mean(list(map(rmse, y.reshape(5, 10), y_hat.reshape(5, 10))))
-    assert rmse(y, y_hat) > batches + 0.05
 
 
 @pytest.mark.parametrize("metric", [*METRICS.values(), describe])

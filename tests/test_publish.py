@@ -172,19 +172,6 @@ def test_files_of_a_figure_that_is_gone_are_removed(book: Path) -> None:
     assert {path.stem for path in (book / "book" / "figures").iterdir()} == {"other"}
 
 
-def test_jupytext_finds_nothing_to_synchronise(book: Path) -> None:
-    texts, pages = (book / "notebooks").glob("*.py"), (book / "book").glob("*.ipynb")
-    files = [*texts, *pages]
-    before = {path: path.read_bytes() for path in files}
-    for later, suffix in enumerate((".ipynb", ".py"), 1):
-        side = [str(path) for path in files if path.suffix == suffix]
-        for path in side:
-            os.utime(path, (time.time() + 10 * later,) * 2)
-        command = [sys.executable, "-m", "jupytext", "--quiet", "--sync", *side]
-        subprocess.run(command, check=True, capture_output=True)
-        assert {path: path.read_bytes() for path in files} == before
-
-
 @pytest.mark.parametrize(
     ("file", "change", "expected"),
     [

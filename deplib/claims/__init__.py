@@ -14,14 +14,6 @@ from deplib.claims.quoted import (
 )
 
 __all__ = [
-    "CERTAINTY",
-    "FACTS",
-    "REPORTED",
-    "TEST_BANDS",
-    "VERDICTS",
-    "Evidence",
-    "claims",
-    "constant_test_mae",
-    "ledger",
-    "published",
-]
+    "CERTAINTY", "FACTS", "REPORTED", "TEST_BANDS", "VERDICTS", "Evidence", "claims",
+    "constant_test_mae", "ledger", "published",
+]  # fmt: skip

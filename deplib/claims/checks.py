@@ -49,8 +49,7 @@ def half_width(e: "Evidence", model: str, s: float | None = None) -> float:
     of SDs, else whatever it is. Recordings count as independent; a bias makes it wider.
     """
     row = e.reported.loc[model]
-    r, sd = row["test_pcc"], e.facts["label_sd"]
-    rmse = sd * np.sqrt(1 - r * r) if s is None else rmse_without_bias(r, s, sd)
+    rmse = e.least_rmse(model, row["test_pcc"] if s is None else s)  # the former is the least
     return float(1.96 * np.sqrt(max(rmse**2 - row["test_mae"] ** 2, 0) / e.facts.n_test))
 
 
@@ -287,8 +286,10 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "simulated-identity": lambda e: [
         e.runs.summary(model, "pcc").estimate for model in ("RidgeMeanSD", "oracle")
     ],
-    "simulated-differences": lambda e: [", ".join(f"{m} {e.apart(m, MEAN)}" for m in e.others)],
-    "simulated-improvement": lambda e: [sum(e.difference(m, MEAN).high < 0 for m in e.others)],
+    "simulated-differences": lambda e: [
+        ", ".join(f"{m} {e.apart(m, MEAN):+.2f}" for m in e.others)
+    ],
+    "simulated-improvement": lambda e: [sum(e.apart(m, MEAN).high < 0 for m in e.others)],
     "simulated-fallback": lambda e: [e.filled("random"), e.filled("mask")],
 }
 """Name in ``claims.csv`` -> check."""

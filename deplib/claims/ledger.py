@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -194,17 +194,12 @@ class Evidence:
         by_run = score(lost[lost["split"] == "test"], by=["model", "seed"])
         return float(by_run["sigma_ratio"].mean())
 
-    def difference(self, first: str, second: str) -> Interval:
+    def apart(self, first: str, second: str) -> Interval:
         """Return the difference in MAE of two architectures: persons and seeds are drawn."""
         return self.runs.difference(first, second, draw_seeds=True)
 
-    def apart(self, first: str, second: str) -> str:
-        """Return it as text, with its 95 % interval."""
-        d = self.difference(first, second)
-        return f"{d.estimate:+.2f} ({d.low:+.2f} to {d.high:+.2f})"
 
-
-@lru_cache
+@cache
 def _means(world: str, labels: str) -> pd.DataFrame:
     table = results.load(world, **results.ABLATION | {"labels": labels})
     return score(table, by=["model", "seed", "split"]).groupby(["model", "split"]).mean()
