@@ -75,10 +75,12 @@ badge("default")
 #
 # For frames $x_t$, patches of $P$ frames that start at every $S$-th, and learned positions $p_i$:
 #
-# $$z_i = W\,[x_{iS}, \ldots, x_{iS+P-1}] + b + p_i, \qquad
-#   z \leftarrow \mathrm{EncoderLayer}(z), \qquad
-#   z_i \leftarrow \tfrac12 (z_{2i} + z_{2i+1}), \qquad
-#   y = f\big(\text{mean of } z_i\big),$$
+# $$\begin{aligned}
+#   z_i &= W\,[x_{iS}, \ldots, x_{iS+P-1}] + b + p_i \\
+#   z &\leftarrow \mathrm{EncoderLayer}(z) \\
+#   z_i &\leftarrow \tfrac12 (z_{2i} + z_{2i+1}) \\
+#   y &= f\big(\text{mean of } z_i\big)
+# \end{aligned}$$
 #
 # the middle two four times. `EncoderLayer` is the usual attention and feed-forward pair; the
 # [next chapter](06_transformer.ipynb) writes it out.

@@ -69,9 +69,11 @@ badge("default")
 # $p_t$, and in each of three layers every token attends to every real one, as in
 # [Vaswani et al. 2017](https://doi.org/10.48550/arXiv.1706.03762):
 #
-# $$z_t = W x_t + b + p_t, \qquad
-#   z \leftarrow \mathrm{LN}\big(z + \mathrm{softmax}(Q K^\top / \sqrt{D/H} + M)\, V\big), \qquad
-#   z \leftarrow \mathrm{LN}\big(z + W_2\,\mathrm{relu}(W_1 z)\big),$$
+# $$\begin{aligned}
+#   z_t &= W x_t + b + p_t \\
+#   z &\leftarrow \mathrm{LN}\big(z + \mathrm{softmax}(Q K^\top / \sqrt{D/H} + M)\, V\big) \\
+#   z &\leftarrow \mathrm{LN}\big(z + W_2\,\mathrm{relu}(W_1 z)\big)
+# \end{aligned}$$
 #
 # where $Q$, $K$, $V$ are linear maps of $z$ in $H$ heads of width $D/H$, and $M$ is $-\infty$ for
 # masked frames, so that no token attends to them. The answer is $f(\text{mean of } z_t)$ over real

@@ -75,8 +75,11 @@ badge("default")
 # With $u_t = W x_t + b + p_t$, and two layers of it, the
 # [GRU](https://doi.org/10.3115/v1/D14-1179) is
 #
-# $$r_t = \sigma(W_r u_t + U_r h_{t-1}), \qquad z_t = \sigma(W_z u_t + U_z h_{t-1}), \qquad
-#   h_t = (1 - z_t) \odot \tanh\big(W_n u_t + r_t \odot U_n h_{t-1}\big) + z_t \odot h_{t-1} .$$
+# $$\begin{aligned}
+#   r_t &= \sigma(W_r u_t + U_r h_{t-1}) \\
+#   z_t &= \sigma(W_z u_t + U_z h_{t-1}) \\
+#   h_t &= (1 - z_t) \odot \tanh\big(W_n u_t + r_t \odot U_n h_{t-1}\big) + z_t \odot h_{t-1}
+# \end{aligned}$$
 #
 # Its gates look at the state, so the update is not linear in it. The name MambaGRU stays, so that
 # tables can be compared.
@@ -116,8 +119,11 @@ class MambaGRU(nn.Module):
 # channels keeps sixteen states, each forgetting at a rate of its own. How much is kept at a step,
 # $e^{dt_t A}$, depends on the frame and not on the state:
 #
-# $$h_t = e^{dt_t A}\, h_{t-1} + dt_t B_t x_t, \qquad y_t = C_t h_t + D x_t, \qquad
-#   (dt_t, B_t, C_t) \text{ computed from } x_t .$$
+# $$\begin{aligned}
+#   h_t &= e^{dt_t A}\, h_{t-1} + dt_t B_t x_t \\
+#   y_t &= C_t h_t + D x_t \\
+#   (dt_t, B_t, C_t) &\text{ computed from } x_t
+# \end{aligned}$$
 #
 # That update is linear in the state, so it need not be run step by step; the loop in `scan` is the
 # definition, and the library has the same function compiled.
