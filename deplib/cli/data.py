@@ -117,7 +117,7 @@ def extract(
         typer.secho(f"{told} leave a recording out: deplib check lists them", fg="yellow")
     known = _reference(reference, network)
     if known is not None:  # now, and not after hours of work
-        check_reference(network, known.frame, known.embedding)
+        check_reference(network, known)
     header = pipeline.store_header(cohort, network, frame_limit=frame_limit, dtype=dtype)
     folder = out or pipeline.store_folder(header)
     there = (folder / "store.json").exists()

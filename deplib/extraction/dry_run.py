@@ -29,7 +29,6 @@ class Estimate:
     frame_seconds: float  # a frame: decoding, alignment, network
     probed: int  # frames that were tried
     misses: int  # of them, frames that could not be embedded
-    faults: dict[str, int]  # what was wrong with frames of the probe, by kind
 
     def __str__(self) -> str:
         if not self.recordings:
@@ -76,29 +75,25 @@ def estimate(
     """
     if jobs < 1 or n_frames < 1:
         raise StoreError(f"jobs={jobs}, n_frames={n_frames}: both must be at least 1")
-    root = store.root if isinstance(store, FeatureStore) else store
-    existing = None
-    if root is not None and (Path(root) / "store.json").exists():
-        existing = open_store(cohort, encoder, root, frame_limit)
+    root = store.root if isinstance(store, FeatureStore) else Path(store or "")
+    there = store is not None and (root / "store.json").exists()
+    existing = open_store(cohort, encoder, root, frame_limit) if there else None
     todo = plan(cohort, existing, frame_limit=frame_limit)
     names = [name for name in cohort.recordings["recording"].astype(str) if name in todo]
     places = np.linspace(0, len(names) - 1, min(len(names), _RECORDINGS, n_frames)).astype(int)
-    count, probed, times = MissCount(), 0, [0.0] * (not names)
+    count, probed, times = MissCount(), 0, list[float]()
     for k, name in enumerate(names[place] for place in places):
         share = min(n_frames // len(places), todo[name])
         last = todo[name] - share
         start = min(1 + k * last // len(places), last)  # beginnings of clips are not typical
-        faults: tuple[FrameFault, ...]
         try:
             if start:  # going there takes time once; a video must never be read backwards
                 read_frames(cohort, name, start - 1, start)
             began = time.perf_counter()
-            faults = embed_block(cohort, encoder, name, start, start + share).faults
+            count.add(embed_block(cohort, encoder, name, start, start + share).faults)
             times.append((time.perf_counter() - began) / share)
         except CohortError as error:
-            lost = range(start, start + share)
-            faults = tuple(FrameFault(i, "unreadable", str(error)) for i in lost)
-        count.add(faults)
+            count.add([FrameFault(start, "unreadable", str(error))] * share)
         probed += share
     begun = existing is not None and existing.done()  # then what is left may be the bad ones
     if not begun and count.misses > _HOPELESS * probed:
@@ -111,17 +106,12 @@ def estimate(
     frames, each = sum(todo.values()), float(np.median(times)) if times else 0.0
     processes = max(1, min(jobs, cpu_count(), len(todo)))
     seconds = each * max(frames / processes, *todo.values(), 0)
-    return Estimate(
-        seconds, len(todo), frames, jobs, each, probed, count.misses, dict(count.faults)
-    )
+    return Estimate(seconds, len(todo), frames, jobs, each, probed, count.misses)
 
 
 def duration(seconds: float) -> str:
     """Return a duration as a person says it: ``"2 h 40 min"``, ``"7 min"``, ``"12 s"``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(round(minutes, -1), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

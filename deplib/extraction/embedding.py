@@ -146,7 +146,6 @@ def extract_recording(
     *,
     block: int,
     max_miss_rate: float,
-    seed: int,
 ) -> Outcome:
     """Embed the first ``n_frames`` frames of one recording and write them.
 
@@ -165,7 +164,7 @@ def extract_recording(
         return Outcome(recording, None, faults, why)
     # Random, but decided by recording and encoder: never by who came first.
     key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
-    features = fill_invalid(features, valid, rng=np.random.default_rng([seed, *key]))
+    features = fill_invalid(features, valid, rng=np.random.default_rng([0, *key]))
     source = source_of(cohort, recording)
     entry = store.write(recording, features, valid, count.faults, source)
     return Outcome(recording, entry, faults, "")
@@ -219,22 +218,20 @@ def embed_block(
             f"its table says n_frames is at least {stop}; correct the table or the files"
         )
     missed = {fault.frame: fault for fault in reversed(found) if is_miss(fault.kind)}
-    for frame in (np.flatnonzero(is_blank(frames)) + start).tolist():
-        why = (
-            f"frame {frame} of {recording} is a single tone, as face trackers write when they lose "
-            "the face; look at the clip there"
-        )
-        missed.setdefault(frame, FrameFault(frame, "blank", why))
+
+    def miss(which: np.ndarray, kind: str, why: str) -> None:
+        for frame in (np.flatnonzero(which) + start).tolist():
+            message = f"frame {frame} of {recording}{why}"
+            missed.setdefault(frame, FrameFault(frame, kind, message))
+
+    lost_face = " is a single tone, as face trackers write when they lose the face"
+    miss(is_blank(frames), "blank", f"{lost_face}; look at the clip there")
     features = np.full((stop - start, encoder.dim), np.nan, np.float32)
     valid = np.zeros(stop - start, bool)
     if len(missed) < len(frames):  # a block without a face costs no run of the network
         features, valid = encoder.embed(frames)
-    for frame in (np.flatnonzero(~valid) + start).tolist():
-        why = (
-            f"frame {frame} of {recording}: the network's output is not finite or has no length; "
-            "look at the frame, and check the encoder's file"
-        )
-        missed.setdefault(frame, FrameFault(frame, "not_embedded", why))
+    no_vector = ": the network's output is not finite or has no length"
+    miss(~valid, "not_embedded", f"{no_vector}; look at it, and check the encoder's file")
     valid[[frame - start for frame in missed]] = False
     gaps = [fault for fault in found if not is_miss(fault.kind)]
     faults = sorted([*gaps, *missed.values()], key=lambda fault: fault.frame)

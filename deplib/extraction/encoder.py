@@ -101,13 +101,8 @@ class OnnxEncoder:
             raise EncoderError(f"threads is {threads}, batch_size {size}; both must be 1 or more")
         self.path, self.threads, self.batch_size = Path(path), threads, size
         self.device, self.flip = device, flip
-        content = read_file(self.path)
+        content = read_file(self.path, sha256)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 is not None and self.sha256 != sha256.lower():
-            raise EncoderError(
-                f"{self.path} has sha256 {self.sha256}, not {sha256}: it is another file than the "
-                "one expected, or a damaged copy; fetch it again or pass its own sha256"
-            )
         model = parse(content, self.path)
         inside = front_normalisation(model.graph)
         if device == "cpu" and rewrite_prelu(model):
@@ -127,8 +122,7 @@ class OnnxEncoder:
 
     def __reduce__(self) -> tuple[Callable[..., "OnnxEncoder"], tuple[Any, ...]]:
         # A runtime session cannot be pickled: a worker opens the same file, by hash, once.
-        options = (self.sha256, self.threads, self.batch_size, self.device, self.flip)
-        return _reopen, (self.path, self.preprocess, *options)
+        return _reopen, (self.path, self.preprocess, *(getattr(self, name) for name in _KEPT))
 
     def embed(self, frames: np.ndarray) -> Embedded:
         """Embed aligned face frames.
@@ -240,8 +234,7 @@ def network_card(name: str) -> dict[str, Any]:
     EncoderError
         If there is none of this name.
     """
-    card: dict[str, Any] = json.loads(network_path(name).with_suffix(".json").read_bytes())
-    return card
+    return dict(json.loads(network_path(name).with_suffix(".json").read_bytes()))
 
 
 def open_encoder(name: str, **options: Any) -> OnnxEncoder:
@@ -269,11 +262,9 @@ def embedded_encoder(**options: Any) -> OnnxEncoder:
 
 def _decide(given: Preprocess | None, inside: FrontNormalisation | None, path: Path) -> Preprocess:
     """Return the preprocessing to use; pixels must be normalised once, not twice."""
-    if inside is None:
-        return ARCFACE if given is None else given
-    needed = inside.convention
-    if given is None:
-        return needed
+    needed = ARCFACE if inside is None else inside.convention
+    if given is None or inside is None:
+        return given or needed
     if (given.mean, given.std) != (needed.mean, needed.std):
         raise EncoderError(
             f"{path} would normalise pixels twice: its graph does {inside}, and '{given}' is done "
@@ -283,7 +274,9 @@ def _decide(given: Preprocess | None, inside: FrontNormalisation | None, path: P
     return given
 
 
+_KEPT = ("sha256", "threads", "batch_size", "device", "flip")
+
+
 @lru_cache(maxsize=2)
-def _reopen(path: Path, preprocess: Preprocess, *options: Any) -> OnnxEncoder:
-    names = ("sha256", "threads", "batch_size", "device", "flip")
-    return OnnxEncoder(path, preprocess, **dict(zip(names, options, strict=True)))
+def _reopen(path: Path, preprocess: Preprocess, *kept: Any) -> OnnxEncoder:
+    return OnnxEncoder(path, preprocess, **dict(zip(_KEPT, kept, strict=True)))

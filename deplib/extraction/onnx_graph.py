@@ -1,5 +1,6 @@
-"""An encoder's ONNX file: checked for what it is, read, rewritten where that is faster, opened."""
+"""A network's ONNX file: checked for what it is, read, rewritten where that is faster, opened."""
 
+import hashlib
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,8 +16,6 @@ from deplib.extraction.preprocess import RAW, UNIT, Preprocess
 Device = Literal["cpu", "cuda"]
 
 _PIXEL_STD = 16.0  # a larger one divides numbers of 0 to 255; no other range is that wide
-_FIRST_PRELU_OPSET = 7  # before it, slopes were not broadcast as all other operands are
-
 _NO_ERRORS_BELOW_FATAL = 4  # failures become EncoderError; the runtime need not also print them
 _PROVIDERS = {
     "cpu": ("CPUExecutionProvider", {}),
@@ -25,36 +24,44 @@ _PROVIDERS = {
 }
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, sha256: str | None = None) -> bytes:
     """Return a file's bytes, after the checks that name what is wrong better than a parser.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        Expected hash of the file; another file is refused.
 
     Raises
     ------
     EncoderError
-        If there is no such file, or it is empty, a web page or a Git LFS pointer.
+        If there is no such file, it is another one, or it is empty, a web page or a Git LFS
+        pointer.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise EncoderError(
-            f"no encoder at {path.absolute()} ({error.strerror}): check the path, or download the "
+            f"no network at {path.absolute()} ({error.strerror}): check the path, or download the "
             "ONNX file first"
         ) from error
-    if why := not_a_network(content[:64]):
-        raise EncoderError(f"{path} {why}")
-    return content
-
-
-def not_a_network(head: bytes) -> str | None:
-    """Return what a file that starts so is instead of a network, and how to mend it; or None."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if not head:
-        return "is empty: the download did not finish; fetch it again"
+    start = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if not content:
+        raise EncoderError(f"{path} is empty: the download did not finish; fetch it again")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "is a web page (a login, licence or error page): fetch the file itself"
+        what = "is a web page (a login, licence or error page)"
+        raise EncoderError(f"{path} {what}: fetch the file itself")
     if start.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the file: run 'git lfs pull'"
-    return None
+        raise EncoderError(f"{path} is a Git LFS pointer, not the file: run 'git lfs pull'")
+    actual = hashlib.sha256(content).hexdigest() if sha256 else None
+    if sha256 and actual != sha256.lower():
+        raise EncoderError(
+            f"{path} has sha256 {actual}, not {sha256}: it is another file than the one expected, "
+            "or a damaged copy; fetch it again or pass its own sha256"
+        )
+    return content
 
 
 def parse(content: bytes, path: Path) -> onnx.ModelProto:
@@ -130,12 +137,9 @@ def check_signature(session: ort.InferenceSession, path: Path, size: int) -> int
             "each: choose the recognition network, not a detector"
         )
     shape, kind = inputs[0].shape, inputs[0].type
-    expected = (None, 3, size, size)
-    fits = len(shape) == 4 and all(
-        want is None or not isinstance(have, int) or have == want
-        for have, want in zip(shape, expected, strict=True)
-    )
-    if not fits or kind != "tensor(float)":
+    pairs = zip(shape[1:], (3, size, size), strict=False)
+    differ = any(isinstance(have, int) and have != want for have, want in pairs)
+    if kind != "tensor(float)" or len(shape) != 4 or differ:
         raise EncoderError(
             f"{path} takes {kind} {shape}; this pipeline gives tensor(float) "
             f"[N, 3, {size}, {size}]: choose an encoder of that input, or set Preprocess(size=...)"
@@ -145,7 +149,7 @@ def check_signature(session: ort.InferenceSession, path: Path, size: int) -> int
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error's text, of at most 200 characters."""
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
+    return (str(error).strip().splitlines() or [repr(error)])[0][:200]
 
 
 def _broken(path: Path, error: Exception) -> EncoderError:
@@ -164,8 +168,7 @@ class FrontNormalisation(NamedTuple):
     convention: Preprocess  # what it takes: pixels from 0 to 255, or from 0 to 1
 
     def __str__(self) -> str:
-        texts = [[f"{value:g}" for value in values] for values in (self.mean, self.std)]
-        mean, std = (t[0] if len(set(t)) == 1 else f"({', '.join(t)})" for t in texts)
+        mean, std = (values.round(4).tolist() for values in (self.mean, self.std))
         return f"(x - {mean}) / {std} on pixels from 0 to {255 / self.convention.std[0]:g}"
 
 
@@ -187,25 +190,21 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
     weights |= {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
     inputs = [i.name for i in graph.input if i.name not in weights]  # old files list weights, too
     scale, shift = np.ones(3), np.zeros(3)
-    while len(inputs) == 1:
-        (value,) = inputs
-        users = [node for node in graph.node if value in node.input]
-        others = [name for node in users for name in node.input if name != value]
-        if len(users) != 1 or len(others) != 1 or others[0] not in weights:
-            break
-        node, c = users[0], _channels(weights[others[0]])
-        if c is None or not (node.input[0] == value or node.op_type in ("Add", "Mul")):
-            break
-        with np.errstate(all="ignore"):  # what overflows is told by the probe
-            if node.op_type in ("Add", "Sub"):
-                shift = shift + (c if node.op_type == "Add" else -c)
-            elif node.op_type in ("Mul", "Div"):
-                factor = c if node.op_type == "Mul" else 1 / c
-                scale, shift = scale * factor, shift * factor
-            else:
+    with np.errstate(all="ignore"):  # what overflows is told by the probe
+        while len(inputs) == 1:
+            users = [node for node in graph.node if inputs[0] in node.input]
+            if len(users) != 1 or users[0].op_type not in ("Add", "Sub", "Mul", "Div"):
                 break
-        inputs = list(node.output)
-    with np.errstate(all="ignore"):
+            kind, first = users[0].op_type, users[0].input[0] == inputs[0]
+            c = _channels(weights.get(users[0].input[int(first)]))
+            if c is None or not (first or kind in ("Add", "Mul")):
+                break
+            if kind in ("Add", "Sub"):
+                shift = shift + (c if kind == "Add" else -c)
+            else:
+                factor = c if kind == "Mul" else 1 / c
+                scale, shift = scale * factor, shift * factor
+            inputs = list(users[0].output)
         mean, std = 0 - shift / scale, 1 / scale
     if not np.isfinite([mean, std, scale]).all():
         return None
@@ -216,9 +215,9 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
     return None
 
 
-def _channels(tensor: onnx.TensorProto) -> np.ndarray | None:
+def _channels(tensor: onnx.TensorProto | None) -> np.ndarray | None:
     """Return a constant as one number a channel, or None if it is no such thing."""
-    if np.prod(tensor.dims) != 1 and list(tensor.dims)[-3:] != [3, 1, 1]:
+    if tensor is None or (np.prod(tensor.dims) != 1 and list(tensor.dims)[-3:] != [3, 1, 1]):
         return None  # three numbers of another shape meet the width, not the channels
     return np.broadcast_to(numpy_helper.to_array(tensor).astype(np.float64).ravel(), 3)
 
@@ -240,15 +239,8 @@ def rewrite_prelu(model: onnx.ModelProto) -> int:
     int
         How many were replaced.
     """
-    graph = model.graph
-    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    if opset < _FIRST_PRELU_OPSET:
-        return 0
-    slopes = {
-        tensor.name: tensor
-        for tensor in graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
-    }
+    graph, floats = model.graph, onnx.TensorProto.FLOAT
+    slopes = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == floats}
     nodes: list[onnx.NodeProto] = []
     complements: dict[str, onnx.TensorProto] = {}
     for node in graph.node:
@@ -257,9 +249,7 @@ def rewrite_prelu(model: onnx.ModelProto) -> int:
             continue
         (x, a), y = node.input, node.output[0]
         rest = f"{a}/one_minus"
-        if rest not in complements:
-            slope = numpy_helper.to_array(slopes[a])
-            complements[rest] = numpy_helper.from_array(np.float32(1) - slope, rest)
+        complements[rest] = numpy_helper.from_array(1 - numpy_helper.to_array(slopes[a]), rest)
         nodes += [
             helper.make_node("Relu", [x], [f"{y}/relu"]),
             helper.make_node("Mul", [x, a], [f"{y}/all"]),

@@ -6,27 +6,28 @@ that fails costs its embedding, a recording that fails costs itself; only too ma
 run, and then what was finished stays.
 """
 
+import json
+import os
 import re
+import threading
 import time
+import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import cv2
+from joblib import Parallel, delayed, parallel_config
+
 from deplib.cohorts.base import Cohort
 from deplib.errors import CohortError, StoreError
-from deplib.extraction.embedding import (
-    MissCount,
-    Outcome,
-    extract_recording,
-    is_current,
-    shared_source,
-)
+from deplib.extraction.embedding import MissCount, extract_recording, is_current, shared_source
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader
-from deplib.extraction.workers import RunLog, run_unordered
 from deplib.paths import data_root
 
 Progress = Callable[[LedgerEntry], None]
@@ -122,8 +123,6 @@ def extract(
     block: int = 128,
     max_miss_rate: float = 0.05,
     max_recording_miss_rate: float = 0.5,
-    dtype: str | None = None,
-    seed: int = 0,
     progress: Progress | None = None,
     log: str | Path | None = None,
 ) -> ExtractionReport:
@@ -131,8 +130,8 @@ def extract(
 
     A frame that could not be embedded (unreadable, without a face, blank, or without a finite
     output) keeps its place: its features are a seeded random unit vector and its ``valid`` is
-    False. The vector depends on ``seed``, recording and encoder only, so the result is the same
-    for any ``jobs`` and ``block`` and after any interruption. Two runs on one store do no harm, but
+    False. The vector depends on recording and encoder only, so the result is the same for any
+    ``jobs`` and ``block`` and after any interruption. Two runs on one store do no harm, but
     do the same work twice: share it by ``jobs`` or ``recordings``.
 
     Parameters
@@ -140,7 +139,8 @@ def extract(
     cohort, encoder
         Both must be picklable when ``jobs`` is above 1.
     store
-        A store of this cohort and encoder, or the folder of one, created where it is missing.
+        A store of this cohort and encoder, or the folder of one, created where it is missing; it
+        then holds float16. Create it with a header of its own for float32.
     frame_limit
         Frames of a recording that are used; longer ones are cut.
     recordings
@@ -155,15 +155,11 @@ def extract(
     max_recording_miss_rate
         Largest share of one recording's frames that may fail; a recording above it is refused:
         nothing is written for it, and the run goes on. A later call tries it again.
-    dtype
-        ``"float16"`` or ``"float32"``, as which features are stored. By default what the store
-        has already, and float16 for a new one.
-    seed
-        Of the vectors that hold the place of failed frames.
     progress
         Called with the ledger entry of each recording as it is finished.
     log
-        A file to which each event is appended as one line of JSON; see `RunLog`.
+        A file to which each event is appended as one line of JSON: ``time`` (UTC, ISO 8601),
+        ``event``, and the event's own fields. Read it with ``pandas.read_json(path, lines=True)``.
 
     Returns
     -------
@@ -190,7 +186,7 @@ def extract(
             f"jobs={jobs}, block={block}, max_miss_rate={max_miss_rate}, max_recording_miss_rate="
             f"{max_recording_miss_rate}: the first two must be at least 1, the others from 0 to 1"
         )
-    store = open_store(cohort, encoder, store, frame_limit, dtype)
+    store = open_store(cohort, encoder, store, frame_limit)
     damaged = store.discard_damaged()
     asked = plan(cohort, frame_limit=frame_limit, recordings=recordings)
     todo = plan(cohort, store, frame_limit=frame_limit, recordings=recordings)
@@ -203,18 +199,22 @@ def extract(
     refused: dict[str, str] = {}
     planned = sum(asked.values())
     work = partial(
-        extract_recording, cohort, encoder, store,
-        block=block, max_miss_rate=max_recording_miss_rate, seed=seed,
+        extract_recording, cohort, encoder, store, block=block,
+        max_miss_rate=max_recording_miss_rate,
     )  # fmt: skip
-    note = RunLog(log)
+    note = partial(_note, None if log is None else Path(log))
     note(
         "start", cohort=cohort.name, encoder=encoder.id, store=str(store.root.absolute()),
         recordings=len(todo), frames=sum(todo.values()), kept=len(kept), damaged=damaged,
     )  # fmt: skip
     try:
         bound.require_few(planned, max_miss_rate)
-        for outcome in run_unordered([partial(work, *item) for item in todo.items()], jobs):
-            note("recording", **_told(outcome))
+        for outcome in _run_unordered([partial(work, *item) for item in todo.items()], jobs):
+            kinds = {fault.kind: fault.message for fault in outcome.faults}
+            note(
+                "recording", recording=outcome.recording, refused=outcome.refused, examples=kinds,
+                faults={k: [f.frame for f in outcome.faults if f.kind == k] for k in kinds},
+            )  # fmt: skip
             if outcome.entry is None:
                 refused[outcome.recording] = outcome.refused
             else:
@@ -242,27 +242,65 @@ def extract(
 
 
 def open_store(
-    cohort: Cohort,
-    encoder: OnnxEncoder,
-    store: FeatureStore | str | Path,
-    frame_limit: int,
-    dtype: str | None = None,
+    cohort: Cohort, encoder: OnnxEncoder, store: FeatureStore | str | Path, frame_limit: int
 ) -> FeatureStore:
     """Open or create the store of this cohort and encoder; refuse one that was made otherwise."""
     root = store.root if isinstance(store, FeatureStore) else Path(store)
-    if dtype is None:
-        there = (root / "store.json").exists()
-        dtype = FeatureStore(root).header.dtype if there else "float16"
+    there = (root / "store.json").exists()
+    dtype = FeatureStore(root).header.dtype if there else "float16"
     wanted = store_header(cohort, encoder, frame_limit=frame_limit, dtype=dtype)
     return FeatureStore(root, header=wanted)
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
-    """Return what the log says of one recording: what became of it, and its faults by kind."""
-    kinds = {fault.kind: fault.message for fault in outcome.faults}
-    return {
-        "recording": outcome.recording,
-        "refused": outcome.refused,
-        "faults": {k: [f.frame for f in outcome.faults if f.kind == k] for k in kinds},
-        "examples": kinds,
-    }
+def _note(log: Path | None, event: str, **fields: Any) -> None:
+    """Append an event to a log; one that cannot be written ends no night's work."""
+    if log is None:
+        return
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"time": now, "event": event, **fields}, default=str)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        why = f"cannot write the log {log}: {error.strerror or error}"
+        warnings.warn(f"{why}; the run goes on without it", stacklevel=3)
+
+
+def _run_unordered(calls: Sequence[Callable[[], Any]], jobs: int) -> Iterator[Any]:
+    """Yield each call's result as soon as it is there, from processes of one thread each.
+
+    The first exception of a call ends all, and so does closing this generator: work that is under
+    way is then killed.
+    """
+    if jobs == 1 or len(calls) < 2:
+        yield from (call() for call in calls)
+        return
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = Parallel(min(jobs, len(calls)), return_as="generator_unordered", batch_size=1)
+        results = pool(delayed(_in_worker)(os.getpid(), call) for call in calls)
+    try:
+        for result in results:  # noqa: UP028 (yield from would close it outside the next block)
+            yield result
+    finally:
+        with warnings.catch_warnings():  # joblib warns of work cut short, which is meant
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
+
+
+def _in_worker(parent: int, call: Callable[[], Any]) -> Any:
+    cv2.setNumThreads(1)
+    _leave_with(parent)
+    return call()
+
+
+@lru_cache(maxsize=1)
+def _leave_with(parent: int) -> None:
+    """End this worker soon after its parent; an orphan could wait for its next task for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -5,6 +5,7 @@ in place of RGB keeps norms and variances healthy and moves an embedding by only
 in cosine. On a command line it is one of `PRESETS`, or spelled out as ``str`` prints it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,7 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         if self.channel_order not in ("RGB", "BGR"):
-            raise EncoderError(
-                f"channel_order is {self.channel_order!r}; it must be 'RGB' or 'BGR'"
-            )
+            raise EncoderError(f"channel_order is {self.channel_order!r}; give 'RGB' or 'BGR'")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != 3 or not np.isfinite(values).all():
                 raise EncoderError(f"{name} is {values}; give three finite numbers, one a channel")
@@ -66,24 +65,20 @@ class Preprocess:
         if text.strip().lower() in PRESETS:
             return PRESETS[text.strip().lower()]
         options: dict[str, Any] = {}
-        given: Any
-        for word in text.split():
-            name, equals, value = word.partition("=")
-            if not equals and word.upper() in ("RGB", "BGR"):
-                name, given = "channel_order", word.upper()
-            elif name in ("mean", "std", "size"):
-                try:
-                    given = int(value) if name == "size" else _three(value)
-                except ValueError:
-                    raise _unreadable(text, f"{value!r} is no {name}") from None
-            else:
-                raise _unreadable(text, f"{word!r} is no part of it")
-            if name in options:
-                raise _unreadable(text, f"{name} is given twice")
-            options[name] = given
-        if not options:
-            raise _unreadable(text, "it is empty")
-        return cls(**options)
+        try:
+            for word in text.split():
+                name, _, value = word.rpartition("=")
+                if (name := name or "channel_order") in options:
+                    raise ValueError(f"{name} is given twice")
+                options[name] = _READ[name](value)
+            if not options:
+                raise ValueError("it is empty")
+            return cls(**options)
+        except (KeyError, ValueError, EncoderError) as error:
+            raise EncoderError(
+                f"cannot read the preprocessing {text!r} ({error}): give one of "
+                f"{', '.join(PRESETS)}, or write it like '{ARCFACE}'"
+            ) from error
 
     def __call__(self, frames: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the network's input for a block of frames.
@@ -141,8 +136,6 @@ def _three(text: str) -> tuple[float, ...]:
     return numbers * 3 if len(numbers) == 1 else numbers
 
 
-def _unreadable(text: str, why: str) -> EncoderError:
-    return EncoderError(
-        f"cannot read the preprocessing {text!r}: {why}; give one of {', '.join(PRESETS)}, or "
-        f"write it like '{ARCFACE}'"
-    )
+_READ: dict[str, Callable[[str], Any]] = {
+    "channel_order": str.upper, "mean": _three, "std": _three, "size": int,
+}  # fmt: skip

@@ -94,6 +94,29 @@ def reference_cosine(encoder: OnnxEncoder, reference: Reference) -> float:
     return float(actual @ reference.embedding / np.linalg.norm(reference.embedding))
 
 
+def check_reference(
+    encoder: OnnxEncoder, reference: Reference, *, min_cosine: float = 0.999
+) -> float:
+    """Return that cosine, or refuse the encoder: the only check that finds wrong preprocessing.
+
+    In a large encoder swapped channels keep every norm and variance healthy and a cosine of about
+    0.97 to the right embedding.
+
+    Raises
+    ------
+    VerificationError
+        If the cosine is below ``min_cosine``, or the vectors cannot be compared.
+    """
+    cosine = reference_cosine(encoder, reference)
+    if not cosine >= min_cosine:  # a NaN fails too
+        raise VerificationError(
+            f"{encoder!r} embeds the reference frame at cosine {cosine:.4f} to the expected "
+            f"embedding (at least {min_cosine}): check channel order, mean and std of Preprocess, "
+            "and whether the network normalises its input itself"
+        )
+    return cosine
+
+
 def save_reference(path: str | Path, reference: Reference) -> None:
     """Write a reference to a safetensors file."""
     tensors = {

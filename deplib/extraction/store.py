@@ -14,7 +14,7 @@ recordings and, at worst, one that is done again. Nothing here is ever unpickled
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -103,9 +103,6 @@ class FeatureStore:
                     write_atomically(self._header_path, to_json(asdict(header)))
                 self.header = header
 
-    def __repr__(self) -> str:
-        return f"FeatureStore({self.root}, {self.header.cohort}, {len(self.done())} recordings)"
-
     def path(self, recording: str) -> Path:
         """Return where a recording's features are, or would be."""
         if not _ID.fullmatch(recording):
@@ -149,9 +146,8 @@ class FeatureStore:
             If the arrays don't fit, or the disk is full or read-only. What was finished before
             stays whole.
         """
-        path, n = self.path(recording), len(features)
-        ours = features.shape == (n, dim := self.header.dim) and n
-        if not ours or valid.dtype != bool or valid.shape != (n,):
+        path, n, dim = self.path(recording), len(features), self.header.dim
+        if not n or features.shape != (n, dim) or valid.dtype != bool or valid.shape != (n,):
             raise StoreError(
                 f"features of {recording} are {features.shape}, its valid {valid.dtype} "
                 f"{valid.shape}; this store holds (n, {dim}) and bool (n,), with n of at least 1"
@@ -187,11 +183,14 @@ class FeatureStore:
         """
         damaged = {}
         with self._writing("what is damaged"):
-            for recording, error in self._faults():
-                if isinstance(error.__cause__, OSError):
-                    raise error
-                damaged[recording] = str(error)
-                self.discard(recording)
+            for recording in sorted(self.done()):
+                try:
+                    self._content(recording)
+                except StoreError as error:
+                    if isinstance(error.__cause__, OSError):
+                        raise
+                    damaged[recording] = str(error)
+                    self.discard(recording)
             for partial in self.root.rglob(".*.partial"):
                 partial.unlink(missing_ok=True)
         return damaged
@@ -265,20 +264,6 @@ class FeatureStore:
         """Return the recordings that have a ledger entry; no hash is checked."""
         return {path.stem for path in self._folder.glob("*.json") if path.name[0] != "."}
 
-    def missing(self, recordings: Iterable[str]) -> list[str]:
-        """Return those of ``recordings`` that are not done, in the order given."""
-        return [name for name in recordings if not self._entry_path(name).exists()]
-
-    def verify_hashes(self) -> dict[str, str]:
-        """Check every finished recording's file against the ledger.
-
-        Returns
-        -------
-        dict
-            What is wrong, by recording; empty when all is as written.
-        """
-        return {recording: str(error) for recording, error in self._faults()}
-
     def digest(self) -> str:
         """Return one SHA-256 over the header and every ledger entry: the store's content.
 
@@ -290,14 +275,6 @@ class FeatureStore:
         content = [asdict(self.header)]
         content += [asdict(self.entry(recording)) for recording in sorted(self.done())]
         return hashlib.sha256(to_json(content)).hexdigest()
-
-    def _faults(self) -> Iterator[tuple[str, StoreError]]:
-        """Yield what keeps a finished recording from being read."""
-        for recording in sorted(self.done()):
-            try:
-                self._content(recording)
-            except StoreError as error:
-                yield recording, error
 
     def _content(self, recording: str) -> bytes:
         """Return the file of a recording, which is the one that the ledger describes.

@@ -5,6 +5,9 @@ a detector that finds nothing leaves zeros, a wrong scale moves norms, a stuck d
 frame, random place-holders look like healthy unit vectors. What no statistic of the features can
 show, wrong preprocessing, is what a reference embedding is for. The cheap checks come first, and
 a dearer one does not look again at a recording in which a cheaper one found a fault.
+
+``checks.json`` says of each what it needs, within which bounds, what it finds and what it says
+then.
 """
 
 import hashlib
@@ -12,22 +15,82 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.base import Cohort, read_frames
+from deplib.cohorts.base import FAULT_KINDS, Cohort, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction import findings as checks
 from deplib.extraction.embedding import is_current, shared_source
 from deplib.extraction.encoder import OnnxEncoder
-from deplib.extraction.findings import CHECKS, DEFAULT_BOUNDS, FAULT, WARNING, Bounds, Finding
-from deplib.extraction.reference import Reference, reference_cosine
+from deplib.extraction.reference import Reference, check_reference
 from deplib.extraction.store import FeatureStore, LedgerEntry
 
 REPORT_VERSION = 3
 """Layout of the JSON report."""
+FAULT = "fault"
+"""These features must not be used."""
+WARNING = "warning"
+"""Someone should look at it."""
+MIN_PEAK_DIM = 32
+"""The check ``peak`` needs this width: in fewer dimensions a sound row can be as peaked."""
+_MIN_NORM = 1e-6  # a shorter row counts as zero
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of the checks."""
+
+    reference_cosine: float = 0.999  # least cosine to the reference embedding
+    invalid_rate: float = 0.05  # share not embedded: of a recording, warning; of all, fault
+    recording_invalid_rate: float = 0.5  # the same share of one recording: fault
+    norm: float = 2e-3  # largest | |row| - 1 |; float16 alone costs 5e-4
+    frame_variance: float = 0.1  # least variance of a row over its D dimensions, in units of 1/D
+    peak: float = 0.5  # largest share of a row's squared length in one dimension
+    time_variance: float = 1e-6  # least variance over time, summed over the dimensions
+    duplicate_rate: float = 0.05  # share of rows equal to the one before: warning
+    recording_duplicate_rate: float = 0.5  # the same share: fault
+    coherence: float = 0.2  # least cosine of consecutive rows; unrelated vectors have 0
+    unrelated_rate: float = 0.05  # largest share of consecutive rows below that cosine
+    person_cosine: float = 0.98  # largest cosine of two persons' mean rows; median: fault
+    dark: float = 40.0  # least mean grey level of the looked-at frames, 0-255
+    bright: float = 215.0  # largest
+    spot_cosine: float = 0.999  # least cosine of a stored row and its frame embedded again
+    spot_frames: int = 3  # frames of each recording that are looked at again, 1 or more
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+class Check(NamedTuple):
+    """What one check needs, finds and says."""
+
+    needs: list[str]  # beside the store: "table", "encoder", "cohort", "reference"
+    severity: str  # of its findings; "fault or warning" where a bound decides
+    bounds: list[str]  # fields of Bounds
+    finds: str
+    says: list[str]  # messages of its findings, to be filled in
+
+
+CHECKS: dict[str, Check] = {
+    name: Check(**check)
+    for name, check in json.loads(Path(__file__).with_name("checks.json").read_bytes()).items()
+}
+"""Every check, by the name that its findings carry, in the order of a report."""
+
+
+class Finding(NamedTuple):
+    """One thing found wrong; a row of `VerificationReport.findings`."""
+
+    check: str  # a key of CHECKS
+    severity: str  # FAULT (must not be used) or WARNING (look at it)
+    recording: str  # empty where the whole store is meant, two or more separated by blanks
+    value: float
+    bound: float
+    message: str
+
 
 Progress = Callable[[str], None]
 """Called with the name of each recording once its rows have been examined."""
@@ -160,43 +223,46 @@ def verify(
     }
     header, done = store.header, sorted(store.done())
     names = done if table is None else table["recording"].astype(str).tolist()
-    missing = store.missing(names)
+    missing = [name for name in names if name not in done]
     findings: list[Finding] = []
     words: dict[str, Any]
     if encoder is not None:
         if encoder.id != header.encoder:
-            words = {"root": store.root, "made": header.encoder, "given": encoder.id}
-            findings.append(checks.finding("wrong_encoder", **words))
+            made = header.encoder
+            findings += [finding("wrong_encoder", root=store.root, made=made, given=encoder.id)]
         if reference is not None:
-            findings += _wrong_embedding(encoder, reference, bounds.reference_cosine)
+            try:
+                check_reference(encoder, reference, min_cosine=bounds.reference_cosine)
+            except VerificationError as error:
+                findings += [finding("reference", bound=bounds.reference_cosine, error=error)]
         if findings:
             not_checked.setdefault("spot_check", "the encoder is at fault")
     if cohort is not None:
         if (source := shared_source(cohort)) != header.fingerprint:
-            words = {"cohort": header.cohort, "made": header.fingerprint, "given": cohort.name}
-            findings.append(checks.finding("wrong_cohort", root=store.root, now=source, **words))
+            words = {"root": store.root, "cohort": header.cohort, "made": header.fingerprint}
+            findings += [finding("wrong_cohort", **words, given=cohort.name, now=source)]
             for check in ("exposure", "spot_check"):
                 not_checked.setdefault(check, "the cohort is another one")
         else:
             known = set(cohort.recordings["recording"].astype(str)).intersection(names)
             changed = [n for n in done if n in known and not is_current(store, cohort, n)]
-            findings += [checks.finding("wrong_cohort", name, form=1) for name in changed]
-    findings += [checks.finding("missing", name, 0, 1) for name in missing]
-    if table is None and len(done) < (total := header.n_recordings):
-        words = {"cohort": header.cohort, "root": store.root, "n": total - len(done)}
-        findings.append(checks.finding("missing", "", len(done), total, form=1, **words))
+            findings += [finding("wrong_cohort", name, form=1) for name in changed]
+    findings += [finding("missing", name, 0, 1) for name in missing]
+    if table is None and (n := header.n_recordings - len(done)) > 0:
+        words = {"cohort": header.cohort, "root": store.root, "n": n}
+        findings += [finding("missing", "", len(done), header.n_recordings, form=1, **words)]
 
     present = [name for name in names if name not in missing]
     rows, means, entries = _examine(store, present, bounds, progress)
     findings += rows
     if table is not None:
         frames = {entry.recording: entry.n_frames for entry in entries}
-        person = dict(zip(names, table["person"].astype(str), strict=True))
         for name, n_frames in zip(names, table["n_frames"], strict=True):
             expected = min(int(n_frames), header.frame_limit)
             if frames.get(name, expected) != expected:
-                findings.append(checks.finding("length", name, frames[name], expected))
-        findings += checks.persons(means, person, bounds)
+                findings += [finding("length", name, frames[name], expected)]
+        person = dict(zip(names, table["person"].astype(str), strict=True))
+        findings += _persons(means, person, bounds)
     if cohort is not None and "exposure" not in not_checked:
         judge = None if "spot_check" in not_checked else encoder
         for name in means:
@@ -205,55 +271,9 @@ def verify(
     with suppress(StoreError):  # a ledger entry is unreadable, and a finding says so
         digest = store.digest()
     found = pd.DataFrame(findings, columns=list(Finding._fields))
-    n_frames, made_of = sum(entry.n_frames for entry in entries), (header.encoder, header.cohort)
-    return VerificationReport(found, len(entries), n_frames, not_checked, bounds, *made_of, digest)
-
-
-def check_reference(
-    encoder: OnnxEncoder, frame: np.ndarray, expected: np.ndarray, *, min_cosine: float = 0.999
-) -> float:
-    """Compare an encoder's embedding of a known frame with the embedding it must have.
-
-    This is the only check that finds wrong preprocessing: in a large encoder swapped channels keep
-    every norm and variance healthy and a cosine of about 0.97 to the right embedding.
-
-    Parameters
-    ----------
-    encoder
-        What is about to be used, with its preprocessing.
-    frame
-        RGB, uint8, shape ``(size, size, 3)``.
-    expected
-        Shape ``(dim,)``, of any length above zero.
-    min_cosine
-        Least cosine that passes.
-
-    Returns
-    -------
-    float
-        The cosine.
-
-    Raises
-    ------
-    VerificationError
-        If the cosine is too low, or the vectors cannot be compared.
-    """
-    for fault in _wrong_embedding(encoder, Reference(frame, expected), min_cosine):
-        raise VerificationError(fault.message)
-    return reference_cosine(encoder, Reference(frame, expected))
-
-
-def _wrong_embedding(
-    encoder: OnnxEncoder, reference: Reference, min_cosine: float
-) -> Iterator[Finding]:
-    """Yield a fault if an encoder does not give the reference embedding."""
-    try:
-        cosine = reference_cosine(encoder, reference)
-    except VerificationError as error:
-        yield checks.finding("reference", "", np.nan, min_cosine, form=1, error=error)
-        return
-    if not cosine >= min_cosine:  # a NaN fails too
-        yield checks.finding("reference", "", cosine, min_cosine, encoder=encoder)
+    total = sum(entry.n_frames for entry in entries)
+    made_by = header.encoder, header.cohort
+    return VerificationReport(found, len(entries), total, not_checked, bounds, *made_by, digest)
 
 
 def _examine(
@@ -270,20 +290,18 @@ def _examine(
             features, valid = store.read(name)
             entry = store.entry(name)
         except StoreError as error:
-            findings.append(checks.finding("integrity", name, error=error))
+            findings.append(finding("integrity", name, error=error))
             continue
-        if (lost := int((~valid).sum())) != entry.n_invalid or len(valid) != entry.n_frames:
-            n, said = len(valid), entry.n_frames
-            edited = checks.finding(
-                "integrity", name, lost, entry.n_invalid, form=1, n=n, said=said
-            )
+        n, lost, said = len(valid), int((~valid).sum()), entry.n_frames
+        if (n, lost) != (said, entry.n_invalid):
+            edited = finding("integrity", name, lost, entry.n_invalid, form=1, n=n, said=said)
             findings.append(edited)
             continue
         entries.append(entry)
         zero += not features.any()
         copies.setdefault(hashlib.sha256(features.tobytes()).digest(), []).append(name)
-        findings += checks.lost_frames(entry, bounds)
-        faults = list(checks.row_faults(name, features, valid, bounds))
+        findings += _lost_frames(entry, bounds)
+        faults = list(_row_faults(name, features, valid, bounds))
         findings += faults
         if valid.any() and not any(fault.severity == FAULT for fault in faults):
             means[name] = features[valid].mean(axis=0)
@@ -291,41 +309,174 @@ def _examine(
             progress(name)
     if entries and zero == len(entries):
         # One cause, one finding: rows of zeros, all alike, follow from it.
-        findings = [finding for finding in findings if finding.check != "all_zero"]
-        findings.append(checks.finding("all_zero_store", "", zero, 0, root=store.root))
+        findings = [found for found in findings if found.check != "all_zero"]
+        findings.append(finding("all_zero_store", "", zero, 0, root=store.root))
     else:
         for group in [group for group in copies.values() if len(group) > 1]:
-            both = " ".join(group)
-            findings.append(
-                checks.finding("identical", both, len(group), 1, names=", ".join(group))
-            )
+            findings.append(finding("identical", " ".join(group), len(group), 1))
             means = {name: mean for name, mean in means.items() if name not in group}
-    findings += checks.lost_frames_of_all(entries, bounds)
+    total, lost = (sum(getattr(e, what) for e in entries) for what in ("n_frames", "n_invalid"))
+    if lost > bounds.invalid_rate * total:
+        words = {"severity": FAULT, "form": 1, "n": total, "lost": lost}
+        findings.append(finding("invalid_rate", "", lost / total, bounds.invalid_rate, **words))
     return findings, means, entries
 
 
 def _look_again(
-    store: FeatureStore,
-    name: str,
-    cohort: Cohort,
-    encoder: OnnxEncoder | None,
-    bounds: Bounds,
+    store: FeatureStore, name: str, cohort: Cohort, encoder: OnnxEncoder | None, bounds: Bounds
 ) -> Iterator[Finding]:
     """Look at some frames of a recording, and compare their embeddings with the stored rows."""
     try:
         features, valid = store.read(name)
         rows = np.flatnonzero(valid)
         seed = np.frombuffer(hashlib.sha256(name.encode()).digest(), np.uint32)
-        chosen = np.random.default_rng(seed).choice(
-            rows, min(bounds.spot_frames, len(rows)), replace=False
-        )
-        numbers = sorted(chosen.tolist())
+        n = min(bounds.spot_frames, len(rows))
+        numbers = sorted(np.random.default_rng(seed).choice(rows, n, replace=False).tolist())
         frames = np.concatenate([read_frames(cohort, name, i, i + 1).frames for i in numbers])
     except (CohortError, StoreError) as error:
         check = "spot_check" if encoder else "exposure"
-        yield checks.finding(check, name, severity=WARNING, form=1, error=error)
+        yield finding(check, name, severity=WARNING, form=1, error=error)
         return
-    yield from checks.wrong_exposure(name, frames.mean(axis=(1, 2, 3)), bounds)
+    level = float(np.median(frames.mean(axis=(1, 2, 3))))
+    if level < bounds.dark:
+        yield finding("exposure", name, level, bounds.dark, exposed="under-exposed")
+    elif level > bounds.bright:
+        yield finding("exposure", name, level, bounds.bright, exposed="over-exposed")
     if encoder is not None:
-        fresh = encoder.embed(frames).features
-        yield from checks.spot_fault(name, numbers, features[numbers], fresh, bounds)
+        stored, fresh = features[numbers], encoder.embed(frames).features
+        lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(fresh, axis=1)
+        cosines = (stored * fresh).sum(axis=1) / np.maximum(lengths, _MIN_NORM)
+        worst = int(cosines.argmin())
+        if not cosines[worst] >= bounds.spot_cosine:  # a NaN fails too
+            value = float(cosines[worst])
+            yield finding("spot_check", name, value, bounds.spot_cosine, frame=numbers[worst])
+
+
+def finding(
+    check: str,
+    recording: str = "",
+    value: float = np.nan,
+    bound: float = np.nan,
+    *,
+    severity: str | None = None,
+    form: int = 0,
+    **words: Any,
+) -> Finding:
+    """Return a finding in one of the ways in which its check puts it, filled in."""
+    words |= {"name": recording, "value": value, "bound": bound}
+    message = CHECKS[check].says[form].format(**words)
+    return Finding(check, severity or CHECKS[check].severity, recording, value, bound, message)
+
+
+def _graded(
+    check: str, recording: str, value: float, warning: float, fault: float, **words: Any
+) -> Iterator[Finding]:
+    """Yield a fault above one bound, a warning above the other."""
+    if value > fault:
+        yield finding(check, recording, value, fault, severity=FAULT, **words)
+    elif value > warning:
+        yield finding(check, recording, value, warning, severity=WARNING, **words)
+
+
+def _lost_frames(entry: LedgerEntry, bounds: Bounds) -> Iterator[Finding]:
+    """Yield what the ledger says of a recording's frames."""
+    name, n = entry.recording, entry.n_frames
+    for kind in FAULT_KINDS:
+        if count := entry.faults.get(kind, 0):
+            yield finding(kind, name, count, 0, n=n)
+    limits = bounds.invalid_rate, bounds.recording_invalid_rate
+    yield from _graded("invalid_rate", name, entry.n_invalid / n, *limits, n=n)
+
+
+def _row_faults(
+    name: str, features: np.ndarray, valid: np.ndarray, bounds: Bounds
+) -> Iterator[Finding]:
+    """Yield what is wrong with one recording's features, looking at its valid rows.
+
+    Parameters
+    ----------
+    name
+        The recording.
+    features
+        float32, shape ``(n, D)``.
+    valid
+        bool, shape ``(n,)``.
+    """
+    n = len(features)
+    rows = features if valid.all() else features[valid]
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    if broken := int((~np.isfinite(norms)).sum()):
+        yield finding("not_finite", name, broken, 0, n=n)
+        return  # the statistics below would all be NaN
+    if zeros := int((norms < _MIN_NORM).sum()):
+        yield finding("all_zero", name, zeros, 0, n=n)
+        return  # zeros would pass for repeated frames as well
+    deviation = float(np.abs(norms - 1).max(initial=0))
+    if deviation > bounds.norm:
+        yield finding("norm", name, deviation, bounds.norm)
+        rows = rows / norms[:, None]
+    n, dim = rows.shape
+    # A unit row's variance over its dimensions is 1/D - mean^2: close to 1/D, or 0 if constant.
+    relative = 1 - dim * rows.mean(axis=1) ** 2
+    if flat := int((relative < (limit := bounds.frame_variance)).sum()):
+        yield finding("variance", name, float(relative.min()), limit, rows=flat, n=n, dim=dim)
+    peak = np.maximum(rows.max(axis=1), -rows.min(axis=1)) ** 2
+    if dim >= MIN_PEAK_DIM and (peaked := int((peak > bounds.peak).sum())):
+        yield finding("peak", name, float(peak.max()), bounds.peak, rows=peaked, n=n)
+    if n < 2:
+        return
+    centred = rows - rows.mean(axis=0)
+    variance = float(np.einsum("ij,ij->", centred, centred)) / n  # over time, of all dimensions
+    if variance < bounds.time_variance:
+        yield finding("near_constant", name, variance, bounds.time_variance, n=n)
+        return
+    repeated = float((rows[1:] == rows[:-1]).all(axis=1).mean())
+    limits = bounds.duplicate_rate, bounds.recording_duplicate_rate
+    yield from _graded("duplicate_frames", name, repeated, *limits, n=n)
+    cosines = np.einsum("ij,ij->i", rows[1:], rows[:-1])
+    unrelated = float((cosines < bounds.coherence).mean())
+    if unrelated > bounds.unrelated_rate:
+        yield finding(
+            "incoherent", name, unrelated, bounds.unrelated_rate,
+            coherence=bounds.coherence, median=np.median(cosines),
+        )  # fmt: skip
+
+
+def _persons(
+    means: Mapping[str, np.ndarray], person: Mapping[str, str], bounds: Bounds
+) -> Iterator[Finding]:
+    """Yield what the recordings' mean rows say about who is in them.
+
+    Parameters
+    ----------
+    means
+        Mean row of each recording, shape ``(D,)``.
+    person
+        Who is in each recording.
+    """
+    if len({person[name] for name in means}) < 2:
+        return
+    names, limit = list(means), bounds.person_cosine
+    rows = np.stack([means[name] for name in names])
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _MIN_NORM)
+    cosines = rows @ rows.T
+    who = np.array([person[name] for name in names])
+    other = who[:, None] != who[None, :]
+    pairs = np.triu(other, k=1)
+    middle, n_persons = float(np.median(cosines[pairs])), len(set(who))
+    if n_persons > 2 and middle > limit:
+        yield finding("similar_persons", "", middle, limit, severity=FAULT, form=1, n=n_persons)
+        return
+    if close := int((pairs & (cosines > limit)).sum()):
+        i, j = divmod(int(np.where(pairs, cosines, -2).argmax()), len(names))
+        both, closest = f"{names[i]} {names[j]}", float(cosines[i, j])
+        yield finding("similar_persons", both, closest, limit, severity=WARNING, n=close)
+    same = ~other & ~np.eye(len(names), dtype=bool)
+    own = np.where(same, cosines, -np.inf).max(axis=1)
+    foreign = np.where(other, cosines, -np.inf)
+    for i in np.flatnonzero(same.any(axis=1) & (own < foreign.max(axis=1))).tolist():
+        j = int(foreign[i].argmax())
+        yield finding(
+            "identity_mismatch", names[i], float(own[i]), float(foreign[i, j]),
+            person=who[i], other=names[j], other_person=who[j],
+        )  # fmt: skip

@@ -18,7 +18,7 @@ VERBS = [command.callback.__name__ for command in cli.app.registered_commands]
     [
         (("verify", "/nowhere/at/all"), "no feature store in"),
         (("check", "/nowhere/at/all"), "no folder"),
-        (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no encoder at"),
+        (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no network at"),
         (("extract", "--encoder", "e.onnx", "--preprocess", "rosy"), "rosy"),
         (("extract", "--preprocess", "raw"), "give --encoder"),
         (("extract", "--detector", "haar"), "--root"),

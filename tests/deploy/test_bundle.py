@@ -130,7 +130,7 @@ def test_a_missing_folder_or_file_is_named(pair, tmp_path):
     with pytest.raises(ModelError, match=r"no folder .*nowhere: export a model there first"):
         open_bundle(tmp_path / "nowhere")
     (pair / ENCODER_FILE).unlink()
-    with pytest.raises(EncoderError, match=r"no encoder at .*encoder\.onnx"):
+    with pytest.raises(EncoderError, match=r"no network at .*encoder\.onnx"):
         open_bundle(pair)
     (pair / MODEL_FILE).unlink()
     with pytest.raises(ModelError, match=r"no model at .*model\.onnx: export one there first"):

@@ -206,7 +206,7 @@ def test_encoders_that_cannot_be_quantised_are_refused(small_encoder, faces, tmp
     target, fixed = tmp_path / "int8.onnx", conv_encoder(tmp_path / "fixed.onnx", batch=5)
     whole = network_path("embedded")
     for source, frames, message in [
-        (tmp_path / "none.onnx", faces, "no encoder at"),
+        (tmp_path / "none.onnx", faces, "no network at"),
         (whole, faces[:0], "to calibrate on: give some hundreds of faces"),
         (small_encoder, faces, "8-bit weights already"),
         (whole, faces[:, :64], r"takes uint8 \(n, 112, 112, 3\)"),

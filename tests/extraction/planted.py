@@ -7,12 +7,12 @@ the place of the sound ones, with which everything is extracted again.
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
@@ -30,9 +30,9 @@ from deplib.extraction import (
     fill_invalid,
     verify,
 )
-from deplib.extraction.store import to_json
 
 ONE, OTHER, TWIN = "002_1", "003_1", "002_2"  # of two persons, and another of the first
+FILE, ENTRY = f"recordings/{ONE}.safetensors", f"recordings/{ONE}.json"
 TWICE = Preprocess(mean=(127.5 + 127.5**2,) * 3, std=(127.5**2,) * 3)
 """ArcFace's normalisation of pixels that it has been applied to before."""
 
@@ -40,22 +40,13 @@ Frames = Callable[[str, int, int | None], np.ndarray]
 Rows = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Refilmed:
-    """A cohort with other frames and all else the same, its fingerprint too."""
-
-    name: str
-    simulated: bool
-    recordings: pd.DataFrame
-    fingerprint: str
-    filmed: Frames
-
-    def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        return self.filmed(recording, start, stop)
-
-
-def refilmed(cohort: Cohort, frames: Frames) -> Refilmed:
-    return Refilmed(cohort.name, cohort.simulated, cohort.recordings, cohort.fingerprint, frames)
+def refilmed(cohort: Cohort, frames: Frames) -> Any:
+    """Return a cohort with other frames and all else the same, its fingerprint too."""
+    kept = ("name", "simulated", "recordings", "fingerprint")
+    return SimpleNamespace(
+        **{name: getattr(cohort, name) for name in kept},
+        frames=lambda recording, start=0, stop=None: frames(recording, start, stop),
+    )
 
 
 @dataclass(frozen=True)
@@ -88,6 +79,12 @@ def sound_extraction(folder: Path) -> Extracted:
     encoder = embedded_encoder()
     extract(held, encoder, folder)
     return Extracted(FeatureStore(folder), held, encoder)
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """All that a store holds, by name; the store's own lock apart."""
+    files = (path for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 Damage = Callable[[Extracted], Extracted | None]
@@ -138,17 +135,16 @@ def swap(one: str, other: str) -> Damage:
     return damage
 
 
-def content(edit: Callable[[bytes], bytes]) -> Damage:
+def edited(file: str, edit: Callable[[bytes], bytes]) -> Damage:
     def damage(found: Extracted) -> None:
-        path = found.store.path(ONE)
+        path = found.store.root / file
         path.write_bytes(edit(path.read_bytes()))
 
     return damage
 
 
-def edited_entry(found: Extracted) -> None:
-    entry = replace(found.store.entry(ONE), n_invalid=1)
-    found.store.path(ONE).with_suffix(".json").write_bytes(to_json(asdict(entry)))
+def fields(**changed: Any) -> Callable[[bytes], bytes]:
+    return lambda content: json.dumps(json.loads(content) | changed).encode()
 
 
 def lost(kind: str, share: float, *, every: bool = False) -> Damage:
@@ -176,14 +172,6 @@ def exposed(gain: float, offset: float) -> Damage:
             return np.clip(gain * filmed + offset, 0, 255).astype(np.uint8)
 
         return found.again(cohort=refilmed(found.cohort, frames))
-
-    return damage
-
-
-def header(**changed: str) -> Damage:
-    def damage(found: Extracted) -> None:
-        path = found.store.root / "store.json"
-        path.write_bytes(to_json(json.loads(path.read_bytes()) | changed))
 
     return damage
 
@@ -222,15 +210,13 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     ),
     "five frames late": (rows(lambda f: np.roll(f, 5, axis=0)), "spot_check"),
     "one frame short": (rows(lambda f: f[:-1]), "length"),
-    "truncated file": (content(lambda file: file[:1000]), "integrity"),
+    "truncated file": (edited(FILE, lambda file: file[:1000]), "integrity"),
     "one bit flipped": (
-        content(lambda f: f[:-1000] + bytes([f[-1000] ^ 1]) + f[-999:]), "integrity",
+        edited(FILE, lambda f: f[:-1000] + bytes([f[-1000] ^ 1]) + f[-999:]), "integrity",
     ),
-    "file gone": (lambda found: found.store.path(ONE).unlink(), "integrity"),
-    "ledger entry edited": (edited_entry, "integrity"),
-    "ledger entry gone": (
-        lambda found: found.store.path(ONE).with_suffix(".json").unlink(), "missing",
-    ),
+    "file gone": (lambda found: (found.store.root / FILE).unlink(), "integrity"),
+    "ledger entry edited": (edited(ENTRY, fields(n_invalid=1)), "integrity"),
+    "ledger entry gone": (lambda found: (found.store.root / ENTRY).unlink(), "missing"),
     "never extracted": (lambda found: found.store.discard(ONE), "missing"),
     **{
         f"frames marked {kind}": (lost(kind, 0.02), kind)
@@ -240,8 +226,8 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "one frame in eight lost": (lost("no_face", 0.125, every=True), "no_face invalid_rate"),
     "under-exposed clip": (exposed(0.2, 0), "exposure identity_mismatch"),
     "over-exposed clip": (exposed(0.4, 195), "exposure identity_mismatch"),
-    "another encoder": (header(encoder=f"sha256={64 * '0'} {UNIT}"), "wrong_encoder"),
-    "another corpus": (header(fingerprint=64 * "0"), "wrong_cohort"),
+    "another encoder": (edited("store.json", fields(encoder="sha256=0 RGB")), "wrong_encoder"),
+    "another corpus": (edited("store.json", fields(fingerprint=64 * "0")), "wrong_cohort"),
     "BGR": (preprocessed(Preprocess("BGR")), "reference"),
     "divided by 255": (preprocessed(UNIT), "reference"),
     "ImageNet statistics": (preprocessed(IMAGENET), "reference"),

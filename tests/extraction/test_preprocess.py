@@ -7,41 +7,31 @@ from deplib.extraction import ARCFACE, PRESETS, RAW, Preprocess
 
 @pytest.mark.parametrize(
     "preprocess",
-    [
-        *PRESETS.values(),
-        Preprocess("BGR", (1.5, 2.25, 1e-7), (1 / 3, 255, 1e4), 160),
-        Preprocess(mean=(127.50001, 0, 0)),
-    ],
+    [*PRESETS.values(), Preprocess("BGR", (1.5, 127.50001, 1e-7), (1 / 3, 255, 1e4), 160)],
     ids=str,
 )
 def test_parse_is_the_inverse_of_str(preprocess: Preprocess) -> None:
     assert Preprocess.parse(str(preprocess)) == preprocess
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("ArcFace", ARCFACE),
-        (" raw ", RAW),
-        ("bgr", Preprocess("BGR")),
-        ("std=128", Preprocess(std=(128, 128, 128))),
-        ("size=96 mean=1,2,3", Preprocess(mean=(1, 2, 3), size=96)),
-    ],
-)
-def test_parse_reads_names_and_leaves_the_rest_to_arcface(text: str, expected: Preprocess) -> None:
-    assert Preprocess.parse(text) == expected
+def test_parse_reads_names_and_leaves_the_rest_to_arcface() -> None:
+    assert Preprocess.parse("ArcFace") == ARCFACE
+    assert Preprocess.parse(" raw ") == RAW
+    assert Preprocess.parse("bgr std=128") == Preprocess("BGR", std=(128, 128, 128))
+    assert Preprocess.parse("size=96 mean=1,2,3") == Preprocess(mean=(1, 2, 3), size=96)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "it is empty"),
-        ("arcfaces", "'arcfaces' is no part of it"),
+        ("arcfaces", r"'ARCFACES'; .*give one of arcface, raw"),
         ("RGB BGR", "channel_order is given twice"),
         ("mean=1,2", "three finite numbers"),
-        ("mean=a,b,c", "'a,b,c' is no mean"),
+        ("mean=a,b,c", "could not convert.*'a'.* like 'RGB mean"),
         ("std=0", "above zero"),
-        ("size=11.2", "'11.2' is no size"),
+        ("scale=2", "'scale'"),
+        ("size=11.2", "11.2"),
         ("size=0", "size is 0"),
     ],
 )

@@ -53,24 +53,19 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a reference.safetensors"
     save_reference(path, Reference(FRAME, EMBEDDING, "noise"))
     loaded = load_reference(path)
-    assert np.array_equal(loaded.frame, FRAME)
-    assert np.array_equal(loaded.embedding, EMBEDDING)
+    np.testing.assert_array_equal(loaded.frame, FRAME)
+    np.testing.assert_array_equal(loaded.embedding, EMBEDDING)
     assert loaded.source == "noise"
-    assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize(
-    "frame", [FRAME[:111], FRAME[..., 0], FRAME / 255], ids=["not square", "grey", "normalised"]
-)
+@pytest.mark.parametrize("frame", [FRAME[:111], FRAME[..., 0], FRAME / 255])
 def test_a_frame_is_one_rgb_image(frame: np.ndarray) -> None:
     with pytest.raises(VerificationError, match="give one aligned RGB image"):
         Reference(frame, EMBEDDING)
 
 
 @pytest.mark.parametrize(
-    "embedding",
-    [np.zeros(8), np.full(8, np.nan), np.eye(8), np.arange(8), np.full(8, np.inf)],
-    ids=["zero", "nan", "matrix", "integers", "infinite"],
+    "embedding", [np.zeros(8), np.full(8, np.nan), np.eye(8), np.arange(8), np.full(8, np.inf)]
 )
 def test_an_embedding_is_one_vector_with_a_length(embedding: np.ndarray) -> None:
     with pytest.raises(VerificationError, match="finite floating-point values"):
@@ -78,11 +73,9 @@ def test_an_embedding_is_one_vector_with_a_length(embedding: np.ndarray) -> None
 
 
 def test_the_reference_of_another_encoder_is_refused(tiny_encoder: OnnxEncoder) -> None:
-    with pytest.raises(VerificationError, match="belongs to another encoder"):
-        reference_cosine(tiny_encoder, embedded_reference())
-    small = Reference(FRAME[:96, :96], EMBEDDING)
-    with pytest.raises(VerificationError, match="belongs to another encoder"):
-        reference_cosine(tiny_encoder, small)
+    for other in (embedded_reference(), Reference(FRAME[:96, :96], EMBEDDING)):
+        with pytest.raises(VerificationError, match="belongs to another encoder"):
+            reference_cosine(tiny_encoder, other)
 
 
 def test_other_keys_and_shapes_are_named(tmp_path: Path) -> None:
