@@ -1,7 +1,8 @@
 """The embedded cohort with known truth: rendered faces whose behaviour follows a severity.
 
-``SimulatedCohort`` is the cohort itself; ``WORLDS`` are the strengths of its link between severity
-and behaviour. It demonstrates and tests the pipeline and is no evidence about patients.
+``SimulatedCohort`` is the cohort itself; ``WORLDS`` say how much of severity shows in behaviour,
+and where, in levels or in order. It demonstrates and tests the pipeline and is no evidence about
+patients.
 """
 
 from deplib.cohorts.simulated.behaviour import (

@@ -1,4 +1,4 @@
-"""From severity to the ten latents of behaviour, in three worlds.
+"""From severity to the latents of behaviour, in five worlds.
 
 Every number here is an assumption taken from published directions and sizes of effect, one row of
 ``LATENTS`` each. Nothing that a model finds in this cohort is evidence about patients.
@@ -9,13 +9,18 @@ A recording's latent is
 
 with ``r`` the correlation with BDI-II, ``rho`` the correlation of severity itself with BDI-II,
 ``trait`` a person's habitual expressivity that is not depression, and a residual of person and
-session that fills the variance up to 1. ``gain`` alone tells one world from another.
+session that fills the variance up to 1. Ten latents are levels: they set rates, sizes and places.
+In a world of order there is an eleventh, which changes how the head and the tone of a face move
+and leaves every channel's histogram alone (``order.py``). A world is two numbers: a ``gain``, how
+much the latents tell about severity, and the ``share`` of it that order tells.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy import stats
+from scipy.optimize import brentq
 
 from deplib.cohorts.simulated.labels import (
     RELIABILITY,
@@ -58,13 +63,48 @@ RESIDUAL_PERSON_SHARE = 0.6
 _NODES = stats.norm.ppf((np.arange(400) + 0.5) / 400)
 
 
+MOVEMENTS = ("pace", "stroke")
+"""What order can move: how fast a head swings, or the share of a movement that rises."""
+
+
 @dataclass(frozen=True)
 class World:
-    """A strength of the link between severity and behaviour."""
+    """How much behaviour tells about severity, and where: in levels or in order.
+
+    Attributes
+    ----------
+    name, meaning
+        For tables.
+    gain
+        Factor on every correlation of ``LATENTS`` where levels tell all.
+    share
+        Share, 0 to 1, of the information about severity that order has; levels have the rest. The
+        sum is that of the gain alone, so that the oracle is as good at every share.
+    movement
+        What order moves, one of ``MOVEMENTS``; None where it moves nothing.
+
+    Raises
+    ------
+    CohortError
+        If the share is outside 0 to 1, or there is nothing that order moves.
+    """
 
     name: str
     gain: float
     meaning: str
+    share: float = 0.0
+    movement: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise CohortError(
+                f"world {self.name!r} gives order a share of {self.share}: it must be from 0 to 1"
+            )
+        if self.movement not in (MOVEMENTS if self.share else (None, *MOVEMENTS)):
+            raise CohortError(
+                f"world {self.name!r} lets order move {self.movement!r}: "
+                f"choose one of {', '.join(MOVEMENTS)}"
+            )
 
 
 WORLDS = {
@@ -73,6 +113,8 @@ WORLDS = {
         World("null", 0.0, "behaviour tells nothing about severity"),
         World("default", 1.25, "published single correlations, joint R2 about .35"),
         World("published", 2.1, "what the best published errors would need, joint R2 about .65"),
+        World("pace", 2.1, "as published, all of it in how fast head and tone move", 1.0, "pace"),
+        World("stroke", 2.1, "as published, all of it in how movements rise", 1.0, "stroke"),
     )
 }
 """``oracle_error`` computes what each allows; over an endless population the oracle reaches
@@ -85,7 +127,7 @@ default   .36 .60 7.11
 published .66 .81 5.13
 ========= === === ====
 
-points of BDI-II, and the best constant 9.07.
+points of BDI-II, and the best constant 9.07; ``pace`` and ``stroke`` allow what ``published`` does.
 """
 
 
@@ -113,7 +155,7 @@ def severity_loadings(gain: float) -> np.ndarray:
         If the gain would ask for a latent of more than unit variance.
     """
     loading = gain * np.array([x.correlation for x in LATENTS]) / severity_correlation()
-    if np.any(loading**2 + trait_loadings() ** 2 >= 1):
+    if not np.all(loading**2 + trait_loadings() ** 2 < 1):
         raise CohortError(
             f"a gain of {gain} leaves a latent no variance of its own: choose a smaller gain"
         )
@@ -125,8 +167,38 @@ def trait_loadings() -> np.ndarray:
     return np.array([x.trait for x in LATENTS])
 
 
+def information(gain: float) -> float:
+    """Return what the ten levels tell about severity, ``a' S^-1 a``, their posterior precision.
+
+    With it, ``information / (1 + information)`` of severity's variance is explained.
+    """
+    a, t = severity_loadings(gain), trait_loadings()
+    return float(a @ np.linalg.solve(np.outer(t, t) + np.diag(1 - a**2 - t**2), a))
+
+
+def level_gain(world: World) -> float:
+    """Return the gain at which the levels have what order leaves them of the information."""
+    left = (1 - world.share) * information(world.gain)
+    return float(brentq(lambda gain: information(gain) - left, 0.0, world.gain, xtol=1e-12))
+
+
+def loadings(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Return how each latent of a world loads on severity and on the trait; order is the last.
+
+    Raises
+    ------
+    CohortError
+        If the gain would ask for a latent of more than unit variance.
+    """
+    if world.movement is None:
+        return severity_loadings(world.gain), trait_loadings()
+    odds = world.share * information(world.gain)
+    order = np.sqrt(odds / (1 + odds))
+    return np.append(severity_loadings(level_gain(world)), order), np.append(trait_loadings(), 0.0)
+
+
 def draw_latents(
-    severity: np.ndarray, person: np.ndarray, *, gain: float, rng: np.random.Generator
+    severity: np.ndarray, person: np.ndarray, *, gain: float, rng: Generator
 ) -> np.ndarray:
     """Draw the latents of recordings given their severity.
 
@@ -146,13 +218,26 @@ def draw_latents(
     ndarray of float, shape (n, len(LATENTS))
         Each column has zero mean and unit variance over the population.
     """
+    return _drawn(severity, person, severity_loadings(gain), trait_loadings(), rng=rng)
+
+
+def draw_order(
+    severity: np.ndarray, person: np.ndarray, *, world: World, rng: Generator
+) -> np.ndarray:
+    """Draw the latent of order, shape ``(n, 1)``: the eleventh, of a stream of its own."""
+    a, t = loadings(world)
+    return _drawn(severity, person, a[len(LATENTS) :], t[len(LATENTS) :], rng=rng)
+
+
+def _drawn(
+    severity: np.ndarray, person: np.ndarray, a: np.ndarray, t: np.ndarray, *, rng: Generator
+) -> np.ndarray:
     _, code = np.unique(person, return_inverse=True)
-    n_persons, n_latents = code.max() + 1, len(LATENTS)
+    n_persons, n_latents = code.max() + 1, len(a)
     trait = rng.standard_normal((n_persons, 1))[code]
     own = rng.standard_normal((n_persons, n_latents))[code]
     session = rng.standard_normal((len(code), n_latents))
     residual = np.sqrt(RESIDUAL_PERSON_SHARE) * own + np.sqrt(1 - RESIDUAL_PERSON_SHARE) * session
-    a, t = severity_loadings(gain), trait_loadings()
     return a * severity[:, None] + t * trait + np.sqrt(1 - a**2 - t**2) * residual
 
 
@@ -167,37 +252,37 @@ class OracleError:
     constant_mae: float  # of the population's median
 
 
-def posterior(latents: np.ndarray, gain: float) -> tuple[np.ndarray, float]:
+def posterior(latents: np.ndarray, world: World) -> tuple[np.ndarray, float]:
     """Return mean, shape ``(n,)``, and variance of standard normal severity given the latents.
 
     With ``latents = a * severity + noise`` and ``noise ~ N(0, t t' + D)``, this is the usual
     formula of a Gaussian linear model, solved as ``cov(latents)^-1 a``.
     """
-    a, t = severity_loadings(gain), trait_loadings()
+    a, t = loadings(world)
     covariance = np.outer(a, a) + np.outer(t, t) + np.diag(1 - a**2 - t**2)
     weights = np.linalg.solve(covariance, a)
     return latents @ weights, float(1 - a @ weights)
 
 
-def oracle_mean(latents: np.ndarray, gain: float) -> np.ndarray:
+def oracle_mean(latents: np.ndarray, world: World) -> np.ndarray:
     """Return ``E[BDI-II | latents]``, shape ``(n,)``: the least squared error.
 
     The mean of a whole number from 0 is the sum of its chances to reach 1, 2, 3 and so on.
     """
-    mean, variance = posterior(latents, gain)
+    mean, variance = posterior(latents, world)
     above = np.sqrt(RELIABILITY) * mean[:, None] - THRESHOLDS
     return stats.norm.cdf(above / _score_sd(variance)).sum(axis=1)
 
 
-def oracle_median(latents: np.ndarray, gain: float) -> np.ndarray:
+def oracle_median(latents: np.ndarray, world: World) -> np.ndarray:
     """Return the median of BDI-II given the latents, shape ``(n,)``: the least absolute error."""
-    mean, _ = posterior(latents, gain)
+    mean, _ = posterior(latents, world)
     return to_bdi(np.sqrt(RELIABILITY) * mean)
 
 
 def oracle_error(world: World) -> OracleError:
     """Compute the oracle's error in a world by integrating over posterior means and scores."""
-    a, t = severity_loadings(world.gain), trait_loadings()
+    a, t = loadings(world)
     covariance = np.outer(a, a) + np.outer(t, t) + np.diag(1 - a**2 - t**2)
     explained = float(a @ np.linalg.solve(covariance, a))
     centre = np.sqrt(RELIABILITY * explained) * _NODES[:, None]

@@ -14,18 +14,23 @@ from deplib.cohorts.base import COLUMNS
 from deplib.cohorts.simulated import labels
 from deplib.cohorts.simulated.behaviour import (
     LATENT_NAMES,
+    World,
     draw_latents,
+    draw_order,
+    level_gain,
     oracle_mean,
     oracle_median,
     world_named,
 )
 from deplib.cohorts.simulated.face import FaceRenderer, SceneFrame, sample_identity, sample_scene
 from deplib.cohorts.simulated.motion import FPS, trajectory
+from deplib.cohorts.simulated.order import movement
 from deplib.cohorts.video import require_av
 from deplib.errors import CohortError
 
 TASK = "Freeform"
 _PURPOSES = ["sessions", "labels", "length", "latents", "motion", "nuisance", "identity", "scene"]
+_PURPOSES += ["order"]
 """Each purpose draws from a stream of its own; append to this list, never reorder it."""
 _BLOCK = 256  # frames in memory at once
 
@@ -36,15 +41,17 @@ class SimulatedCohort:
     Parameters
     ----------
     world
-        Name of a world in ``WORLDS``: the strength of the link from severity to behaviour.
+        A world, or its name in ``WORLDS``: the strength of the link from severity to behaviour.
         Persons, faces, scenes, labels and lengths are the same in all worlds of a seed.
     seed
         Seed of everything.
     n_recordings
         150 as in AVEC2014. Fewer make a small cohort with the same structure, for tests and quick
-        looks; more make a population.
+        looks; more make a population. Three numbers are those of Train, Dev and Test.
+    n_frames
+        Film every recording for so many frames; None draws the published lengths.
     max_frames
-        Longest clip in frames as delivered; None keeps the published lengths.
+        Longest clip in frames as delivered; None keeps what was filmed.
     frame_step
         Deliver every ``frame_step``-th frame of the film at 30 frames a second.
 
@@ -54,8 +61,8 @@ class SimulatedCohort:
         As in ``Cohort``.
     truth
         One row a recording: ``recording``, ``severity`` (BDI-II points without measurement
-        noise), ``severity_z`` (the same, standard normal), each latent of ``LATENTS``, and
-        ``oracle_mean`` and ``oracle_median`` of BDI-II given the latents.
+        noise), ``severity_z`` (the same, standard normal), each latent of ``LATENTS``, ``order``
+        in a world of order, and ``oracle_mean`` and ``oracle_median`` of BDI-II given the latents.
 
     Raises
     ------
@@ -67,37 +74,44 @@ class SimulatedCohort:
 
     def __init__(
         self,
-        world: str = "default",
+        world: str | World = "default",
         seed: int = 2014,
         *,
-        n_recordings: int = 150,
+        n_recordings: int | Sequence[int] = 150,
+        n_frames: int | None = None,
         max_frames: int | None = None,
         frame_step: int = 1,
     ) -> None:
-        if frame_step < 1 or (max_frames is not None and max_frames < 1):
-            text = f"frame_step ({frame_step}) and max_frames ({max_frames}) must be at least 1"
-            raise CohortError(text)
-        self.world, self.seed, self.name = world_named(world), seed, f"simulated/{world}"
+        sizes = {"frame_step": frame_step, "max_frames": max_frames, "n_frames": n_frames}
+        if any(size is not None and size < 1 for size in sizes.values()):
+            raise CohortError(f"each of {sizes} must be at least 1, or None where it may be")
+        self.world = world if isinstance(world, World) else world_named(world)
+        self.seed, self.name = seed, f"simulated/{self.world.name}"
         self.frame_step, self.max_frames = frame_step, max_frames
 
         sessions = labels.draw_sessions(n_recordings, rng=self._stream("sessions"))
         person = sessions["person"].to_numpy()
         split = sessions["split"].to_numpy()
         severity, bdi = labels.draw_labels(person, split, rng=self._stream("labels"))
-        filmed = labels.draw_lengths(n_recordings, rng=self._stream("length"))
+        filmed = labels.draw_lengths(len(sessions), rng=self._stream("length"))
+        filmed = filmed if n_frames is None else np.full_like(filmed, n_frames)
         delivered = -(-filmed // frame_step)
         if max_frames is not None:
             delivered = np.minimum(delivered, max_frames)
         self.recordings = sessions.assign(task=TASK, bdi=bdi, n_frames=delivered)[list(COLUMNS)]
 
-        gain = self.world.gain
+        gain, names = level_gain(self.world), list(LATENT_NAMES)
         self._latents = draw_latents(severity, person, gain=gain, rng=self._stream("latents"))
+        if self.world.movement:
+            order = draw_order(severity, person, world=self.world, rng=self._stream("order"))
+            self._latents = np.hstack([self._latents, order])
+            names.append("order")
         self.truth = sessions[["recording"]].assign(
             severity=labels.severity_points(severity),
             severity_z=severity,
-            **dict(zip(LATENT_NAMES, self._latents.T, strict=True)),
-            oracle_mean=oracle_mean(self._latents, gain),
-            oracle_median=oracle_median(self._latents, gain),
+            **dict(zip(names, self._latents.T, strict=True)),
+            oracle_mean=oracle_mean(self._latents, self.world),
+            oracle_median=oracle_median(self._latents, self.world),
         )
         self._filmed = filmed
         self._row = {name: row for row, name in enumerate(self.recordings["recording"])}
@@ -149,14 +163,20 @@ class SimulatedCohort:
 
     def trajectories(self, recording: str) -> np.ndarray:
         """Return the renderer's parameters, float32 ``(n_frames, len(CHANNELS))``: true motion."""
-        row = self._row_of(recording)
+        row, delivered = self._row_of(recording), self._n_frames(recording)
+        n, kind, moved = int(self._filmed[row]), self.world.movement, None
+        if kind:
+            # Only what is delivered is filmed: all of it, and no part, has a histogram held equal.
+            n = min(n, delivered * self.frame_step)
+            moved = movement(kind, self._latents[row, -1], n, rng=self._stream("order", row))
         whole = trajectory(
-            self._latents[row],
-            int(self._filmed[row]),
+            self._latents[row, : len(LATENT_NAMES)],
+            n,
             rng=self._stream("motion", row),
             nuisance_rng=self._stream("nuisance", row),
+            moved=moved,
         )
-        return np.ascontiguousarray(whole[:: self.frame_step][: self._n_frames(recording)])
+        return np.ascontiguousarray(whole[:: self.frame_step][:delivered])
 
     def identity(self, recording: str) -> np.ndarray:
         """Return the code of the person's face, float32 ``(32,)``, the same in all sessions."""

@@ -6,6 +6,7 @@ through a Gaussian copula, so that a latent severity without noise exists beside
 No value of the licensed corpus enters here.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -23,10 +24,10 @@ RELIABILITY = 0.93
 PERSON_SHARE = 0.75
 """Share of severity's variance that a person keeps from session to session: an assumption."""
 MAX_SESSIONS = 4
-MIN_RECORDINGS = 6
+MIN_RECORDINGS = 2
+"""Of a split: with fewer, no person can recur and no label can differ."""
 
-_PERSONS = 84 / 150  # persons a recording
-_NEW_PERSONS = 26 / 84  # share of persons that only Test has
+_PERSONS, _NEW_PERSONS = 84, 26  # in 150 recordings; those that only Test has
 _NEW_RECORDINGS = 36 / 50  # share of Test recorded from them: an assumption inside 26/50 to 48/50
 
 CLIP_LENGTHS = ((0, 180), (0.25, 1080), (0.50, 1260), (0.75, 1860), (0.90, 3120), (1, 7440))
@@ -58,13 +59,14 @@ def severity_correlation() -> float:
     return float(np.sqrt(RELIABILITY) * np.mean(z * bdi) / (bdi.std() * z.std()))
 
 
-def draw_sessions(n_recordings: int, *, rng: np.random.Generator) -> pd.DataFrame:
+def draw_sessions(n_recordings: int | Sequence[int], *, rng: np.random.Generator) -> pd.DataFrame:
     """Draw who is recorded how often, and the split of each recording.
 
     Parameters
     ----------
     n_recordings
-        At least ``MIN_RECORDINGS``; with 150 there are 84 persons, 26 of them in Test only.
+        How many in all, in three equal splits, or how many in Train, Dev and Test; each split has
+        ``MIN_RECORDINGS`` at least. With 150 there are 84 persons, 26 of them in Test only.
     rng
         Source of randomness.
 
@@ -77,18 +79,29 @@ def draw_sessions(n_recordings: int, *, rng: np.random.Generator) -> pd.DataFram
     Raises
     ------
     CohortError
-        If there are too few recordings for persons to recur.
+        If a split has too few recordings for persons to recur.
     """
-    if n_recordings < MIN_RECORDINGS:
+    if isinstance(n_recordings, int):
+        sizes = [n_recordings // 3 + (k < n_recordings % 3) for k in range(3)]
+    else:
+        sizes = list(n_recordings)
+    if len(sizes) != len(SPLITS) or min(sizes) < MIN_RECORDINGS:
         raise CohortError(
-            f"a simulated cohort of {n_recordings} recordings cannot have three splits that share "
-            f"persons: ask for n_recordings of at least {MIN_RECORDINGS}"
+            f"n_recordings={n_recordings} gives splits of {sizes} recordings: Train, Dev and Test "
+            f"share persons, so ask for at least {MIN_RECORDINGS} in each, at least "
+            f"{MIN_RECORDINGS * len(SPLITS)} in all"
         )
-    sizes = [n_recordings // 3 + (k < n_recordings % 3) for k in range(3)]
-    n_persons = round(n_recordings * _PERSONS)
-    n_new = max(1, round(n_persons * _NEW_PERSONS))
+    n_recordings, known = sum(sizes), sizes[0] + sizes[1]
+    if max(sizes) - min(sizes) <= 1:
+        n_persons = round(n_recordings * (_PERSONS / 150))
+        n_new = max(1, round(n_persons * (_NEW_PERSONS / _PERSONS)))
+    else:
+        n_new = max(1, round(sizes[2] * _NEW_PERSONS / 50))
+        n_persons = n_new + round(known * (_PERSONS - _NEW_PERSONS) / 100)
     n_seen = n_persons - n_new
     from_new = max(n_new, min(round(sizes[2] * _NEW_RECORDINGS), sizes[2] - 1))
+    # A Test much larger than the rest takes what the seen persons have, and new ones beyond.
+    from_new = max(from_new, sizes[2] - (MAX_SESSIONS * n_seen - known))
     from_seen = sizes[2] - from_new
 
     new = np.repeat(np.arange(n_new), _sessions_each(n_new, from_new, rng=rng))

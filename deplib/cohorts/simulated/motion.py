@@ -5,6 +5,8 @@ processes, gaze moves in saccades, speech opens the jaw. Light, camera and align
 apart, from nothing but their own stream: they know neither severity nor behaviour.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.random import Generator
 from scipy import stats
@@ -43,11 +45,22 @@ INDEX = {name: column for column, name in enumerate(CHANNELS)}
 renderer reads. All zero is a neutral, frontal, evenly lit, perfectly aligned face with open eyes
 and a closed mouth."""
 
+TEMPO = {
+    "brow_lower": 3.0, "dimpler": 4.0, "corner": 4.0, "tone": 5.0,
+    "yaw": 1.6, "pitch": 1.2, "roll": 2.0,
+}  # fmt: skip
+"""Seconds: time constants of tone and head pose, the processes whose order a world may change."""
+
 _UNIT = slice(INDEX["smile"], INDEX["blink"] + 1)  # activations, 0 to 1
 
 
 def trajectory(
-    latents: np.ndarray, n_frames: int, *, rng: Generator, nuisance_rng: Generator
+    latents: np.ndarray,
+    n_frames: int,
+    *,
+    rng: Generator,
+    nuisance_rng: Generator,
+    moved: Mapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Write the renderer's parameters of one clip at 30 frames a second.
 
@@ -61,12 +74,15 @@ def trajectory(
         Randomness of behaviour.
     nuisance_rng
         Randomness of light, camera and alignment.
+    moved
+        What tone and head pose follow in place of their Ornstein-Uhlenbeck processes: a name of
+        ``TEMPO`` each, shape ``(n_frames,)``, unit variance. No latent then changes their speed.
 
     Returns
     -------
     ndarray of float32, shape (n_frames, len(CHANNELS))
     """
-    columns = _expression(latents, n_frames, rng) | _nuisance(n_frames, nuisance_rng)
+    columns = _expression(latents, n_frames, rng, moved) | _nuisance(n_frames, nuisance_rng)
     columns["yaw"] = _limit(columns["yaw"] + columns.pop("camera_yaw"), 24.0)
     columns["pitch"] = _limit(columns["pitch"] + columns.pop("camera_pitch"), 18.0)
     columns["roll"] = _limit(columns["roll"], 15.0)
@@ -79,8 +95,16 @@ def trajectory(
     return out
 
 
-def _expression(latents: np.ndarray, n: int, rng: Generator) -> dict[str, np.ndarray]:
+def _expression(
+    latents: np.ndarray, n: int, rng: Generator, moved: Mapping[str, np.ndarray] | None
+) -> dict[str, np.ndarray]:
     """Return all that behaviour moves. Latents act on rates and sizes as log-normal factors."""
+
+    def process(name: str, speed: float = 1.0) -> np.ndarray:
+        # Drawn in any case: what else is drawn from the stream stays the same in all worlds.
+        drawn = _process(n, TEMPO[name] * speed, rng)
+        return drawn if moved is None else moved[name]
+
     z = dict(zip(LATENT_NAMES, latents, strict=True))
     liveliness = np.exp(0.35 * z["expressivity"])  # one factor on the size of every change
 
@@ -91,10 +115,10 @@ def _expression(latents: np.ndarray, n: int, rng: Generator) -> dict[str, np.nda
     frown = _pulses(n, 3 / 60, 0.25 * liveliness, 1.5, rng)
     press = _pulses(n, 3 / 60 * np.exp(0.3 * z["dimpler"]), 0.35, 1.2, rng)
 
-    brow = 0.14 * np.exp(0.55 * z["brow_lower"]) + frown + 0.05 * liveliness * _process(n, 3.0, rng)
-    dimpler = 0.10 * np.exp(0.45 * z["dimpler"]) + press + 0.03 * liveliness * _process(n, 4.0, rng)
-    corner = 0.10 * np.exp(0.45 * z["lip_corner_down"]) + 0.03 * liveliness * _process(n, 4.0, rng)
-    tone = 0.04 * liveliness * _process(n, 5.0, rng)
+    brow = 0.14 * np.exp(0.55 * z["brow_lower"]) + frown + 0.05 * liveliness * process("brow_lower")
+    dimpler = 0.10 * np.exp(0.45 * z["dimpler"]) + press + 0.03 * liveliness * process("dimpler")
+    corner = 0.10 * np.exp(0.45 * z["lip_corner_down"]) + 0.03 * liveliness * process("corner")
+    tone = 0.04 * liveliness * process("tone")
 
     # Speech comes in turns of some seconds; syllables open the jaw about four times a second.
     share = 0.55 + 0.12 * z["speech"]
@@ -106,9 +130,9 @@ def _expression(latents: np.ndarray, n: int, rng: Generator) -> dict[str, np.nda
     speed = np.exp(-0.30 * z["head_velocity"])  # a faster head has a shorter time constant
     own = rng.standard_normal()
     reach = np.exp(0.30 * (0.83 * z["head_velocity"] + np.sqrt(1 - 0.83**2) * own))
-    yaw = 5.0 * reach * _process(n, 1.6 * speed, rng)
-    pitch = 2.0 + 3.0 * z["look_down"] + 3.5 * reach * _process(n, 1.2 * speed, rng)
-    roll = 2.5 * reach * _process(n, 2.0 * speed, rng)
+    yaw = 5.0 * reach * process("yaw", speed)
+    pitch = 2.0 + 3.0 * z["look_down"] + 3.5 * reach * process("pitch", speed)
+    roll = 2.5 * reach * process("roll", speed)
 
     gaze_x, gaze_y = _saccades(n, rng)
     return {
