@@ -22,7 +22,7 @@ import pandas as pd
 
 from deplib.cohorts.base import COLUMNS, SPLITS, FrameBlock
 from deplib.cohorts.images import file_size, shown
-from deplib.cohorts.scan import Problem, Scan, Source, failing_frames, identical_clips
+from deplib.cohorts.scan import Source, failing_frames, identical_clips, scan
 from deplib.cohorts.video import Aligner, VideoClip
 from deplib.errors import CohortError
 
@@ -47,7 +47,7 @@ class Avec2014Cohort:
     Attributes
     ----------
     name, simulated, recordings, fingerprint, source
-        As in ``FilmedCohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
+        As in ``deplib.extraction.embedding.FilmedCohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
         fingerprint covers relative file names, file sizes, labels and, for videos, the aligner's
         id; not the pixels. A recording's own fingerprint leaves out the label.
 
@@ -73,32 +73,32 @@ class Avec2014Cohort:
         self.simulated = (self.root / SIMULATED_MARKER).is_file()
         self.name = "simulated/AVEC2014 layout" if self.simulated else "AVEC2014"
 
-        scan = Scan(self.root, tasks, aligner)
-        self._problems, self._samples = scan.problems, scan.samples
-        self._clips = list(scan.clips.items())
-        bad = {problem.recording for problem in scan.problems if problem.excluded}
-        good = [(clip, source) for clip, source in self._clips if clip.recording not in bad]
-        if not good:
-            found = [f"{x.where}: {x.problem}: {x.remedy}" for x in self._problems if x.excluded]
-            first = f". {found[0]} ({len(found)} problems in all)" if found else ""
+        self._clips, self._problems = scan(self.root, tasks, aligner)
+        left_out = self._problems[self._problems["excluded"]]
+        good = self._clips[~self._clips["recording"].isin(left_out["recording"])]
+        if good.empty:
+            first = ""
+            for row in left_out.head(1).itertuples():
+                first = (
+                    f". {row.where}: {row.problem}: {row.remedy} ({len(left_out)} problems in all)"
+                )
             raise CohortError(
                 f"no usable recording of {', '.join(tasks)} under {shown(self.root)}{first}. "
                 "Expected folders such as Training/Freeform/203_1_Freeform_video_aligned with "
                 "112x112 frames, and labels such as 203_1_Depression.csv"
             )
-        good.sort(key=lambda pair: (SPLITS.index(str(pair[0].split)), pair[0].recording))
-        self._sources = {clip.recording: source for clip, source in good}
+        good = good.sort_values("recording")
+        good = good.sort_values("split", key=lambda x: x.map(SPLITS.index), kind="stable")
+        self._sources = dict(zip(good["recording"], good["source"], strict=True))
         self._open: Source | None = None
-
-        rows = []
-        self._fingerprints: dict[str, str] = {}
-        for clip, source in good:
-            bdi = scan.labels[clip.session_id]
-            rows.append((clip.recording, clip.person, clip.split, clip.task, bdi, source.n_frames))
-            self._fingerprints[clip.recording] = self._files_of(source)
-            source.close()
-        self.recordings = pd.DataFrame(rows, columns=list(COLUMNS))
-        aligners = sorted({s.aligner.id for _, s in good if isinstance(s, VideoClip)})
+        self._fingerprints = {name: self._files_of(one) for name, one in self._sources.items()}
+        self.recordings = good.assign(
+            person=[session.split("_")[0] for session in good["session"]],
+            n_frames=[source.n_frames for source in good["source"]],
+        )[list(COLUMNS)].reset_index(drop=True)
+        rows = list(self.recordings.itertuples(index=False, name=None))
+        videos = [source for source in good["source"] if isinstance(source, VideoClip)]
+        aligners = sorted({video.aligner.id for video in videos})
         self.source = _sha256(repr((self.simulated, aligners)))
         self.fingerprint = _sha256(repr((self.simulated, rows, list(self._fingerprints.values()))))
 
@@ -171,7 +171,10 @@ class Avec2014Cohort:
         return self._sources[recording]
 
     def check(
-        self, full: bool = False, jobs: int = 1, progress: Callable[[str], None] | None = None
+        self,
+        full: bool = False,
+        jobs: int = 1,
+        progress: Callable[[str], object] = lambda recording: None,
     ) -> pd.DataFrame:
         """Return what was found wrong, one row a problem; ``excluded`` tells what it cost.
 
@@ -183,7 +186,7 @@ class Avec2014Cohort:
         jobs
             Processes that decode.
         progress
-            With ``full``, called with the name of each recording as it is finished.
+            Called with the name of each recording as it is finished.
 
         Returns
         -------
@@ -191,13 +194,8 @@ class Avec2014Cohort:
             Columns ``recording``, ``where``, ``problem``, ``remedy``, ``excluded``. A label's value
             is never repeated.
         """
-        problems = [*self._problems, *identical_clips(self.root, self._clips)]
-        if full:
-            problems += failing_frames(self.root, self._clips, jobs=jobs, progress=progress)
-        else:
-            problems += self._samples
-        columns = list(Problem.__dataclass_fields__)
-        table = pd.DataFrame([vars(problem) for problem in problems], columns=columns)
+        failing = failing_frames(self._clips, full=full, jobs=jobs, progress=progress)
+        table = pd.concat([self._problems, *identical_clips(self._clips), *failing])
         return table.sort_values(["recording", "where"], ignore_index=True, kind="stable")
 
 

@@ -90,6 +90,8 @@ class FrameFolder:
         Images at the time of opening.
     """
 
+    remedy = AGAIN
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.n_frames = len(list_frames(path))
@@ -107,8 +109,11 @@ class FrameFolder:
         faults = []
         for index in range(start, stop):
             file = files[index]
-            if index and (fault := _gap(index, files[index - 1], file)):
-                faults.append(fault)
+            before, number = frame_number(files[index - 1].name), frame_number(file.name)
+            if index and before is not None and number is not None and number > before + 1:
+                text = f"no frame has a number between {before} and {number}, the next is "
+                text += f"{shown(file)}: {AGAIN} if the video has them"
+                faults.append(FrameFault(index, "gap", text))
             try:
                 frames[index - start] = read_crop(file)
             except CohortError as error:
@@ -131,16 +136,6 @@ class FrameFolder:
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
-
-
-def _gap(index: int, before: Path, here: Path) -> FrameFault | None:
-    first, last = frame_number(before.name), frame_number(here.name)
-    if first is None or last is None or last - first <= 1:
-        return None
-    first, last = first + 1, last - 1
-    which = f"number {first} is" if first == last else f"numbers {first} to {last} are"
-    text = f"frame {which} missing before {shown(here)}: {AGAIN} if the video has them"
-    return FrameFault(index, "gap", text)
 
 
 def list_frames(folder: Path) -> list[str]:

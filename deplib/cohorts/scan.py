@@ -1,91 +1,66 @@
 """What a copy of AVEC2014 holds, and what ails it.
 
-Problems are collected, never raised, so that one report names all of them. The scan opens each clip
-and decodes three of its frames; `failing_frames` decodes all.
+Problems are rows of a table, never raised, so that one report names all of them. The scan opens
+each clip and decodes three of its frames; `failing_frames` looks at more.
 """
 
 import hashlib
 import os
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
+from deplib.cohorts import images
 from deplib.cohorts.base import BANDS, FAULT_KINDS, is_blank
-from deplib.cohorts.images import (
-    AGAIN,
-    REALIGN,
-    FrameFolder,
-    file_size,
-    frame_number,
-    is_image,
-    missing_numbers,
-    read_crop,
-    shown,
-    unlisted,
-)
+from deplib.cohorts.images import FrameFolder, shown
 from deplib.cohorts.video import COPY, Aligner, VideoClip, require_av
 from deplib.errors import CohortError
 
 BDI_MAX = BANDS[-1][-1]
+Source = FrameFolder | VideoClip
+
 _SPLITS = {"training": "train", "development": "dev", "testing": "test"}
 _SPLITS |= {split: split for split in _SPLITS.values()}
-_FOLDER = re.compile(r"(\d+)_(\d+)_(freeform|northwind)(_video)?(_aligned)?", re.IGNORECASE)
-_VIDEO = re.compile(r"(\d+)_(\d+)_(freeform|northwind)(_video)?\.(mp4|avi|mov|mkv)", re.IGNORECASE)
-_LABEL = re.compile(r"(\d+)_(\d+)_depression\.csv", re.IGNORECASE)
+_CLIP = r"(\d+_\d+)_(freeform|northwind)(?:_video)?"
+_FOLDER = re.compile(_CLIP + "(?:_aligned)?", re.IGNORECASE)
+_VIDEO = re.compile(_CLIP + r"\.(?:mp4|avi|mov|mkv)", re.IGNORECASE)
+_LABEL = re.compile(r"(\d+_\d+)_(depression)\.csv", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,3}(\.0*)?")
-_LABEL_BYTES = 256
-_TWO_WAYS = f"{REALIGN}; or pass a face detector, which aligns on the way: --detector"
+_KINDS = ["empty", "video", "frames"]  # of what is there of a recording, the last one is used
 _REMEDIES = {
-    "unreadable": AGAIN,
     "no_face": "look at them, and try another detector; extraction marks them as invalid",
     "blank": "look at the video there; extraction marks them as invalid",
 }
 _BLOCK = 256  # frames in memory at once
 _NAMED = 3  # frames named in a row of the report
 
-Source = FrameFolder | VideoClip
+
+def problems(rows: pd.DataFrame, problem: str, remedy: str, excluded: bool = True) -> pd.DataFrame:
+    """Return one problem of some recordings, as rows of the report.
+
+    Parameters
+    ----------
+    rows
+        ``recording``, "" where none is concerned, and ``where``: the place below the root.
+    problem, remedy
+        What is wrong, and how to mend it.
+    excluded
+        Whether the recordings are left out for it.
+    """
+    table = rows[["recording", "where"]].assign(problem=problem, remedy=remedy)
+    return table.assign(excluded=(table["recording"] != "") & excluded)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with the corpus as found, one row of ``Avec2014Cohort.check``."""
-
-    recording: str  # "" where no recording is concerned
-    where: str  # relative to the root, control characters escaped
-    problem: str
-    remedy: str
-    excluded: bool  # whether the recording is left out for it
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A folder of frames or a video, and what its path says."""
-
-    person: str
-    session: str
-    task: str
-    split: str | None
-    path: Path
-    kind: str  # "frames", "video", or "empty": a folder of that name without frames
-
-    @property
-    def recording(self) -> str:
-        """``PPP_S_Task``."""
-        return f"{self.session_id}_{self.task}"
-
-    @property
-    def session_id(self) -> str:
-        """``PPP_S``, which both tasks of a session and its label share."""
-        return f"{self.person}_{self.session}"
-
-
-class Scan:
-    """What one walk through the root finds.
+def scan(
+    root: Path, tasks: Collection[str], aligner: Aligner | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Find and open the clips below a folder, and tell what is wrong with them.
 
     Parameters
     ----------
@@ -96,332 +71,271 @@ class Scan:
     aligner
         Aligns the frames of videos; without one, videos are reported and not opened.
 
-    Attributes
-    ----------
-    clips
-        Every clip of these tasks that can be opened, usable or not, with its frames.
-    labels
-        BDI-II of each session ``PPP_S`` whose label files are usable.
-    problems
-        What was found wrong; a recording with an ``excluded`` problem must not be used.
-    samples
-        What was found wrong with single frames, by their size and by decoding three of each clip.
+    Returns
+    -------
+    clips : DataFrame
+        Every clip that can be opened: ``recording``, ``session`` (``PPP_S``, which both tasks and
+        the label share), ``task``, ``split``, ``where``, ``bdi``, and the ``source`` of its frames.
+    problems : DataFrame
+        As of `problems`; a recording that one of them excludes must not be used.
 
     Raises
     ------
     CohortError
         If a folder cannot be listed, or there are videos to read and PyAV is missing.
     """
-
-    def __init__(self, root: Path, tasks: Collection[str], aligner: Aligner | None = None) -> None:
-        self.root = root
-        self.clips: dict[Clip, Source] = {}
-        self.labels: dict[str, float] = {}
-        self.problems: list[Problem] = []
-        self.samples: list[Problem] = []
-        found, self._label_files, strange = _walk(root, set(tasks))
-        remedy = "name the folder PPP_S_Task_video_aligned if it is a recording"
-        for folder in strange:
-            text = "images in a folder of no recording"
-            self.problems.append(Problem("", self._place(folder), text, remedy, False))
-        used = self._choose(found, aligner)
-        self._compare_paths(used)
-        self._read_labels(found, used)
-        self._find_missing(found)
-        for clip in used:
-            self._inspect(clip, aligner)
-
-    def _choose(self, found: list[Clip], aligner: Aligner | None) -> list[Clip]:
-        """Prefer aligned frames to video; note what has neither that can be read."""
-        kinds = defaultdict(set)
-        for clip in found:
-            kinds[clip.recording].add(clip.kind)
-        used = []
-        for clip in found:
-            others = kinds[clip.recording] - {clip.kind}
-            if clip.kind == "frames" or (
-                clip.kind == "video" and aligner and "frames" not in others
-            ):
-                used.append(clip)
-            elif clip.kind == "video" and "frames" not in others:
-                self._note(clip, "a video without aligned frames", _TWO_WAYS)
-            elif clip.kind == "empty" and not others:
-                remedy = "put the clip's aligned frames there, or remove the folder"
-                self._note(clip, "a folder without frames", remedy)
-        if any(clip.kind == "video" for clip in used):
-            require_av()
-        return used
-
-    def _compare_paths(self, used: list[Clip]) -> None:
-        """Note recordings found twice or in no split."""
-        splits: dict[str, set[str]] = defaultdict(set)
-        places = Counter(clip.recording for clip in used)
-        for clip in used:
-            splits[clip.session_id].add(str(clip.split))
-        for clip in used:
-            if len(names := sorted(splits[clip.session_id])) > 1:
-                text = f"session {clip.session_id} is in several splits: {', '.join(names)}"
-                self._note(clip, text, "keep it in its official split only")
-            elif (count := places[clip.recording]) > 1:
-                self._note(clip, f"the recording is in {count} places", "keep one of them")
-            if clip.split is None:
-                self._note(clip, "no folder above names a split", "put it below train, dev or test")
-
-    def _read_labels(self, found: list[Clip], used: list[Clip]) -> None:
-        concerned = defaultdict(set)
-        for clip in found:
-            concerned[clip.session_id].add(clip.recording)
-        for clip in used:
-            if clip.session_id not in self._label_files:
-                self._note(clip, "no label", f"add the corpus's {clip.session_id}_Depression.csv")
-        for session, files in self._label_files.items():
-            values = set()
-            try:
-                for file in files:
-                    values.add(read_label(file))
-                text, where = f"{len(files)} label files of one session disagree", files
-                remedy = "keep the corpus's own"
-            except CohortError as error:
-                text, where, remedy = str(error), [file], "restore the file from the corpus"
-                values.clear()
-            if len(values) == 1:
-                self.labels[session] = values.pop()
-                continue
-            for name in sorted(concerned[session]) or [""]:
-                self.problems.append(Problem(name, self._place(*where), text, remedy, name != ""))
-
-    def _find_missing(self, found: list[Clip]) -> None:
-        """Note which sessions lack a task that most sessions have."""
-        have = defaultdict(set)
-        for clip in found:
-            have[clip.task].add(clip.session_id)
-        sessions = set().union(self._label_files, *have.values())
-        for task, there in have.items():
-            for session in sorted(sessions - there) if 2 * len(there) >= len(sessions) else ():
-                text = "neither frames nor a video, which most sessions of this task have"
-                remedy = "add the clip, or go on without it"
-                self.problems.append(Problem(f"{session}_{task}", "", text, remedy, True))
-
-    def _inspect(self, clip: Clip, aligner: Aligner | None) -> None:
-        """Open one clip and note what is wrong inside; few of its frames are decoded."""
+    entries = _walk(root)
+    clips = _chosen(entries[entries["task"].isin(tasks)])
+    labels = _labels(entries[entries["kind"] == "label"], clips)
+    clips["bdi"] = clips["session"].map(labels.groupby("session")["bdi"].first())
+    readable = clips["kind"].isin(["frames"] if aligner is None else ["frames", "video"])
+    used, unused = clips[readable], clips[~readable]
+    if (used["kind"] == "video").any():
+        require_av()
+    strange = entries[entries["session"] == ""].assign(recording="")
+    found = [*_of_paths(strange, unused, used), *_of_labels(labels, clips, used)]
+    sources: dict[int, Source] = {}
+    for index, path, kind in used[["path", "kind"]].itertuples():
         try:
-            if clip.kind == "video" and aligner is not None:
-                source: Source = VideoClip(clip.path, aligner)
+            if kind == "video" and aligner is not None:
+                sources[index] = VideoClip(path, aligner)
             else:
-                source = FrameFolder(clip.path)
+                sources[index] = FrameFolder(path)
+            faults = list(_faults(sources[index]))
         except CohortError as error:
-            self._note(clip, str(error), COPY)
-            return
-        self.clips[clip] = source
-        if isinstance(source, FrameFolder):
-            files = source.files()
-            self._inspect_numbers(clip, [file.name for file in files])
-            self._inspect_images(clip, files)
-        elif source.n_frames < source.announced:
-            text = f"{source.announced} frames are announced and {source.n_frames} are there"
-            self._note(clip, text, COPY, excluded=False)
-
-    def _inspect_numbers(self, clip: Clip, names: list[str]) -> None:
-        numbers = [frame_number(name) for name in names]
-        known = sorted(number for number in numbers if number is not None)
-        if len(known) < len(names):
-            name = shown(names[numbers.index(None)])
-            self._note(clip, f"a frame without a number: {name}", "number it, or remove it")
-        elif len(set(known)) < len(known):
-            self._note(clip, "two images of one frame number", "keep one image a frame")
-        elif missing := missing_numbers(known):
-            # The clip stays in use: trackers drop frames without a face, and time closes over them.
-            text = f"{missing} frame numbers are missing between first and last"
-            self._note(clip, text, AGAIN, excluded=False)
-
-    def _inspect_images(self, clip: Clip, files: list[Path]) -> None:
-        """Note single bad frames; a clip is left out only if hardly a good one can be expected."""
-        sizes = {file: file_size(file) for file in files}
-        for bad, what in ((0, "of zero bytes"), (None, "that lead nowhere or cannot be read")):
-            if names := [shown(file.name) for file, size in sizes.items() if size == bad]:
-                self._sample(clip, f"{len(names)} files {what}, the first {names[0]}")
-        probes = dict.fromkeys((files[0], files[len(files) // 2], files[-1]))
-        faults = {}
-        for file in probes:
-            try:
-                read_crop(file)
-            except CohortError as error:
-                faults[file] = str(error)
-        if len(faults) == len(probes):
-            text = f"first, middle and last frame are unusable: {faults[files[0]]}"
-            self._note(clip, text, AGAIN)
-            return
-        for file, text in faults.items():
-            if sizes[file]:
-                self._sample(clip, text)
-
-    def _sample(self, clip: Clip, text: str) -> None:
-        self.samples.append(Problem(clip.recording, self._place(clip.path), text, AGAIN, False))
-
-    def _note(self, clip: Clip, text: str, remedy: str, *, excluded: bool = True) -> None:
-        where = self._place(clip.path)
-        self.problems.append(Problem(clip.recording, where, text, remedy, excluded))
-
-    def _place(self, *paths: Path) -> str:
-        return "; ".join(shown(path.relative_to(self.root)) for path in paths)
+            faults = [(str(error), COPY, True)]
+        found += [problems(used.loc[[index]], *fault) for fault in faults]
+    opened = used.assign(source=pd.Series(sources, dtype=object)).dropna(subset="source")
+    return opened, pd.concat(found)
 
 
-def read_label(file: Path) -> float:
-    """Read the one number of a label file, BDI-II points from 0 to 63.
+def _walk(root: Path) -> pd.DataFrame:
+    """Return labels, clips and strange folders; the nearest folder that names a split tells it."""
+    rows = []
+    for kind, path, match in _named(root):
+        session, task = (match[1], match[2].capitalize()) if match else ("", "")
+        inside = path.relative_to(root)
+        above = map(str.lower, inside.parts[-2::-1])
+        split = next((_SPLITS[part] for part in above if part in _SPLITS), "")
+        rows.append((f"{session}_{task}", session, task, split, kind, path, shown(inside)))
+    columns = ["recording", "session", "task", "split", "kind", "path", "where"]
+    return pd.DataFrame(rows, columns=columns)
 
-    Raises
-    ------
-    CohortError
-        If the file cannot be read, or holds anything but one whole number of the scale. The
-        message neither names the file, whose place the report states, nor its content.
+
+def _named(root: Path) -> Iterator[tuple[str, Path, re.Match[str] | None]]:
+    """Yield labels, clips by their kind, and with None folders whose images are of no recording."""
+    for folder, files in _folders(root):
+        for file in files:
+            for kind, pattern in (("label", _LABEL), ("video", _VIDEO)):
+                if match := pattern.fullmatch(file):
+                    yield kind, folder / file, match
+        own = _FOLDER.fullmatch(folder.name)
+        if any(map(images.is_image, files)):
+            yield "frames", folder, own or _FOLDER.fullmatch(folder.parent.name)
+        elif own:
+            yield "empty", folder, own
+
+
+def _folders(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder and the names of its files; links are followed, but not in circles."""
+    real = os.path.realpath(folder)
+    if real not in above:
+        _, below, files = next(os.walk(folder, onerror=images.unlisted))
+        yield folder, sorted(files)
+        for name in sorted(below):
+            yield from _folders(folder / name, above | {real})
+
+
+def _chosen(clips: pd.DataFrame) -> pd.DataFrame:
+    """Keep one clip of those that are links to one place, and of a recording the best kind."""
+    place = ["recording", "kind", "real"]
+    clips = clips.assign(real=clips["path"].map(lambda path: Path(os.path.realpath(path))))
+    clips = clips.drop_duplicates([*place, "split"])
+    split = clips.groupby(place)["split"].transform("max")
+    clips = clips[(clips["split"] != "") | (split == "")]
+    rank = clips["kind"].map(_KINDS.index)
+    return clips[rank == rank.groupby(clips["recording"]).transform("max")]
+
+
+def _of_paths(
+    strange: pd.DataFrame, unused: pd.DataFrame, used: pd.DataFrame
+) -> Iterator[pd.DataFrame]:
+    remedy = "name the folder PPP_S_Task_video_aligned if it is a recording"
+    yield problems(strange, "images in a folder of no recording", remedy)
+    remedy = "put the clip's aligned frames there, or remove the folder"
+    yield problems(unused[unused["kind"] == "empty"], "a folder without frames", remedy)
+    remedy = f"{images.REALIGN}; or pass a face detector, which aligns on the way: --detector"
+    yield problems(unused[unused["kind"] == "video"], "a video without aligned frames", remedy)
+    splits = used.groupby("session")["split"].transform("nunique")
+    remedy = "keep it in its official split only"
+    yield problems(used[splits > 1], "its session is in several splits", remedy)
+    places = used.groupby("recording")["recording"].transform("size")
+    twice = used[(places > 1) & (splits == 1)]
+    yield problems(twice, "the recording is in several places", "keep one of them")
+    remedy = "put it below train, dev or test"
+    yield problems(used[used["split"] == ""], "no folder above names a split", remedy)
+
+
+def _labels(labels: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """Read label files: ``bdi``, or NaN and why, one row a file and recording that it concerns."""
+    read = labels["path"].map(read_label)
+    labels = labels.assign(bdi=read.str[0].astype(float), wrong=read.str[1])
+    concerned = clips[["session", "recording"]].drop_duplicates()
+    labels = labels.drop(columns="recording").merge(concerned, "left", "session")
+    return labels.fillna({"recording": ""})
+
+
+def _of_labels(
+    labels: pd.DataFrame, clips: pd.DataFrame, used: pd.DataFrame
+) -> Iterator[pd.DataFrame]:
+    without = used[~used["session"].isin(labels["session"])]
+    yield problems(without, "no label", "add the corpus's PPP_S_Depression.csv")
+    for text, rows in labels.groupby("wrong"):
+        yield problems(rows, str(text), "restore the file from the corpus")
+    values = labels.groupby("session")["bdi"].transform("nunique")
+    text = "label files of one session disagree"
+    yield problems(labels[values > 1], text, "keep the corpus's own")
+    sessions = {*labels["session"], *clips["session"]}
+    for task, there in clips.groupby("task")["session"]:
+        if 2 * there.nunique() >= len(sessions):
+            names = [f"{session}_{task}" for session in sorted(sessions - set(there))]
+            rows = pd.DataFrame({"recording": names, "where": ""})
+            text = "neither frames nor a video, which most sessions of this task have"
+            yield problems(rows, text, "add the clip, or go on without it")
+
+
+def read_label(file: Path) -> tuple[float, str | None]:
+    """Read the one number of a label file.
+
+    Returns
+    -------
+    bdi : float
+        BDI-II points from 0 to 63; NaN if the file cannot be read, or holds anything but one whole
+        number of the scale.
+    wrong : str or None
+        Why it is NaN. Names neither the file, whose place the report states, nor its content.
     """
     try:
-        with open(file, "rb") as stream:
-            content = stream.read(_LABEL_BYTES + 1)
+        text = file.read_bytes().decode("utf-8-sig", errors="replace").strip()
     except OSError as error:
-        raise CohortError(f"the label file cannot be read ({error.strerror})") from error
-    text = content.decode("utf-8-sig", errors="replace").strip()
+        return np.nan, f"the label file cannot be read ({error.strerror})"
     if not text:
-        raise CohortError("the label file is empty")
-    if len(content) > _LABEL_BYTES or not _WHOLE_NUMBER.fullmatch(text):
-        text = "digits only, without sign, exponent, decimal comma or heading"
-        raise CohortError(f"the label file does not hold one whole number: {text}")
+        return np.nan, "the label file is empty"
+    if not _WHOLE_NUMBER.fullmatch(text):
+        rule = "digits only, without sign, exponent, decimal comma or heading"
+        return np.nan, f"the label file does not hold one whole number: {rule}"
     if float(text) > BDI_MAX:
-        raise CohortError(f"the label is above {BDI_MAX}, where the BDI-II ends")
-    return float(text)
+        return np.nan, f"the label is above {BDI_MAX}, where the BDI-II ends"
+    return float(text), None
 
 
-def identical_clips(root: Path, clips: Iterable[tuple[Clip, Source]]) -> Iterator[Problem]:
-    """Yield a problem for each clip whose content is, byte for byte, that of another recording.
+def _faults(source: Source) -> Iterator[tuple[str, str, bool]]:
+    """Yield what is wrong with a clip, how to mend it, and whether it must be left out for it."""
+    if isinstance(source, VideoClip):
+        if source.n_frames < source.announced:
+            text = f"{source.announced} frames are announced and {source.n_frames} are there"
+            yield text, source.remedy, False
+        return
+    names = [file.name for file in source.files()]
+    numbers = [n for name in names if (n := images.frame_number(name)) is not None]
+    if len(numbers) < len(names):
+        name = next(shown(name) for name in names if images.frame_number(name) is None)
+        yield f"a frame without a number: {name}", "number it, or remove it", True
+    elif len(set(numbers)) < len(numbers):
+        yield "two images of one frame number", "keep one image a frame", True
+    elif missing := images.missing_numbers(numbers):
+        # The clip stays in use: trackers drop frames without a face, and time closes over them.
+        text = f"{missing} frame numbers are missing between first and last"
+        yield text, source.remedy, False
+    probes = sorted({0, len(names) // 2, len(names) - 1})
+    blocks = [source.read(k, k + 1) for k in probes]
+    wrong = [fault.message for block in blocks for fault in block.faults if fault.kind != "gap"]
+    if len(wrong) == len(probes):
+        yield f"first, middle and last frame are unusable: {wrong[0]}", source.remedy, True
+
+
+def identical_clips(clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield as problems the clips that are, byte for byte, those of another recording.
 
     Only clips with the same number and sizes of files are read.
     """
-    alike: list[list[tuple[Clip, Source]]] = [list(clips)]
-    for key in (lambda file: file.stat().st_size, _hash):
-        groups: dict[tuple[int, tuple], list[tuple[Clip, Source]]] = defaultdict(list)
-        for number, members in enumerate(alike):
-            for clip, source in members:
-                with suppress(OSError, CohortError):  # unreadable: reported as such elsewhere
-                    groups[number, tuple(map(key, source.files()))].append((clip, source))
-        alike = [group for group in groups.values() if len({c.recording for c, _ in group}) > 1]
+    for key in (images.file_size, _sha256):
+        content = clips["source"].map(lambda source, key=key: _content(source, key))
+        clips = clips[clips.groupby(content)["recording"].transform("nunique") > 1]
     remedy = "find out which one it is, and restore the other from the corpus"
-    for group in alike:
-        names = sorted({clip.recording for clip, _ in group})
-        for clip, _ in group:
-            others = ", ".join(name for name in names if name != clip.recording)
-            where = shown(clip.path.relative_to(root))
-            text = f"byte for byte the same as {others}"
-            yield Problem(clip.recording, where, text, remedy, excluded=False)
+    for _, group in clips.groupby(content):
+        names = ", ".join(sorted(set(group["recording"])))
+        yield problems(group, f"byte for byte the same: {names}", remedy, excluded=False)
 
 
-def failing_frames(
-    root: Path,
-    clips: Iterable[tuple[Clip, Source]],
-    *,
-    jobs: int = 1,
-    progress: Callable[[str], None] | None = None,
-) -> Iterator[Problem]:
-    """Decode every frame, in ``jobs`` processes, and yield a problem for each way of failing.
-
-    ``progress`` is called with the name of each recording as it is finished.
-    """
-    pairs = list(clips)
-    n_jobs = max(1, min(jobs, len(pairs)))
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-        for clip, failed in pool(delayed(_examine)(*pair) for pair in pairs):
-            for kind, (count, names, message) in failed.items():
-                text = f"{count} frame{'s' * (count > 1)}, where {FAULT_KINDS[kind]}: "
-                text += ", ".join(names) + (" ..." if count > _NAMED else "")
-                if message:
-                    text += f"; {'the first' if count > 1 else 'it'}: {message}"
-                video = clip.kind == "video" and kind == "unreadable"
-                where = shown(clip.path.relative_to(root))
-                remedy = COPY if video else _REMEDIES[kind]
-                yield Problem(clip.recording, where, text, remedy, excluded=False)
-            if progress is not None:
-                progress(clip.recording)
+def _content(source: Source, key: Callable[[Path], object]) -> str | None:
+    """Return keys of a clip's files; None if one is unreadable, which is reported elsewhere."""
+    with suppress(OSError, CohortError):
+        return repr([key(file) for file in source.files()])
+    return None
 
 
-def _examine(clip: Clip, source: Source) -> tuple[Clip, dict[str, tuple[int, list[str], str]]]:
-    """Decode one clip; of each way of failing: how many frames, names of the first, its message."""
-    failed: dict[str, dict[int, str]] = {kind: {} for kind in _REMEDIES}
-    try:
-        for start in range(0, source.n_frames, _BLOCK):
-            block = source.read(start, min(start + _BLOCK, source.n_frames))
-            black = {fault.frame for fault in block.faults if fault.kind != "gap"}
-            for fault in block.faults:
-                failed.get(fault.kind, {})[fault.frame] = fault.message
-            blank = (start + is_blank(block.frames).nonzero()[0]).tolist()
-            failed["blank"] |= dict.fromkeys((k for k in blank if k not in black), "")
-        return clip, {
-            kind: (
-                len(found),
-                list(map(source.frame_name, list(found)[:_NAMED])),
-                next(iter(found.values())),
-            )
-            for kind, found in failed.items()
-            if found
-        }
-    except CohortError as error:  # the clip as a whole: gone, or changed meanwhile
-        return clip, {"unreadable": (source.n_frames, ["all"], str(error))}
-    finally:
-        source.close()
-
-
-def _hash(file: Path) -> bytes:
+def _sha256(file: Path) -> bytes:
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
-def _walk(root: Path, tasks: set[str]) -> tuple[list[Clip], dict[str, list[Path]], list[Path]]:
-    """Return clips, label files of each session, and folders whose images are of no recording.
+def failing_frames(
+    clips: pd.DataFrame,
+    *,
+    full: bool,
+    jobs: int = 1,
+    progress: Callable[[str], object] = lambda recording: None,
+) -> Iterator[pd.DataFrame]:
+    """Decode frames in ``jobs`` processes, and yield as problems the ways in which they fail.
 
-    Linked folders are followed, but not in circles. The nearest folder that names a split tells it.
+    Parameters
+    ----------
+    full
+        Decode every frame; else of images the first, the middle, the last and any without content.
+    progress
+        Called with the name of each recording as it is finished.
     """
-    clips: list[Clip] = []
-    labels: dict[str, list[Path]] = defaultdict(list)
-    strange: list[Path] = []
-
-    def keep(match: re.Match[str], path: Path, kind: str) -> None:
-        above = [_SPLITS.get(part.lower()) for part in path.relative_to(root).parts[-2::-1]]
-        person, session, task = match.groups()[:3]
-        if task.capitalize() in tasks:
-            split = next(filter(None, above), None)
-            clips.append(Clip(person, session, task.capitalize(), split, path, kind))
-
-    chain = {str(root): frozenset[str]()}  # real paths of a folder and those above it
-    for name, subfolders, files in os.walk(root, onerror=unlisted, followlinks=True):
-        above, real = chain.pop(name), os.path.realpath(name)
-        if real in above:  # links may lead in circles
-            subfolders.clear()
-            continue
-        subfolders.sort()
-        chain.update((os.path.join(name, sub), above | {real}) for sub in subfolders)
-        folder = Path(name)
-        for file in sorted(files):
-            if match := _LABEL.fullmatch(file):
-                labels["_".join(match.groups())].append(folder / file)
-            elif match := _VIDEO.fullmatch(file):
-                keep(match, folder / file, "video")
-        own = _FOLDER.fullmatch(folder.name)
-        if any(map(is_image, files)):
-            if match := own or _FOLDER.fullmatch(folder.parent.name):
-                keep(match, folder, "frames")
-            else:
-                strange.append(folder)
-        elif own:
-            keep(own, folder, "empty")
-    return _without_aliases(clips), labels, strange
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = Parallel(max(1, jobs), return_as="generator_unordered", batch_size=1)
+        work = (delayed(_examine)(index, one, full) for index, one in clips["source"].items())
+        for index, faults in pool(work):
+            for text, remedy in faults:
+                yield problems(clips.loc[[index]], text, remedy, excluded=False)
+            progress(clips.loc[index, "recording"])
 
 
-def _without_aliases(clips: list[Clip]) -> list[Clip]:
-    """Keep one clip for each recording, place on disk and split; links to one place are aliases."""
-    chosen: dict[tuple[str, str, str], dict[str | None, Clip]] = defaultdict(dict)
-    for clip in clips:
-        place = os.path.realpath(clip.path)
-        chosen[clip.recording, clip.kind, place].setdefault(clip.split, clip)
-    for by_split in chosen.values():
-        if len(by_split) > 1:
-            by_split.pop(None, None)
-    return [clip for by_split in chosen.values() for clip in by_split.values()]
+def _examine(index: int, source: Source, full: bool) -> tuple[int, list[tuple[str, str]]]:
+    """Return the ways in which frames of one clip fail, each with its remedy."""
+    failed: dict[str, dict[int, str]] = defaultdict(dict)
+    try:
+        for start, stop in _blocks(source, full):
+            block = source.read(start, stop)
+            faults = {fault.frame: fault for fault in block.faults if fault.kind != "gap"}
+            for fault in faults.values():
+                failed[fault.kind][fault.frame] = fault.message
+            blank = set((start + is_blank(block.frames).nonzero()[0]).tolist()) - set(faults)
+            failed["blank"].update(dict.fromkeys(sorted(blank), ""))
+        return index, [_told(source, kind, frames) for kind, frames in failed.items() if frames]
+    except CohortError as error:  # the clip as a whole: gone, or changed meanwhile
+        return index, [(str(error), source.remedy)]
+    finally:
+        source.close()
+
+
+def _blocks(source: Source, full: bool) -> list[tuple[int, int]]:
+    n = source.n_frames
+    if full:
+        return [(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
+    if isinstance(source, VideoClip):
+        return []
+    empty = {k for k, file in enumerate(source.files()) if not images.file_size(file)}
+    return [(k, k + 1) for k in sorted(empty | {0, n // 2, n - 1})]
+
+
+def _told(source: Source, kind: str, frames: dict[int, str]) -> tuple[str, str]:
+    names = ", ".join(map(source.frame_name, list(frames)[:_NAMED]))
+    names += " ..." * (len(frames) > _NAMED)
+    what = f"{len(frames)} frame{'s' * (len(frames) > 1)}, where {FAULT_KINDS[kind]}"
+    first = next(iter(frames.values()))
+    return f"{what}: {names}" + f"; {first}" * bool(first), _REMEDIES.get(kind, source.remedy)

@@ -3,8 +3,9 @@
 Frames keep their place by their time stamp, so a frame that cannot be decoded moves no other.
 """
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -72,19 +73,20 @@ class VideoClip:
         video, or not one frame can be decoded.
     """
 
+    remedy = COPY
+
     def __init__(self, path: Path, aligner: Aligner) -> None:
         self.path, self.aligner = path, aligner
         self._stamp = _stamp(path)
-        with _Film(path) as film:
-            self.announced = int(film.stream.frames)
-            self.n_frames, self._times = film.count()
+        self._film: Generator[tuple[int, Any]] | None = None  # decodes on from where a block ended
+        self._position, self._held = 0, list[tuple[int, Any]]()
+        with _opened(path) as (container, stream):
+            self.announced = int(stream.frames)
+            self.n_frames, self._times = _count(container, stream)
         if not self.n_frames:
             raise CohortError(f"{shown(path)} holds no frames: {COPY}")
-        with _Film(path, self._times) as film:
-            if next(film.frames(), None) is None:
-                raise CohortError(f"not one frame of {shown(path)} can be decoded: {COPY}")
-        self._film: _Film | None = None
-        self._lock = threading.Lock()
+        if next(_decoded(path, self._times), None) is None:
+            raise CohortError(f"not one frame of {shown(path)} can be decoded: {COPY}")
 
     def read(self, start: int, stop: int) -> FrameBlock:
         """Decode and align frames ``start`` to ``stop``, black where there is none.
@@ -97,17 +99,16 @@ class VideoClip:
         """
         frames = np.zeros((stop - start, *CROP), np.uint8)
         kinds = dict.fromkeys(range(start, stop), "unreadable")
-        with self._lock:
-            for index, image in self._decoded(start, stop):
-                face = self.aligner(image)
-                if face is None:
-                    kinds[index] = "no_face"
-                    continue
-                if face.shape != CROP or face.dtype != np.uint8:
-                    found = f"{face.dtype} {face.shape}, not uint8 {CROP}"
-                    raise CohortError(f"aligner {self.aligner.id} returned {found}: mend it")
-                frames[index - start] = face
-                del kinds[index]
+        for index, image in self._images(start, stop):
+            face = self.aligner(image)
+            if face is None:
+                kinds[index] = "no_face"
+                continue
+            if face.shape != CROP or face.dtype != np.uint8:
+                found = f"{face.dtype} {face.shape}, not uint8 {CROP}"
+                raise CohortError(f"aligner {self.aligner.id} returned {found}: mend it")
+            frames[index - start] = face
+            del kinds[index]
         about = f"of {shown(self.path)}"
         faults = (FrameFault(k, x, f"frame {k} {about} {_WRONG[x]}") for k, x in kinds.items())
         return FrameBlock(frames, tuple(faults))
@@ -122,127 +123,105 @@ class VideoClip:
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
-        with self._lock:
-            self._shut()
+        if self._film is not None:
+            self._film.close()
+        self._film = None
 
-    def _decoded(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
-        if self._film is None or self._film.position > start:
-            self._shut()
+    def _images(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield index and image of the frames from ``start`` to ``stop`` that can be decoded."""
+        if self._film is None or self._position > start:
+            self.close()
             if _stamp(self.path) != self._stamp:
                 text = f"{shown(self.path)} has changed since the corpus was opened: open it again"
                 raise CohortError(text)
-            self._film = _Film(self.path, self._times)
-        yield from self._film.block(start, stop)
+            self._film, self._held = _decoded(self.path, self._times), []
+        decoded, self._position = chain(self._held, self._film), stop
+        self._held = []
+        for index, frame in decoded:
+            if index >= stop:
+                self._held = [(index, frame)]  # belongs to a later block
+                break
+            if index >= start and (image := _pixels(frame)) is not None:
+                yield index, image
         if stop == self.n_frames:
-            self._shut()
-
-    def _shut(self) -> None:
-        if self._film is not None:
-            self._film.close()
-            self._film = None
+            self.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind: workers open their own."""
-        return {**self.__dict__, "_film": None, "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
+        return {**self.__dict__, "_film": None, "_held": []}
 
 
-class _Film:
-    """An open video and the place that decoding has reached."""
-
-    def __init__(self, path: Path, times: np.ndarray | None = None) -> None:
-        self.av = require_av()
-        self.position, self._times = 0, times
-        self._held: tuple[int, Any] | None = None  # decoded, but belongs to a later block
-        try:
-            self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
-        except OSError as error:
-            raise CohortError(
-                f"{shown(path)} cannot be read ({error.strerror}): restore it"
-            ) from error
-        file = self._file
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open a video: its container, and the stream of its pictures."""
+    av = require_av()
+    try:
+        file = open(path, "rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise CohortError(f"{shown(path)} cannot be read ({error.strerror}): restore it") from error
+    with file:
         # an object without a name, which ffmpeg could take for a URL or a pattern
         nameless = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
         try:
-            self._container = self.av.open(nameless, options=_OPTIONS, metadata_errors="replace")
-        except (self.av.FFmpegError, OSError, ValueError) as error:
-            file.close()
-            raise CohortError(
-                f"{shown(path)} is empty, cut short or no video (mp4, mov, mkv, avi): {COPY}"
-            ) from error
-        cover = self.av.stream.Disposition.attached_pic  # a cover is no film
-        streams = [s for s in self._container.streams.video if not s.disposition & cover]
-        if not streams or streams[0].codec_context is None:
-            self.close()
-            what = "in a format that PyAV cannot decode" if streams else "without a video stream"
-            raise CohortError(f"{shown(path)} is {what}: {COPY}, or convert it to H.264 in mp4")
-        self.stream = streams[0]
-        self.stream.codec_context.thread_count = 1
-        self._decoding = self.frames()
+            container = av.open(nameless, options=_OPTIONS, metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            text = "is empty, cut short or no video (mp4, mov, mkv, avi)"
+            raise CohortError(f"{shown(path)} {text}: {COPY}") from error
+        with container:
+            cover = av.stream.Disposition.attached_pic  # a cover is no film
+            streams = [s for s in container.streams.video if not s.disposition & cover]
+            if not streams or streams[0].codec_context is None:
+                what = (
+                    "in a format that PyAV cannot decode" if streams else "without a video stream"
+                )
+                text = f"{shown(path)} is {what}: {COPY}, or convert it to H.264 in mp4"
+                raise CohortError(text)
+            streams[0].codec_context.thread_count = 1
+            yield container, streams[0]
 
-    def count(self) -> tuple[int, np.ndarray | None]:
-        """Return the number of frames and the presentation time of each, without decoding.
 
-        The times are None where the file has none to rely on: frames are then numbered as they
-        come out. AVI stores none; what is read as such is a guess.
-        """
-        times = [packet.pts for packet in self._packets() if packet.size and not packet.is_discard]
-        guessed = self._container.format.name == "avi" or None in times
-        if guessed or len(set(times)) < len(times):
-            return len(times), None
-        return len(times), np.sort(np.array(times, np.int64))
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    try:
+        yield from container.demux(stream)
+    except (require_av().FFmpegError, OSError):
+        return  # cut short: what came before it can be used
 
-    def block(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield index and image of the frames from ``start`` to ``stop`` that can be decoded."""
-        self.position = stop
-        while True:
-            index, frame = self._held or next(self._decoding, (stop, None))
-            self._held = None
-            if index >= stop:
-                self._held = (index, frame) if frame is not None else None
-                return
-            if index >= start and (image := _pixels(frame)) is not None:
-                yield index, image
 
-    def frames(self) -> Iterator[tuple[int, Any]]:
-        """Yield index and undamaged frame, in the order of presentation."""
-        due, damaged = 0, False
-        for packet in self._packets():
+def _count(container: Any, stream: Any) -> tuple[int, np.ndarray | None]:
+    """Return the number of frames and the presentation time of each, without decoding.
+
+    The times are None where the file has none to rely on: frames are then numbered as they come
+    out. AVI stores none; what is read as such is a guess.
+    """
+    packets = _packets(container, stream)
+    times = [packet.pts for packet in packets if packet.size and not packet.is_discard]
+    guessed = container.format.name == "avi" or None in times
+    if guessed or len(set(times)) < len(times):
+        return len(times), None
+    return len(times), np.sort(np.array(times, np.int64))
+
+
+def _decoded(path: Path, times: np.ndarray | None) -> Generator[tuple[int, Any]]:
+    """Yield index and undamaged frame, in the order of presentation."""
+    due, damaged = 0, False
+    with _opened(path) as (container, stream):
+        for packet in _packets(container, stream):
             try:
                 decoded = packet.decode()
-            except (self.av.FFmpegError, ValueError):
-                due, damaged = due + (self._times is None), True
+            except (require_av().FFmpegError, ValueError):
+                due, damaged = due + (times is None), True
                 continue
             for frame in decoded:
                 damaged = frame.is_corrupt or (damaged and not frame.key_frame)
                 index = due
-                if self._times is not None:
-                    if frame.pts is None:
+                if times is not None:
+                    found = np.flatnonzero(times == frame.pts)
+                    if not len(found):
                         continue
-                    index = int(np.searchsorted(self._times, frame.pts))
-                    if index == len(self._times) or self._times[index] != frame.pts:
-                        continue
+                    index = int(found[0])
                 due = index + 1
                 if not damaged:
                     yield index, frame
-
-    def _packets(self) -> Iterator[Any]:
-        try:
-            yield from self._container.demux(self.stream)
-        except (self.av.FFmpegError, OSError):
-            return  # cut short: what came before it can be used
-
-    def close(self) -> None:
-        self._container.close()
-        self._file.close()
-
-    def __enter__(self) -> "_Film":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
 
 def _pixels(frame: Any) -> np.ndarray | None:
