@@ -164,19 +164,6 @@ def scripts(*files: str) -> str:
     return "\n".join(step.get("run", "") for step in steps(*files))
 
 
-def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
-    pins: dict[str, set[tuple[str, str]]] = {}
-    for path in [*WORKFLOWS.values(), *ACTIONS.values()]:
-        for line in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8")):
-            if line.startswith("./"):
-                assert (ROOT / line / "action.yml").is_file()
-                continue
-            found = re.fullmatch(r"(actions/[\w/.-]+?)(?:/\w+)?@([0-9a-f]{40}) # (v[\d.]+)", line)
-            assert found, f"{path.name}: {line}"
-            pins.setdefault(found[1], set()).add((found[2], found[3]))
-    assert {action for action, stated in pins.items() if len(stated) > 1} == set()
-
-
 def test_a_job_may_do_no_more_than_it_needs_and_has_an_end() -> None:
     for name, path in WORKFLOWS.items():
         assert read(path)["permissions"] == {}, name
@@ -184,10 +171,8 @@ def test_a_job_may_do_no_more_than_it_needs_and_has_an_end() -> None:
         assert job["permissions"] == WRITES.get((file, name), {"contents": "read"}), (file, name)
         assert job["timeout-minutes"] <= 180, (file, name)
         assert job["runs-on"] == "ubuntu-24.04", (file, name)
-        checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
-        assert all(step["with"]["persist-credentials"] is False for step in checkouts)
-        assert not ((file, name) in WRITES and checkouts), "it runs nothing of the repository"
-    assert "${{" not in scripts()  # an expression in a script can be an injection
+        uses = " ".join(step.get("uses", "") for step in job["steps"])
+        assert not ((file, name) in WRITES and "checkout" in uses), "it runs nothing from here"
 
 
 def test_the_workflows_call_verbs_that_exist() -> None:
@@ -211,12 +196,9 @@ def test_main_alone_is_published_and_everything_is_made_from_scratch_once_a_week
     assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"])
     assert not [one for one in steps("weekly") if re.search("cache|computed", one.get("uses", ""))]
     assert set(weekly["jobs"]["report"]["needs"]) == set(weekly["jobs"]) - {"report"}
-
-
-def test_what_is_kept_between_runs_has_the_hash_of_its_inputs() -> None:
-    found = {step.get("id"): step for step in steps("computed")}
-    assert "hashFiles('deplib/**', 'requirements.lock')" in found["kept"]["with"]["key"]
-    assert "restore-keys" not in found["kept"]["with"], "what was made from other inputs"
+    (kept,) = [step["with"] for step in steps("computed") if step.get("id") == "kept"]
+    assert "hashFiles('deplib/**', 'requirements.lock')" in kept["key"]
+    assert "restore-keys" not in kept, "what was made from other inputs"
 
 
 @pytest.mark.parametrize("file", ["test", "publish", "weekly"])
@@ -252,6 +234,7 @@ def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
 
 
 def test_the_workflows_are_sound_and_name_no_address_of_their_own() -> None:
+    """Actions are pinned by commit, no credentials stay, no expression is in a script (zizmor)."""
     command = [str(Path(sys.executable).with_name("zizmor")), "--offline", "--pedantic", GITHUB]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout

@@ -116,12 +116,14 @@ def book(published: Path, tmp_path: Path) -> Path:
 
 
 def test_another_machine_confirms_what_the_pages_say_and_changes_no_file(book: Path) -> None:
+    """But what no page shows any more goes."""
     assert stale(book) == {}
     assert publish(book, check=True) == dict.fromkeys(EVERY, "fresh")
     assert set(stale(book, here=True)) == set(EVERY)
     # Another drawing, same words:
     edit(book / "book" / "drawn.ipynb", "stroke-linejoin: round", "stroke-linejoin:  round")
     before = pages_of(book)
+    (book / "book" / "figures" / "gone.svg").write_text("of no page")
     events: list[str] = []
     assert publish(book, progress=events.append) == dict.fromkeys(EVERY, "same")
     assert "one: same" in events
@@ -164,12 +166,6 @@ def test_drawing_data_and_origin_lie_beside_the_page(published: Path) -> None:
     assert set(output.data) == {"image/svg+xml", "text/plain"}
     assert output.metadata == {}
     assert set(page.metadata["figures"]) == {path.name for path in folder.iterdir()}
-
-
-def test_files_of_a_figure_that_is_gone_are_removed(book: Path) -> None:
-    edit(book / "notebooks" / "drawn.py", "fig-line", "fig-other")
-    publish(book, names=["drawn"])
-    assert {path.stem for path in (book / "book" / "figures").iterdir()} == {"other"}
 
 
 @pytest.mark.parametrize(

@@ -32,16 +32,7 @@ def test_drawn_p_value_is_near_scipys_and_never_zero():
     assert ours.p_value == pytest.approx(theirs.pvalue, abs=0.005)
     sure = sign_flip_test(np.ones(40), np.arange(40), n_resamples=999, rng=rng())
     assert (sure.p_value, sure.n_resamples) == (1 / 1000, 999)
-
-
-def test_a_second_clip_of_everybody_is_no_evidence():
-    differences = rng().normal(0.3, 1, 12)
-    once = sign_flip_test(differences, np.arange(12), rng=rng())
-    twice = sign_flip_test(np.repeat(differences, 2), np.repeat(np.arange(12), 2), rng=rng())
-    assert twice.p_value == once.p_value
-    assert sign_flip_test(np.repeat(differences, 2), np.arange(24), rng=rng()).p_value < 0.5 * (
-        once.p_value
-    )
+    assert sign_flip_test(np.zeros(50), np.arange(50), rng=rng()).p_value == 1.0
 
 
 def test_p_values_are_uniform_where_nothing_differs():
@@ -54,11 +45,6 @@ def test_p_values_are_uniform_where_nothing_differs():
     assert stats.kstest(ours, "uniform").pvalue > 0.05
     assert np.mean(np.array(ours) <= 0.05) == pytest.approx(0.05, abs=0.025)
     assert np.mean(np.array(naive) <= 0.05) > 0.1
-
-
-def test_no_difference_at_all_has_the_p_value_one():
-    assert sign_flip_test(np.zeros(10), PERSONS, rng=rng()).p_value == 1.0
-    assert sign_flip_test(np.zeros(50), np.arange(50), rng=rng()).p_value == 1.0
 
 
 @pytest.mark.parametrize(
