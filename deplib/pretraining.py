@@ -37,7 +37,7 @@ better start by itself: ``Pretraining(learning_rate=0)`` is the control that has
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -45,14 +45,12 @@ import torch
 from torch import Tensor, nn
 
 from deplib.errors import ModelError
-from deplib.models import build, resolve
+from deplib.models import build
 from deplib.models.blocks import check_input, masked_mean
 from deplib.models.mamba_gru import MambaGRU
 from deplib.training.loop import batches, inputs_of
 from deplib.windows import WindowSet
 
-SUPPORTED = ("MambaGRU",)
-"""Classes that have a state at every frame which has seen the frames before it alone."""
 HISTORY_COLUMNS = ("epoch", "loss", "baseline", "held_out_loss", "held_out_baseline")
 _STREAM = 2
 """Which of a seed's streams pretraining draws from; the protocol's batches have their own."""
@@ -235,19 +233,19 @@ def pretrained_model(
     Raises
     ------
     ModelError
-        If the model is not one of ``SUPPORTED``, and as ``pretrain`` does.
+        If the model is not a ``MambaGRU``, and as ``pretrain`` does.
 
     Warns
     -----
     UserWarning
         If nothing was learnt.
     """
-    if resolve(name)[0] not in SUPPORTED:
+    model = build(name, seed=seed, **(config or {}))
+    if not isinstance(model, MambaGRU):
         raise ModelError(
             f"{name} cannot be pretrained on hidden frames, which takes a state at every frame "
-            f"that has seen only the frames before it: choose one of {list(SUPPORTED)}"
+            "that has seen only the frames before it: choose MambaGRU"
         )
-    model = cast(MambaGRU, build(name, seed=seed, **(config or {})))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
     held_out = _some_persons(unlabelled.index["person"], settings.held_out, rng=rng)
     history = pretrain(model, unlabelled, settings, rng=rng, held_out=held_out)

@@ -28,7 +28,8 @@ Pretrained
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ from deplib.models.hybrid import HybridPooling
 from deplib.pretraining import DEFAULT, Pretraining, pretrained_model
 from deplib.protocol import Protocol
 from deplib.training import Objective, Run, train
-from deplib.training.loop import batches, inputs_of, outputs_of
+from deplib.training.loop import batches, inputs_of
 from deplib.windows import WindowSet
 
 SHARE = 0.3
@@ -104,7 +105,10 @@ def require_recipe(recipe: str) -> None:
 
 
 class Smoothed(Objective):
-    """L1 between windows and labels that are drawn towards the last epoch's predictions."""
+    """L1 between windows and labels that are drawn towards the last epoch's predictions.
+
+    The history compares with the labels as they are.
+    """
 
     def __init__(self, model: nn.Module, windows: WindowSet, protocol: Protocol) -> None:
         super().__init__(model, windows, protocol)
@@ -137,11 +141,6 @@ def neighbours(index: pd.DataFrame) -> np.ndarray:
     return (near / near.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def smoothed(model: str, windows: WindowSet, protocol: Protocol, **given: Any) -> Run:
-    """Train on smoothed labels; the history compares with the labels as they are."""
-    return train(model, windows, protocol, objective=Smoothed, **given)
-
-
 # ---------------------------------------------------------------------------------------- bags
 
 
@@ -170,30 +169,16 @@ class Gate(nn.Module):
         return self.score(self.hidden_proj(z).tanh()).squeeze(1)
 
 
-class Bag(nn.Module):
-    """A model and the gate that weighs its windows; ``forward`` is the model's own, of a window."""
-
-    def __init__(self, instance: nn.Module, gate: Gate) -> None:
-        super().__init__()
-        self.instance = instance
-        self.gate = gate
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T), (B, T) bool -> (B,)."""
-        return self.instance(x, mask)
-
-
 class Bags(Objective):
     """L1 between recordings and the attention-weighted sum of their windows' answers.
 
-    A batch is of as many recordings as surely have no more windows than the protocol's batch.
+    A batch is of as many recordings as surely have no more windows than the protocol's batch. The
+    model has a `Gate` as its ``gate``.
     """
 
-    model: Bag
-
-    def __init__(self, model: Bag, windows: WindowSet, protocol: Protocol) -> None:
+    def __init__(self, model: nn.Module, windows: WindowSet, protocol: Protocol) -> None:
         super().__init__(model, windows, protocol)
-        self.forward = {s: outputs_of(model.instance, part) for s, part in self.parts.items()}
+        self.gate = cast(Gate, model.gate)
         self.means = {split: mean_frames(part) for split, part in self.parts.items()}
         self.bags = bags_of(self.parts["train"].index)
         self.target = self.target[self.bags[:, 0]]
@@ -204,7 +189,7 @@ class Bags(Objective):
         """Return the loss of some recordings, their windows, and F for each of these."""
         present = self.bags[units] >= 0  # (R, W)
         rows = self.bags[units][present]
-        f, score = self.forward["train"](rows), self.model.gate(self.means["train"][rows])
+        f, score = self.forward["train"](rows), self.gate(self.means["train"][rows])
         output = pooled(f, score, torch.from_numpy(present))
         loss = nn.functional.l1_loss(output, self.target[units])
         return loss, rows, output.repeat_interleave(torch.from_numpy(present.sum(axis=1)))
@@ -212,7 +197,7 @@ class Bags(Objective):
     def predict(self, split: str) -> np.ndarray:
         """Return F of its recording for every window of a split."""
         f = super().predict(split)
-        return answers(self.model.gate, self.means[split], f, self.parts[split].index)[0]
+        return answers(self.gate, self.means[split], f, self.parts[split].index)[0]
 
 
 def bags(
@@ -226,16 +211,16 @@ def bags(
         In ``predictions``, ``y_hat`` is F for every window of a recording. ``attention`` is a_w.
         ``state_dict`` and ``n_parameters`` include the gate.
     """
-    instance = build(model, seed=seed, **(config or {}))
+    bag = build(model, seed=seed, **(config or {}))
     means = mean_frames(windows.subset("train"))
     with torch.random.fork_rng(devices=[]):
         # Not the seed itself, which has drawn the model's weights.
         torch.manual_seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
-        bag = Bag(instance, Gate(means))
-    run = train(bag, windows, protocol, seed=seed, name=model, objective=Bags)  # type: ignore[arg-type]
+        bag.gate = gate = Gate(means)
+    run = train(bag, windows, protocol, seed=seed, name=model, objective=Bags)
     bag.load_state_dict(run.state_dict)
     blank = np.zeros(len(windows))
-    _, attention = answers(bag.gate, mean_frames(windows), blank, windows.index)
+    _, attention = answers(gate, mean_frames(windows), blank, windows.index)
     return replace(run, predictions=run.predictions.assign(attention=attention))
 
 
@@ -377,7 +362,7 @@ def pretrained(
 
 
 RECIPES: dict[str, Callable[..., Run]] = {
-    "smoothed": smoothed,
+    "smoothed": partial(train, objective=Smoothed),
     "bags": bags,
     "pretrained": pretrained,
     "dropout": dropout,

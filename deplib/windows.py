@@ -157,20 +157,13 @@ def permute_labels(windows: WindowSet, *, rng: np.random.Generator) -> WindowSet
 
 
 def _checked_table(recordings: pd.DataFrame) -> pd.DataFrame:
-    _require_table(recordings, COLUMNS)
-    bdi = pd.to_numeric(recordings["bdi"], errors="coerce")
-    bad = recordings["recording"][~bdi.between(BDI_MIN, BDI_MAX)]  # NaN is not between
-    if len(bad):
-        raise CohortError(
-            f"recording {bad.iloc[0]!r} has BDI-II {recordings['bdi'][bad.index[0]]}: a label "
-            f"must be a number from {BDI_MIN:g} to {BDI_MAX:g} ({len(bad)} recordings are wrong)"
-        )
+    recordings = _required(recordings, COLUMNS)
     short = recordings["recording"][~(pd.to_numeric(recordings["n_frames"], errors="coerce") >= 1)]
     if len(short):
         n = recordings["n_frames"][short.index[0]]
         raise CohortError(f"recording {short.iloc[0]!r} has {n} frames; leave it out")
     order = recordings["split"].map(SPLITS.index).argsort(kind="stable")
-    return recordings.assign(bdi=bdi.astype(float)).iloc[order].reset_index(drop=True)
+    return recordings.iloc[order].reset_index(drop=True)
 
 
 def _label_scale(table: pd.DataFrame) -> tuple[float, float]:
@@ -261,7 +254,7 @@ def person_disjoint(
     >>> split.groupby("person")["split"].nunique().max(), split["split"].value_counts().max()
     (1, 2)
     """
-    _require_persons(recordings)
+    bdi = _required(recordings, ("recording", "person", "split", "bdi"))["bdi"]
     code, persons = pd.factorize(recordings["person"])
     n_recordings = np.bincount(code)
     room = np.array([(recordings["split"] == split).sum() for split in SPLITS])
@@ -280,7 +273,7 @@ def person_disjoint(
         room[place[person]] -= n_recordings[person]
         empty[place[person]] = False
     if balanced:
-        _balance(place, n_recordings, _cumulative(recordings["bdi"], code, len(persons)))
+        _balance(place, n_recordings, _cumulative(bdi, code, len(persons)))
     return recordings.assign(split=np.array(SPLITS, dtype=object)[place[code]])
 
 
@@ -326,8 +319,8 @@ def _balance(
         place[[one[best], two[best]]] = place[[two[best], one[best]]]
 
 
-def _require_table(recordings: pd.DataFrame, columns: Collection[str]) -> None:
-    """Check what splitting and cutting both need: columns, rows, names and splits."""
+def _required(recordings: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
+    """Check what splitting and cutting both need: columns, rows, names, splits and labels."""
     missing = [column for column in columns if column not in recordings]
     if missing:
         raise CohortError(f"the table of recordings lacks {missing}; it needs {list(columns)}")
@@ -339,17 +332,17 @@ def _require_table(recordings: pd.DataFrame, columns: Collection[str]) -> None:
     unknown = sorted(set(recordings["split"].astype(str)) - set(SPLITS))
     if unknown:
         raise CohortError(f"unknown split {unknown}; the splits are {list(SPLITS)}")
-
-
-def _require_persons(recordings: pd.DataFrame) -> None:
-    _require_table(recordings, ("recording", "person", "split", "bdi"))
-    labels = pd.to_numeric(recordings["bdi"])
-    unlabelled = recordings["recording"][recordings["person"].isna() | ~np.isfinite(labels)]
-    if len(unlabelled):
+    nobody = recordings["recording"][recordings["person"].isna()]
+    if len(nobody):
+        raise CohortError(f"recording {nobody.iloc[0]!r} has no person: leave it out")
+    bdi = pd.to_numeric(recordings["bdi"], errors="coerce")
+    bad = recordings["recording"][~bdi.between(BDI_MIN, BDI_MAX)]  # NaN is not between
+    if len(bad):
         raise CohortError(
-            f"recording {unlabelled.iloc[0]!r} has no person or no label: leave it out "
-            f"({len(unlabelled)} recordings)"
+            f"recording {bad.iloc[0]!r} has BDI-II {recordings['bdi'][bad.index[0]]}: a label "
+            f"must be a number from {BDI_MIN:g} to {BDI_MAX:g} ({len(bad)} recordings are wrong)"
         )
+    return recordings.assign(bdi=bdi.astype(float))
 
 
 def interpolate_invalid(features: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -98,8 +98,8 @@ def test_the_same_state_draws_the_same_split_and_another_one_another():
         (lambda t: t.drop(columns="bdi"), "lacks \\['bdi'\\]"),
         (lambda t: t.iloc[:0], "is empty"),
         (lambda t: t.assign(split="training"), "unknown split \\['training'\\]"),
-        (lambda t: t.assign(bdi=t["bdi"].where(t["recording"] != "001")), "'001' has no person or"),
-        (lambda t: t.assign(person=t["person"].where(t["bdi"] < 0)), "has no person or"),
+        (lambda t: t.assign(bdi=t["bdi"].where(t["recording"] != "001")), "'001' has BDI-II nan"),
+        (lambda t: t.assign(person=t["person"].where(t["bdi"] < 0)), "has no person"),
     ],
 )
 def test_what_cannot_be_split_is_refused(change, message):

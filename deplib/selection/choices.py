@@ -5,7 +5,6 @@ Three Parquet tables and the surrogate. Each scenario has a key over all that ma
 
 import contextlib
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from deplib import results
 from deplib.errors import ResultError
 from deplib.keys import PACKAGE, code_of
-from deplib.paths import data_root, write_atomically
+from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.selection import calibration, rules
 from deplib.selection.candidates import Courses, courses
@@ -151,12 +150,4 @@ def _write(scenario: str, cohorts: list[Courses], folder: Path, its_key: str) ->
         with contextlib.suppress(ResultError):
             old = load(name, folder=folder)
             rows = pd.concat([old[old["scenario"] != scenario], rows])
-        table = pa.Table.from_pandas(rows, preserve_index=False)
-        table = table.replace_schema_metadata({"keys": json.dumps(keys)})
-        stream = io.BytesIO()
-        pq.write_table(table, stream, compression="zstd")
-        path = folder / f"{name}.parquet"
-        try:
-            write_atomically(path, stream.getvalue())
-        except OSError as error:
-            raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+        results.write_table(rows, folder / f"{name}.parquet", keys=json.dumps(keys))

@@ -105,14 +105,14 @@ class Checkpoint:
         optimizer: torch.optim.Optimizer,
         course: Course,
         rng: np.random.Generator,
-    ) -> bool:
-        """Put everything back as it was, and return whether there was something to resume.
+    ) -> None:
+        """Put everything back as it was, if there is something to resume.
 
         What cannot be used, because it is damaged or belongs to another run, is named in a
         warning and changes nothing.
         """
         if not self.path.exists():
-            return False
+            return
         try:
             tensors, about = read_tensors(self.path)
             if (about["format"], about["key"]) != (FORMAT, self.key):
@@ -131,13 +131,12 @@ class Checkpoint:
                 stacklevel=3,
             )
             self.clear()
-            return False
+            return
         model.load_state_dict(weights)
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
         rng.bit_generator.state = bits.state
         course.resume(about["rows"], about["best"], best)
-        return True
 
     def clear(self) -> None:
         """Remove the file: the run is finished, or the file is of no use."""

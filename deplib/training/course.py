@@ -74,8 +74,8 @@ class Course:
 
     def record(
         self, train_hat: np.ndarray, dev_hat: np.ndarray, weights: Callable[[], State]
-    ) -> dict[str, Any]:
-        """Add an epoch and return its row.
+    ) -> None:
+        """Add an epoch.
 
         Parameters
         ----------
@@ -116,7 +116,6 @@ class Course:
             )
         if row["dev_mae"] < self.best["dev_mae"]:
             self.best, self.weights = row, weights()
-        return row
 
 
 def _recording_scores(windows: WindowSet, y_hat: np.ndarray) -> dict[str, float]:

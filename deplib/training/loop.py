@@ -8,7 +8,6 @@ Other ways of teaching (``deplib.recipes``) replace the `Objective`, and nothing
 """
 
 import copy
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -85,7 +84,6 @@ def train(
     config: Mapping[str, Any] | None = None,
     name: str | None = None,
     objective: Callable[[nn.Module, WindowSet, Protocol], Objective] = Objective,
-    on_epoch: Callable[[dict[str, Any]], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Run:
     """Train one model from one seed.
@@ -110,8 +108,6 @@ def train(
         What the predictions call the model; its own name, or that of its class, by default.
     objective
         What is minimised.
-    on_epoch
-        Called with each new row of the history, for progress and early warnings.
     checkpoint
         Where to keep the state between epochs; if one is there, training resumes from it and ends
         in the same bits.
@@ -130,7 +126,6 @@ def train(
         Once the Dev predictions collapse to a constant, and where a checkpoint cannot be written
         or is of no use.
     """
-    start = time.perf_counter()
     if isinstance(model, str):
         name, model = name or model, build(model, seed=seed, **(config or {}))
     elif config:
@@ -145,9 +140,8 @@ def train(
         )
         rng = np.random.default_rng(seed)
         course = Course(name, seed, what.parts["train"], what.parts["dev"], protocol)
-        if checkpoint and checkpoint.restore(model, optimizer, course, rng) and on_epoch:
-            for row in course.rows:
-                on_epoch(row)
+        if checkpoint:
+            checkpoint.restore(model, optimizer, course, rng)
         while not course.stopped:
             torch.set_flush_denormal(True)  # again: opening an onnxruntime session clears it
             model.train()
@@ -160,13 +154,9 @@ def train(
                 optimizer.step()
                 y_hat[rows] = output.detach().numpy()
             what.end_epoch(y_hat)
-            row = course.record(
-                y_hat, what.predict("dev"), lambda: copy.deepcopy(model.state_dict())
-            )
+            course.record(y_hat, what.predict("dev"), lambda: copy.deepcopy(model.state_dict()))
             if checkpoint:
                 checkpoint.save(model, optimizer, course, rng)
-            if on_epoch:
-                on_epoch(row)
         model.load_state_dict(course.weights)
         # Split by split, so that the Dev batches, and their rounding, are those of the history.
         y_hat = np.concatenate([what.predict(split) for split in SPLITS])
@@ -179,11 +169,9 @@ def train(
         predictions=index.assign(y_hat=y_hat, **about),
         history=pd.DataFrame(course.rows),
         epoch=epoch,
-        collapsed=course.rows[-1]["collapsed"],
         label_mean=windows.label_mean,
         label_std=windows.label_std,
         n_parameters=n_parameters(model),
-        seconds=time.perf_counter() - start,
         state_dict=course.weights,
     )
 

@@ -22,14 +22,10 @@ class Run:
         One row an epoch, as ``deplib.training.course.Course`` records it.
     epoch
         The chosen epoch: lowest ``dev_mae``, the earliest of equals.
-    collapsed
-        Whether training ended with the model a constant, as the last row of ``history`` says.
     label_mean, label_std
         Denormalise by ``y * label_std + label_mean``.
     n_parameters
         Trainable parameters.
-    seconds
-        Wall time of training and of all predictions; of all seeds where they trained together.
     state_dict
         Weights of the chosen epoch.
     """
@@ -37,11 +33,9 @@ class Run:
     predictions: pd.DataFrame
     history: pd.DataFrame
     epoch: int
-    collapsed: bool
     label_mean: float
     label_std: float
     n_parameters: int
-    seconds: float
     state_dict: dict[str, Tensor]
 
 

@@ -90,7 +90,7 @@ def test_a_disk_that_cannot_be_written_is_named(trained, tmp_path, monkeypatch):
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_atomically", full)
+    monkeypatch.setattr(results, "write_atomically", full)
     with pytest.raises(ResultError, match=r"cannot write .*growth.parquet: No space left"):
         run(tmp_path)
 
