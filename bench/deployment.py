@@ -107,7 +107,8 @@ def whole(folder: Path) -> list[dict]:
         embedded_encoder(),
     )
     card = card_of(RunSpec("LDBM"), network, encoder, PROTOCOL)
-    write_bundle(folder / "pair", network, card, encoder.path)
+    export_model(network, folder / "model.onnx", card)
+    write_bundle(folder / "pair", folder / "model.onnx", card, encoder.path)
     code = "from deplib.cli import app; app()"
     command = [sys.executable, "-c", code, "predict", str(clip), str(folder / "pair")]
     verb = {"whole": lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)}

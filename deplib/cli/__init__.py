@@ -5,11 +5,7 @@ as one message without a traceback, whatever the verb. Each verb imports its own
 ``--help`` answers at once.
 """
 
-from deplib.cli.data import check, corpus, extract, fetch, verify
-from deplib.cli.options import FAILED, FAULTS, INTERRUPTED, OK, app
-from deplib.cli.work import export, predict, publish, run, sweep, train
+from deplib.cli import data, work
+from deplib.cli.options import app
 
-__all__ = [
-    "FAILED", "FAULTS", "INTERRUPTED", "OK", "app", "check", "corpus", "export", "extract",
-    "fetch", "predict", "publish", "run", "sweep", "train", "verify",
-]  # fmt: skip
+__all__ = ["app", "data", "work"]

@@ -83,7 +83,7 @@ def extract(
     encoder: options.Encoder = None,
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
-    device: options.RunsOn = options.Device.CPU,
+    device: options.RunsOn = "cpu",
     reference: options.ReferenceFile = None,
     out: Annotated[Path | None, of_work("The store's folder; or one in the data folder.")] = None,
     dtype: Annotated[str, of_work("float16, or float32 at twice the size.")] = "float16",

@@ -1,9 +1,9 @@
 """The application: how errors reach the user, the options that verbs share, what they open."""
 
 import os
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -44,10 +44,7 @@ _CODES = (
 app = typer.Typer(cls=_CleanErrors, no_args_is_help=True, help=_ABOUT, epilog=_CODES,
                   add_completion=False, pretty_exceptions_enable=False)  # fmt: skip
 
-Task = StrEnum("Task", {"FREEFORM": "Freeform", "NORTHWIND": "Northwind"})
-SplitBy = StrEnum("SplitBy", {"OFFICIAL": "official", "DISJOINT": "disjoint"})
-Part = StrEnum("Part", {"ABLATION": "ablation", "OPTIONS": "options"})
-Device = StrEnum("Device", {"CPU": "cpu", "CUDA": "cuda"})
+Device = Literal["cpu", "cuda"]
 
 
 def of_work(text: str, *names: str, panel: str = "How the work is done", **more: Any) -> Any:
@@ -55,50 +52,40 @@ def of_work(text: str, *names: str, panel: str = "How the work is done", **more:
     return typer.Option(*names, help=text, rich_help_panel=panel, **more)
 
 
-def _of_corpus(text: str, *names: str) -> Any:
-    return of_work(text, *names, panel="Whose recordings")
-
-
-def _of_encoder(text: str, *names: str) -> Any:
-    return of_work(text, *names, panel="Which encoder")
-
-
-_ROOT = "A folder of AVEC2014: frames or videos, and labels. Without it, the simulated cohort."
-_TASK = "With --root: only this task. Both by default."
-_DETECTOR = (
-    "With --root, for videos: an SCRFD or YuNet file or known name (deplib fetch), or 'haar'."
-)
-_WORLD = "Without --root: null (severity changes nothing), default, or published."
-_ENCODER = "An ONNX face encoder's file or known name (deplib fetch). Without it, the shipped one."
+_of_corpus = partial(of_work, panel="Whose recordings")
+_of_encoder = partial(of_work, panel="Which encoder")
+_DETECTOR = "Aligns videos under --root: an SCRFD or YuNet file, a known name, or 'haar'."
+_ENCODER = "An ONNX file or a known name (deplib fetch); else the one that is shipped."
 _PIXELS = "arcface (RGB, (x - 127.5) / 127.5), raw, or 'RGB mean=... std=... size=112'."
-_FLIP = "Embed the mirrored frame, too, and add the two."
-_REFERENCE = "A frame and its right embedding, to find wrong preprocessing."
 _SPLIT = "official: as the cohort has it, where persons recur. disjoint: nobody is in two splits."
-_RATE = "Stop when more of all frames have no face, or cannot be read."
-_LEAVE = "Leave out a recording that lacks more of its frames, and go on."
 
-Root = Annotated[Path | None, _of_corpus(_ROOT)]
-Tasks = Annotated[list[Task] | None, _of_corpus(_TASK, "--task")]
+Root = Annotated[Path | None, _of_corpus("A folder of AVEC2014; else the simulated cohort.")]
+Tasks = Annotated[
+    list[str] | None, _of_corpus("With --root: Freeform or Northwind; else both.", "--task")
+]
 Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
-World = Annotated[str, _of_corpus(_WORLD)]
+World = Annotated[str, _of_corpus("Without --root: null (no effect), default, or published.")]
 Encoder = Annotated[str | None, _of_encoder(_ENCODER)]
 Preprocessing = Annotated[str | None, _of_encoder(_PIXELS, "--preprocess")]
-Flip = Annotated[bool, _of_encoder(_FLIP, "--flip")]
+Flip = Annotated[bool, _of_encoder("Embed the mirrored frame, too, and add the two.", "--flip")]
 RunsOn = Annotated[Device, _of_encoder("Where the encoder runs.", "--device")]
-ReferenceFile = Annotated[Path | None, _of_encoder(_REFERENCE)]
-Split = Annotated[SplitBy, of_work(_SPLIT)]
+ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
+Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
 Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core.", min=0)]
-MaxMissRate = Annotated[float, of_work(_RATE, min=0, max=1)]
-MaxRecordingMissRate = Annotated[float, of_work(_LEAVE, min=0, max=1)]
+_few = partial(of_work, min=0, max=1)
+MaxMissRate = Annotated[float, _few("Stop when more of all frames have no face or are unreadable.")]
+MaxRecordingMissRate = Annotated[
+    float, _few("Leave a recording out that lacks more of its frames.")
+]
 
 
-def n_jobs(jobs: int, device: Device = Device.CPU) -> int:
+def n_jobs(jobs: int, device: Device = "cpu") -> int:
     """Return the number of processes meant by ``--jobs``; an accelerator is fed by one."""
-    return jobs or (1 if device is Device.CUDA else os.cpu_count() or 1)
+    return jobs or (1 if device == "cuda" else os.cpu_count() or 1)
 
 
 def open_cohort(
-    world: str, root: Path | None, tasks: list[Task] | None = None, detector: str | None = None
+    world: str, root: Path | None, tasks: list[str] | None = None, detector: str | None = None
 ) -> "Cohort":
     """Return the corpus in ``root``, or without one the simulated cohort."""
     from deplib.cohorts.simulated import SimulatedCohort
@@ -108,20 +95,20 @@ def open_cohort(
     return SimulatedCohort(world) if root is None else open_corpus(root, tasks, detector)
 
 
-def open_corpus(root: Path, tasks: list[Task] | None, detector: str | None) -> "Avec2014Cohort":
+def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "Avec2014Cohort":
     """Return a corpus; its videos are aligned where a detector is named."""
     from deplib.alignment import FaceAligner, open_detector
     from deplib.cohorts.avec2014 import TASKS, Avec2014Cohort
 
-    chosen, aligner = tuple(task.value for task in tasks) if tasks else TASKS, None
+    aligner = None
     if detector is not None:
         path = None if detector == "haar" else known_or_path(detector)
         aligner = FaceAligner(open_detector(path))
-    return Avec2014Cohort(root, tasks=chosen, aligner=aligner)
+    return Avec2014Cohort(root, tasks=tuple(tasks or TASKS), aligner=aligner)
 
 
 def open_encoder(
-    encoder: str | None, preprocess: str | None, *, flip: bool, device: Device = Device.CPU
+    encoder: str | None, preprocess: str | None, *, flip: bool, device: Device = "cpu"
 ) -> "OnnxEncoder":
     """Return the encoder that was asked for; the embedded one by default."""
     from deplib.extraction import OnnxEncoder, Preprocess, embedded_encoder
@@ -129,9 +116,9 @@ def open_encoder(
     if encoder is None:
         if preprocess is not None:
             raise EncoderError("--preprocess belongs to an encoder of your own: give --encoder")
-        return embedded_encoder(flip=flip, device=device.value)
+        return embedded_encoder(flip=flip, device=device)
     parsed = None if preprocess is None else Preprocess.parse(preprocess)
-    return OnnxEncoder(known_or_path(encoder), parsed, flip=flip, device=device.value)
+    return OnnxEncoder(known_or_path(encoder), parsed, flip=flip, device=device)
 
 
 def known_or_path(name: str) -> Path:

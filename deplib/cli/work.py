@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deplib.cli import options
 from deplib.cli.options import app, of_work
-from deplib.errors import DeplibError, EncoderError, ResultError
+from deplib.errors import EncoderError, ResultError
 
 if TYPE_CHECKING:
     from deplib.deploy import Prediction
@@ -18,10 +18,8 @@ _STREAMS = "With --root and action or pulse: the folder of their CSV files, such
 _RECIPE = "protocol, smoothed, bags, pretrained (MambaGRU) or dropout (HybridPooling-dropout)."
 _MODEL = "A model or baseline of the report; may be given again. Without it, the study's four."
 _WHAT = "What the encoder is: identity (the one named above), or its twins affect and random."
-_PART = "Only this part: ablation (the comparison), or options (the study's advice, tested)."
 _THREADS = "Threads of the encoder: more for a large one."
 _LEVEL = "How often the interval around a score shall hold the truth."
-_PLOT = "Draw what each window adds to the score: an SVG or PNG file to write."
 _DASK = "Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."
 Again = Annotated[list[str] | None, typer.Option(help="Only this one; may be given again.")]
 
@@ -35,14 +33,14 @@ def train(
     encoder: options.Encoder = None,
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
-    device: options.RunsOn = options.Device.CPU,
+    device: options.RunsOn = "cpu",
     out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
     model: Annotated[list[str] | None, of_work(_MODEL)] = None,
     seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
     features: Annotated[str, of_work(_SEES)] = "identity",
     streams: Annotated[Path | None, of_work(_STREAMS)] = None,
     recipe: Annotated[str, of_work(_RECIPE)] = "protocol",
-    split: options.Split = options.SplitBy.OFFICIAL,
+    split: options.Split = "official",
     jobs: options.Jobs = 0,
     max_miss_rate: options.MaxMissRate = 0.05,
     max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
@@ -60,8 +58,8 @@ def train(
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
     folder = out or data_root() / "runs"
-    about = {"split_rule": split.value, "features": features, "recipe": recipe}
-    specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)  # type: ignore[arg-type]
+    about: Any = {"split_rule": split, "features": features, "recipe": recipe}
+    specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)
     study.complete(
         specs,
         root=folder,
@@ -76,14 +74,12 @@ def train(
     test = table[(table["split"] == "test") & (table["seed"] < seeds)]
     scores, n = score_runs(test), (test["recording"].nunique(), test["person"].nunique())
     typer.echo(f"{cohort.name}, Test ({n[0]} recordings of {n[1]} persons), BDI-II points:")
-    typer.echo(
-        "  predictor          runs    MAE ± SD between runs (95 % interval over persons)   PCC"
-    )
+    typer.echo("  predictor      runs   MAE ± SD between runs (95 % interval over persons)   PCC")
     for name in scores.models:
         mae, r = scores.summary(name), scores.summary(name, "pcc").estimate
         spread = f" ± {mae.seed_sd:.2f}" if mae.n_runs > 1 else ""
         interval = f"({mae.low:.2f} to {mae.high:.2f})"
-        typer.echo(f"  {name:<22} {mae.n_runs} {mae.estimate:6.2f}{spread} {interval}  {r:5.2f}")
+        typer.echo(f"  {name:<18} {mae.n_runs} {mae.estimate:6.2f}{spread} {interval}  {r:5.2f}")
     typer.echo(f"results: {folder}")
 
 
@@ -104,26 +100,24 @@ def sweep(
     world: Again = None,
     model: Again = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this; may be given again.")] = None,
-    split: Annotated[list[options.SplitBy] | None, typer.Option(help="Only on this split.")] = None,
-    part: Annotated[list[options.Part] | None, typer.Option(help=_PART)] = None,
+    split: Again = None,
+    part: Again = None,
     scheduler: Annotated[str | None, typer.Option(help=_DASK)] = None,
     jobs: options.Jobs = 0,
 ) -> None:
     """Compute the versioned results that are missing or stale, into results/.
 
     It takes hours and can be stopped at any time; the same command goes on from there. Without any
-    option that narrows it, it also computes what choosing on Dev does in many cohorts.
+    option that narrows it, it also computes what choosing on Dev does in many cohorts. Part
+    ablation is the comparison of the models, part options the study's advice, tested.
     """
     from deplib import study
 
-    narrowed = {
-        "split_rules": [one.value for one in split or options.SplitBy],
-        "parts": [one.value for one in part or options.Part],
-    }
-    specs = study.sweep_specs(world, models=model, seeds=seed, **narrowed)
+    specs = study.sweep_specs(world, models=model, seeds=seed, split_rules=split, parts=part)
     if not specs:
-        there = f"the models {[*study.VARIED, *study.BASELINES]}, seeds 0 to {max(study.SEEDS)}"
-        raise ResultError(f"the grid has no run of these; it has {there} and {list(study.WORLDS)}")
+        models = f"the models {[*study.VARIED, *study.BASELINES]}, seeds 0 to {max(study.SEEDS)}"
+        there = f"{models}, {list(study.WORLDS)}, splits official and disjoint"
+        raise ResultError(f"no run is of all these; there are {there}, parts ablation and options")
     n_jobs = options.n_jobs(jobs)
     done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
     typer.echo(f"{len(done)} results are up to date")
@@ -160,11 +154,11 @@ def export(
     encoder: options.Encoder = None,
     preprocess: options.Preprocessing = None,
     flip: options.Flip = False,
-    device: options.RunsOn = options.Device.CPU,
+    device: options.RunsOn = "cpu",
     model: Annotated[str, of_work("A model of the report.")] = "HybridPooling",
     features: Annotated[str, of_work(_WHAT)] = "identity",
     seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
-    split: options.Split = options.SplitBy.OFFICIAL,
+    split: options.Split = "official",
     level: Annotated[float, of_work(_LEVEL)] = 0.9,
     int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
     force: Annotated[bool, of_work("Replace another pair in the folder.", "--force")] = False,
@@ -185,14 +179,13 @@ def export(
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
     cohort = options.open_cohort(world, root, task, detector)
     network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
-    limits, n_jobs = MissLimits(max_miss_rate, max_recording_miss_rate), options.n_jobs(jobs)
-    inputs = Inputs(cohort, network, limits=limits, jobs=n_jobs, progress=True)
+    limits = MissLimits(max_miss_rate, max_recording_miss_rate)
+    inputs = Inputs(cohort, network, limits=limits, jobs=options.n_jobs(jobs), progress=True)
     # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
     names = [world, cohort.name] if root is None else [cohort.name]
-    about = {"features": features, "split_rule": split.value}
-    specs = [RunSpec(model, seed, name, **about) for name in names]  # type: ignore[arg-type]
-    given = {"level": level, "int8": int8, "overwrite": force, "say": typer.echo}
-    done = export_run(first_kept(specs, inputs), inputs, out, **given)  # type: ignore[arg-type]
+    specs = [RunSpec(model, seed, name, split_rule=split, features=features) for name in names]
+    spec, given = first_kept(specs, inputs), {"int8": int8, "overwrite": force}
+    done = export_run(spec, inputs, out, level=level, say=typer.echo, **given)
     card = done.card
     model_mb, encoder_mb = ((out / f).stat().st_size / 1e6 for f in (MODEL_FILE, ENCODER_FILE))
     of = f"{card.model} (seed {seed}) on {card.features} features, trained on {card.cohort}"
@@ -202,7 +195,7 @@ def export(
     by = f"by the errors on Dev at level {card.level:.0%}; Test chose nothing"
     typer.echo(f"interval: the score ± {card.half_width:.1f} points, {by}")
     points = f"{done.difference:.2g} z-units ({done.difference * card.label_std:.2g} points)"
-    typer.echo(f"largest difference from PyTorch on Dev and Test: {points}")
+    typer.echo(f"largest difference from PyTorch on a window: {points}")
     typer.echo(f"next: deplib predict FRAMES {out}")
 
 
@@ -210,7 +203,6 @@ def export(
 def predict(
     frames: Annotated[Path, typer.Argument(help="One clip's aligned frames, 112x112 in RGB.")],
     pair: Annotated[Path, typer.Argument(help="Folder of an encoder and a model, as exported.")],
-    plot: Annotated[Path | None, typer.Option(help=_PLOT)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
 ) -> None:
@@ -223,15 +215,9 @@ def predict(
 
     from deplib.deploy import open_bundle, predict_folder
 
-    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
-        raise DeplibError(f"--plot {plot}: the name must end in .svg or .png")
-    if plot is not None and not plot.parent.is_dir():
-        raise DeplibError(f"--plot {plot}: there is no folder {plot.parent}; make it first")
     bundle = open_bundle(pair, threads=threads)
     with tqdm(unit=" frames", unit_scale=True, desc="reading", leave=False, disable=None) as bar:
         answer = predict_folder(bundle, frames, progress=bar.update)
-    if plot is not None:
-        answer.save_plot(plot)
     if as_json:
         typer.echo(json.dumps(answer.as_dict(), indent=1, allow_nan=False))
     else:

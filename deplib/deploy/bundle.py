@@ -5,119 +5,62 @@ in the second, one line of JSON, names the first by its hash: beside a wrong enc
 gives numbers, so nothing is opened that does not fit.
 """
 
+import dataclasses
 import json
-import math
-import re
 import shutil
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import onnx
 import onnxruntime as ort
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from deplib.errors import EncoderError, ModelError
 from deplib.extraction import OnnxEncoder, Preprocess, first_line, open_session, parse, read_file
 from deplib.paths import write_atomically
 from deplib.streams import ENCODED
 
-if TYPE_CHECKING:
-    from torch import nn
-
-FORMAT = 1  # of the card; a file of another one is refused
-OPSET = 17  # of the ONNX operators that models are written with
 METADATA_KEY = "deplib"  # the card's name among the `metadata_props` of an ONNX file
 AGAIN = "export the model again with this version of deplib"
 ENCODER_FILE, MODEL_FILE = "encoder.onnx", "model.onnx"
-_DOMAINS = {"", "ai.onnx", "com.microsoft"}  # the last holds onnxruntime's int8 operators
+_Name = Annotated[str, Field(pattern=r"\S")]
+_Count = Annotated[int, Field(ge=1)]
+_Points = Annotated[float, Field(gt=0)]
+_EXACT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, config=_EXACT)
 class Card:
     """All that is needed to use a model on frames, and to say what its numbers are worth.
 
-    Raises
-    ------
-    ModelError
-        If a value has another type than it should, or is impossible.
+    A value of another type than it should be, or an impossible one, is a ``ValidationError``.
     """
 
-    format: int  # `FORMAT`
-    model: str  # name in the registry of models
-    features: str  # names of streams, joined by "+"
-    channels: int  # rows of x: the widths of the streams, and a row of presence each if several
-    window_length: int  # frames of a window in training
-    sequence_length: int  # frames of a recording that were used
-    max_length: int | None  # longest window that the model takes; None: any
+    format: Literal[2] = 2  # of the card; a file of another one is refused
+    model: _Name  # name in the registry of models
+    features: _Name  # names of streams, joined by "+"
+    channels: _Count  # rows of x: the widths of the streams, and a row of presence each if several
+    window_length: _Count  # frames of a window in training
+    sequence_length: _Count  # frames of a recording that were used
+    max_length: _Count | None  # longest window that the model takes; None: any
     label_mean: float  # of the training recordings, BDI-II points
-    label_std: float  # of the training recordings, BDI-II points
-    encoder_sha256: str  # of the encoder file whose features the model was trained on
-    preprocess: str  # what is done to pixels, as `Preprocess` prints it
-    half_width: float  # of an interval around a prediction, BDI-II points
-    level: float  # how often such an interval shall hold the truth, above 0 and below 1
-    cohort: str  # name of the cohort that it was trained on
+    label_std: _Points  # of the training recordings, BDI-II points
+    encoder_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # of the encoder's file
+    preprocess: _Name  # what is done to pixels, as `Preprocess` prints it
+    half_width: _Points  # of an interval around a prediction, BDI-II points
+    level: Annotated[float, Field(gt=0, lt=1)]  # how often such an interval shall hold the truth
+    cohort: _Name  # name of the cohort that it was trained on
     simulated: bool  # whether that cohort's persons are simulated
-    opset: int  # `OPSET`
-    key: str  # key of the training run
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            rule = f"must be {getattr(field.type, '__name__', field.type)}"
-            self._require(_is(getattr(self, field.name), field.type), field.name, rule)
-        for name in ("model", "features", "cohort", "key"):
-            self._require(getattr(self, name).strip(), name, "must not be empty")
-        for name in ("channels", "window_length", "sequence_length", "opset"):
-            self._require(getattr(self, name) >= 1, name, "must be 1 or more")
-        for name in ("label_std", "half_width", "level"):
-            self._require(getattr(self, name) > 0, name, "must be above 0")
-        self._require(self.level < 1, "level", "must be below 1")
-        if self.max_length is not None:
-            rule = f"must hold a window of {self.window_length} frames"
-            self._require(self.max_length >= self.window_length, "max_length", rule)
-        is_hash = re.fullmatch(r"[0-9a-f]{64}", self.encoder_sha256)
-        self._require(is_hash, "encoder_sha256", "must be 64 hexadecimal digits")
-        try:
-            Preprocess.parse(self.preprocess)
-        except EncoderError as error:
-            self._require(False, "preprocess", f"must be a preprocessing ({error})")
-
-    def _require(self, holds: object, name: str, rule: str) -> None:
-        if not holds:
-            raise ModelError(f"the card's {name} is {getattr(self, name)!r}: it {rule}")
-
-    def to_json(self) -> str:
-        """Return one line of JSON; equal cards give equal lines."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Card":
-        """Read what ``to_json`` wrote.
-
-        Raises
-        ------
-        ModelError
-            If it is no JSON object, of another format, lacks a field or has one too many, or a
-            value is wrong.
-        """
-        try:
-            given = dict(json.loads(text))
-        except (ValueError, TypeError) as error:
-            raise ModelError(f"the card is no JSON object ({error}): {AGAIN}") from error
-        if (found := given.get("format")) != FORMAT:
-            raise ModelError(f"the card is of format {found!r}, deplib reads {FORMAT}: {AGAIN}")
-        names = {field.name for field in fields(cls)}
-        if odd := sorted(names ^ given.keys()):
-            state = "lacks" if odd[0] in names else "has an unknown"
-            raise ModelError(f"the card {state} {odd[0]!r}: {AGAIN}")
-        return cls(**given)
+    key: _Name  # key of the training run
 
     def points(self, z: Any) -> Any:
         """Map z-units, a number or an array, to BDI-II points."""
         return z * self.label_std + self.label_mean
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class OpenModel:
     """An exported model's file, opened."""
 
@@ -174,7 +117,7 @@ class OpenModel:
         return None
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Bundle(OpenModel):
     """An open pair: a model, and the encoder whose features it takes."""
 
@@ -182,9 +125,9 @@ class Bundle(OpenModel):
 
 
 def put_card(network: onnx.ModelProto, card: Card) -> None:
-    """Write a card into a network, in place of the one that it has."""
-    kept = {entry.key: entry.value for entry in network.metadata_props}
-    onnx.helper.set_model_props(network, kept | {METADATA_KEY: card.to_json()})
+    """Write a card into a network, as one line of JSON, in place of all other notes there."""
+    content = json.dumps(dataclasses.asdict(card), sort_keys=True)
+    onnx.helper.set_model_props(network, {METADATA_KEY: content})
 
 
 def open_model(path: Path, content: bytes | None = None, *, threads: int = 1) -> OpenModel:
@@ -194,8 +137,7 @@ def open_model(path: Path, content: bytes | None = None, *, threads: int = 1) ->
     ------
     ModelError
         If it is missing, no ONNX network or one that onnxruntime cannot load, keeps weights
-        elsewhere, has no card or one of another format, was written with other operators than its
-        card says or this version supports, or has other inputs or outputs.
+        elsewhere, has no card or one that cannot be true, or has other inputs or outputs.
     """
     if content is None and not path.exists():
         raise ModelError(f"no model at {path.absolute()}: export one there first")
@@ -206,7 +148,14 @@ def open_model(path: Path, content: bytes | None = None, *, threads: int = 1) ->
         session = open_session(content, path, threads=threads, device="cpu")
     except EncoderError as error:  # the checks are those of an encoder's file
         raise ModelError(str(error)) from error
-    _check_signature(session, card, path)
+    found = ", ".join(
+        f"{v.name} {v.type} {[n if isinstance(n, int) else 'free' for n in v.shape]}"
+        for v in (*session.get_inputs(), *session.get_outputs())
+    )
+    x, mask = f"x tensor(float) ['free', {card.channels}, 'free']", "mask tensor(bool)"
+    needed = f"{x}, {mask} ['free', 'free'], y tensor(float) ['free']"
+    if found != needed:
+        raise ModelError(f"{path} takes and gives {found}; its card needs {needed}: {AGAIN}")
     return OpenModel(session, card, network)
 
 
@@ -235,7 +184,7 @@ def open_bundle(folder: Path, *, threads: int = 1) -> Bundle:
 
 
 def write_bundle(
-    folder: Path, model: "nn.Module | Path", card: Card, encoder: Path, *, overwrite: bool = False
+    folder: Path, model: Path, card: Card, encoder: Path, *, overwrite: bool = False
 ) -> None:
     """Put a model and its encoder into a folder: the whole pair, or nothing.
 
@@ -244,7 +193,7 @@ def write_bundle(
     folder
         Where the pair goes; made if need be. The same pair may be there already.
     model
-        A model to export, or a file that was exported (and quantised, say): its card is replaced.
+        A file that was exported, and quantised perhaps; its card is replaced.
     card
         Names the encoder by its hash.
     encoder
@@ -262,32 +211,32 @@ def write_bundle(
         If the disk is full or read-only.
     """
     _encoder(encoder, card, threads=1)
+    network = open_model(model).network
+    put_card(network, card)
+    pair = {MODEL_FILE: network.SerializeToString(), ENCODER_FILE: encoder.read_bytes()}
+    open_model(model, pair[MODEL_FILE])
     folder = folder.absolute()
-    staged = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staged, ignore_errors=True)  # what a killed writer left
+    there = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
+    if foreign := sorted(there.keys() - pair.keys()):
+        raise ModelError(f"{folder} holds {foreign[0]}, no part of a bundle: choose another folder")
+    if {name: path.read_bytes() for name, path in there.items()} == pair:
+        return
+    if there and not overwrite:
+        other = "choose another folder, or allow it to be overwritten"
+        raise ModelError(f"{folder} holds another model or encoder: {other}")
+    staged, old = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "old.partial"))
+    for left in (staged, old):  # by a writer that was killed
+        shutil.rmtree(left, ignore_errors=True)
     staged.mkdir(parents=True)
     try:
-        if isinstance(model, Path):
-            network = open_model(model).network
-            put_card(network, card)
-            content = network.SerializeToString()
-            open_model(model, content)
-            write_atomically(staged / MODEL_FILE, content)
-        else:
-            from deplib.deploy.export import export_model  # needs torch
-
-            export_model(model, staged / MODEL_FILE, card)
-        write_atomically(staged / ENCODER_FILE, encoder.read_bytes())
-        _put(staged, folder, overwrite=overwrite)
+        for name, content in pair.items():
+            write_atomically(staged / name, content)
+        if folder.exists():  # the older pair goes once the new one can take its place
+            folder.rename(old)
+        staged.rename(folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-
-
-def _is(value: Any, kind: Any) -> bool:
-    """Whether a value is of a field's type; a bool is no number, and a number is finite."""
-    if isinstance(value, bool) or kind is not float:
-        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    return isinstance(value, int | float) and math.isfinite(value)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _card_in(network: onnx.ModelProto, path: Path) -> Card:
@@ -295,28 +244,11 @@ def _card_in(network: onnx.ModelProto, path: Path) -> Card:
     if text is None:
         raise ModelError(f"{path} carries no card: deplib did not export it (its encoder, perhaps)")
     try:
-        card = Card.from_json(text)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    opset = next((o.version for o in network.opset_import if o.domain in ("", "ai.onnx")), None)
-    if not opset == card.opset == OPSET:
-        says = f"is of opset {opset}, its card says {card.opset}, deplib opens {OPSET}"
-        raise ModelError(f"{path} {says}: {AGAIN}")
-    if foreign := sorted({node.domain for node in network.graph.node} - _DOMAINS):
-        raise ModelError(f"{path} has operators of {foreign[0]!r}: {AGAIN}")
-    return card
-
-
-def _check_signature(session: ort.InferenceSession, card: Card, path: Path) -> None:
-    """Check names, types and axes of the inputs and the output; a free axis has a name."""
-    found = ", ".join(
-        f"{v.name} {v.type} {[n if isinstance(n, int) else 'free' for n in v.shape]}"
-        for v in (*session.get_inputs(), *session.get_outputs())
-    )
-    x, mask = f"x tensor(float) ['free', {card.channels}, 'free']", "mask tensor(bool)"
-    needed = f"{x}, {mask} ['free', 'free'], y tensor(float) ['free']"
-    if found != needed:
-        raise ModelError(f"{path} takes and gives {found}; its card needs {needed}: {AGAIN}")
+        return TypeAdapter(Card).validate_json(text)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = "".join(f"'s {part}" for part in wrong["loc"][:1])
+        raise ModelError(f"{path}: its card{name} is wrong ({wrong['msg']}): {AGAIN}") from error
 
 
 def _encoder(path: Path, card: Card, *, threads: int) -> OnnxEncoder:
@@ -329,22 +261,3 @@ def _encoder(path: Path, card: Card, *, threads: int) -> OnnxEncoder:
         why = f"makes {encoder.dim} values a frame, the model takes {card.channels}"
         raise ModelError(f"{path} {why}: the card was filled in for another model")
     return encoder
-
-
-def _put(staged: Path, folder: Path, *, overwrite: bool) -> None:
-    """Give a staged folder its name; an older pair goes once the new one can take its place."""
-    there = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
-    if foreign := sorted(there.keys() - {ENCODER_FILE, MODEL_FILE}):
-        raise ModelError(f"{folder} holds {foreign[0]}, no part of a bundle: choose another folder")
-    new = {path.name: path.read_bytes() for path in staged.iterdir()}
-    if {name: path.read_bytes() for name, path in there.items()} == new:
-        return
-    if there and not overwrite:
-        other = "choose another folder, or allow it to be overwritten"
-        raise ModelError(f"{folder} holds another model or encoder: {other}")
-    old = folder.with_name(f".{folder.name}.old.partial")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    staged.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -5,7 +5,6 @@ the windows' predictions, as in every table of this report, so it is also a sum:
 the training recordings, and what each window adds to that.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +19,6 @@ from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_num
 from deplib.deploy.bundle import Bundle, Card, open_model
 from deplib.errors import CohortError, ModelError, VerificationError
 from deplib.extraction import MissCount, embed_recording
-from deplib.paths import write_atomically
 from deplib.streams import ENCODED
 from deplib.windows import BDI_MAX, BDI_MIN, WindowSet
 
@@ -34,9 +32,9 @@ SIMULATED = (
     "The pair was trained on simulated recordings ({cohort}), so the score says nothing about a "
     "person."
 )
+MOST_MISSING = 0.5
+"""Share of a clip's frames that may be missing."""
 _OF_CARD = ("level", "label_mean", "model", "features", "cohort", "simulated")
-Progress = Callable[[int], object]
-"""Called with the number of frames that were read since the last call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,58 +82,15 @@ class Prediction:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in the types of JSON, the caveats included."""
-        of_card = {name: getattr(self.card, name) for name in _OF_CARD}
-        return (
-            {k: v for k, v in self.__dict__.items() if k != "card"}
-            | of_card
-            | {
-                "windows": self.windows.to_dict("records"),
-                "faults": [fault._asdict() for fault in self.faults],
-                "clipped": self.score != self.unclipped,
-                "fps": FPS,
-                "caveats": self.caveats,
-            }
-        )
-
-    def save_plot(self, path: Path) -> None:
-        """Draw what each window adds to the mean label, and the score it ends at, into a file.
-
-        Parameters
-        ----------
-        path
-            Ends in .svg or .png; replaced whole, or not at all.
-        """
-        import matplotlib.pyplot as plt
-
-        added, ends = self.windows["contribution"].to_numpy(), self.windows["end"]
-        mean, level = self.card.label_mean, f"{self.card.level:.0%} interval"
-        sums = mean + added.cumsum()
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.9), width_ratios=(4, 1))
-        figure.set_layout_engine("constrained")
-        widths, colours = ends - self.windows["start"], np.where(added < 0, "#0072B2", "#D55E00")
-        left.bar(self.windows["start"], added, widths, sums - added, align="edge", color=colours)
-        left.axhline(mean, color="black", linestyle=":", linewidth=1)
-        title = f"What each window adds to the training mean of {mean:.1f}"
-        left.set(xlabel="time in the clip, s", ylabel="BDI-II points", title=title)
-        spread = [[self.score - self.low], [self.high - self.score]]
-        right.errorbar(0, self.score, spread, fmt="o", color="black", capsize=4)
-        right.set(ylim=(BDI_MIN, BDI_MAX), title=f"score {self.score:.1f}")
-        right.set_xticks([0], [f"{level}\n{self.low:.1f} to {self.high:.1f}"])
-        figure.supxlabel("\n".join(self.caveats), fontsize=8, x=0.01, ha="left", wrap=True)
-        kind, drawn = path.suffix.lower().removeprefix("."), io.BytesIO()
-        with plt.rc_context({"svg.hashsalt": "deplib"}):  # the same answer is the same file
-            date = {"Date": None} if kind == "svg" else None
-            figure.savefig(drawn, format=kind, dpi=150, metadata=date)
-        plt.close(figure)
-        write_atomically(path, drawn.getvalue())
+        told = {name: value for name, value in vars(self).items() if name != "card"}
+        told |= {name: getattr(self.card, name) for name in _OF_CARD}
+        told |= {"windows": self.windows.to_dict("records"), "fps": FPS, "caveats": self.caveats}
+        faults = [fault._asdict() for fault in self.faults]
+        return told | {"faults": faults, "clipped": self.score != self.unclipped}
 
 
 def predict_folder(
-    bundle: Bundle,
-    folder: str | Path,
-    *,
-    max_miss_rate: float = 0.5,
-    progress: Progress = lambda n: None,
+    bundle: Bundle, folder: str | Path, *, progress: Callable[[int], object] = lambda n: None
 ) -> Prediction:
     """Predict BDI-II from the aligned frames of one clip.
 
@@ -148,8 +103,6 @@ def predict_folder(
         The pair, as ``deplib.deploy.open_bundle`` returns it.
     folder
         Images of 112x112 in 8-bit RGB, numbered like the film's frames.
-    max_miss_rate
-        Share of the frames that may be missing.
     progress
         Called with the number of frames read since the last call.
 
@@ -160,7 +113,7 @@ def predict_folder(
     CohortError
         If there is no such folder, it holds no image, or an image has no number of its own.
     VerificationError
-        If more frames than ``max_miss_rate`` could not be read or embedded.
+        If more than the share `MOST_MISSING` of the frames could not be read or embedded.
 
     Notes
     -----
@@ -171,14 +124,19 @@ def predict_folder(
     require_one_encoder(card.features)
     clip = _Clip(Path(folder), card.sequence_length, progress)
     features, valid, faults = embed_recording(clip, bundle.encoder, clip.name, clip.n_frames)
-    clip.require_few(faults, max_miss_rate)
+    (misses := MissCount()).add(faults)
+    if misses.misses > MOST_MISSING * clip.n_frames:
+        few = f"{misses.misses:,} of the {clip.n_frames:,} frames of {folder} could not be used"
+        rule = f"up to {MOST_MISSING:.0%} may be missing: mend the frames"
+        raise VerificationError(f"{few}; {rule}\n{misses.describe()}")
     x, mask, numbers = cut(features, valid, card.window_length)
     z = bundle.predict(np.ascontiguousarray(x.transpose(0, 2, 1)), mask).astype(float)
     starts = numbers * card.window_length
     ends = np.minimum(starts + card.window_length, len(valid))
-    windows = pd.DataFrame({"window": numbers, "start": starts / FPS, "end": ends / FPS})
-    windows["n_frames"], windows["prediction"] = mask.sum(axis=1), card.points(z)
-    windows["contribution"] = z * card.label_std / len(z)
+    windows = pd.DataFrame({
+        "window": numbers, "start": starts / FPS, "end": ends / FPS, "n_frames": mask.sum(axis=1),
+        "prediction": card.points(z), "contribution": z * card.label_std / len(z),
+    })  # fmt: skip
     unclipped = card.label_mean + float(windows["contribution"].sum())
     score = float(np.clip(unclipped, BDI_MIN, BDI_MAX))
     return Prediction(
@@ -268,22 +226,22 @@ class _Clip:
 
     simulated, fingerprint = False, ""
 
-    def __init__(self, path: Path, limit: int, progress: Progress) -> None:
+    def __init__(self, path: Path, limit: int, progress: Callable[[int], object]) -> None:
         self.name, self.progress = str(path), progress
         self.recordings = pd.DataFrame(columns=list(COLUMNS))
-        if not path.is_dir():
-            kind = "is a file: align the video" if path.is_file() else "is not there"
-            raise CohortError(f"no folder at {path.absolute()}: it {kind}; give one clip's folder")
         try:
             self.folder = FrameFolder(path)
         except OSError as error:
-            raise CohortError(f"{path} cannot be listed ({error.strerror}): mend it") from error
+            remedy = "align the clip's video, and give the folder of its frames"
+            why = f"no folder to read at {path.absolute()} ({error.strerror}): {remedy}"
+            raise CohortError(why) from error
         if not (files := self.folder.files()):
             raise CohortError(f"{path} holds no image ({', '.join(IMAGES)}): give a clip's folder")
-        found = [(frame_number(file.name), file) for file in files]
-        if odd := [file for number, file in found if number is None]:
-            raise CohortError(f"{odd[0]} has no frame number: number it, or remove it")
-        numbers = [number for number, _ in found if number is not None]
+        found = [frame_number(file.name) for file in files]
+        if None in found:
+            odd = files[found.index(None)]
+            raise CohortError(f"{odd} has no frame number: number it, or remove it")
+        numbers = [number for number in found if number is not None]
         if twice := [number for number, after in pairwise(numbers) if number == after]:
             raise CohortError(f"{path} has two images of frame {twice[0]}: keep one clip a folder")
         self.numbers = numbers[:limit]
@@ -296,11 +254,3 @@ class _Clip:
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self.read(recording, start, stop).frames
-
-    def require_few(self, faults: tuple[FrameFault, ...], max_miss_rate: float) -> None:
-        """Pass as long as the misses are a bearable share of the clip's frames, and not all."""
-        (misses := MissCount()).add(faults)
-        if misses.misses > min(max_miss_rate * self.n_frames, self.n_frames - 1):
-            few = f"{misses.misses:,} of the {self.n_frames:,} frames of {self.name} could not be"
-            text = f"{few} used; up to {max_miss_rate:.0%} may be missing.\n{misses.describe()}"
-            raise VerificationError(f"{text}\nNothing is predicted from so little: mend the frames")

@@ -59,15 +59,12 @@ def quantise_dynamic(source: Path, target: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = open_model(source)
-    network = model.network
-    _refuse_twice(network, source, ModelError)
-    del network.graph.value_info[:]  # shapes of the float32 graph
+    del model.network.graph.value_info[:]  # shapes of the float32 graph
     options = _COMMON | {"op_types_to_quantize": ["MatMul"]}
-    with _quietly("model", source, ModelError) as partial:
-        quantize_dynamic(network, partial, weight_type=QuantType.QInt8, **options)
+    with _quietly(model.network, source, ModelError) as partial:
+        quantize_dynamic(model.network, partial, weight_type=QuantType.QInt8, **options)
         network = onnx.load(partial)
     _store_in_8_bits(network.graph)
-    del network.metadata_props[:]  # onnxruntime's notes
     put_card(network, model.card)
     small = network.SerializeToString()
     open_model(target, small)
@@ -102,9 +99,8 @@ def quantise_static(
     encoder = OnnxEncoder(encoder_path, preprocess)
     reference = encoder.embed(frames).features  # checks what they are
     network = parse(read_file(encoder_path), encoder_path)
-    _refuse_twice(network, encoder_path, EncoderError)
     rewrite_prelu(network)  # there is no PRelu in 8 bits
-    with _quietly("encoder", encoder_path, EncoderError) as partial:
+    with _quietly(network, encoder_path, EncoderError) as partial:
         options = _COMMON | {"nodes_to_exclude": _front_nodes(network.graph)}
         kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
         reader = _Calibration(_entry(network.graph), frames, preprocess)
@@ -171,11 +167,14 @@ class _Calibration:
 
 
 @contextlib.contextmanager
-def _quietly(what: str, path: Path, kind: type[DeplibError]) -> Iterator[Path]:
+def _quietly(network: onnx.ModelProto, source: Path, kind: type[DeplibError]) -> Iterator[Path]:
     """Give a path for onnxruntime's quantisation to write to, and keep the terminal clear of it.
 
     It prints, and logs by the root logger, which sets up logging where the program has not.
     """
+    small = {TensorProto.INT8, TensorProto.UINT8}
+    if any(tensor.data_type in small for tensor in network.graph.initializer):
+        raise kind(f"{source} has 8-bit weights already: quantise the float32 file")
     root, disabled = logging.getLogger(), logging.root.manager.disable
     silent = logging.NullHandler()
     root.addHandler(silent)
@@ -186,17 +185,11 @@ def _quietly(what: str, path: Path, kind: type[DeplibError]) -> Iterator[Path]:
     except (DeplibError, OSError):
         raise
     except Exception as error:  # its exceptions share no base of their own
-        why = f"onnxruntime cannot quantise the {what} {path}: {first_line(error)}"
+        why = f"onnxruntime cannot quantise {source}: {first_line(error)}"
         raise kind(f"{why}; use it in float32") from error
     finally:
         logging.disable(disabled)
         root.removeHandler(silent)
-
-
-def _refuse_twice(network: onnx.ModelProto, path: Path, kind: type[DeplibError]) -> None:
-    small = {TensorProto.INT8, TensorProto.UINT8}
-    if any(tensor.data_type in small for tensor in network.graph.initializer):
-        raise kind(f"{path} has 8-bit weights already: quantise the float32 file")
 
 
 def _entry(graph: onnx.GraphProto) -> onnx.ValueInfoProto:

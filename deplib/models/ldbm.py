@@ -69,19 +69,20 @@ class LDBM(nn.Module):
 
     def patches(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, C), (B, T) -> (B, N, P C), (B, N), with N = ceil(T / S)."""
-        n = -(-x.shape[1] // self.stride)
-        x, mask = pad_time(x, mask, (n - 1) * self.stride + self.patch)
-        if self.stride == self.patch:  # a view: no frame is copied
-            return x.reshape(len(x), n, -1), mask.reshape(len(x), n, -1).any(dim=2)
-        frames = x.unfold(1, self.patch, self.stride)  # (B, N, C, P)
-        real = mask.unfold(1, self.patch, self.stride).any(dim=2)  # (B, N)
-        return frames.transpose(2, 3).flatten(2), real
+        P, S = self.patch, self.stride
+        n = (x.shape[1] + S - 1) // S
+        x, mask = pad_time(x, mask, (n - 1) * S + P)
+        if S == P:  # a view: no frame is copied
+            return x.reshape(-1, n, P * self.channels), mask.reshape(-1, n, P).any(dim=2)
+        frames = x.unfold(1, P, S).transpose(2, 3).flatten(2)  # (B, N, P C)
+        return frames, mask.unfold(1, P, S).any(dim=2)
 
     def merge_patches(self, z: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Average neighbours in pairs: (B, N, D), (B, N) -> (B, ceil(N/2), D), (B, ceil(N/2))."""
         n = (z.shape[1] + 1) // 2
         z, mask = pad_time(z, mask, 2 * n)
-        pairs, real = z.unflatten(1, (n, 2)), mask.unflatten(1, (n, 2))  # (B, n, 2, D), (B, n, 2)
+        pairs = z.reshape(-1, n, 2, z.shape[2])  # (B, n, 2, D)
+        real = mask.reshape(-1, n, 2)
         weight = real.to(z.dtype)[..., None]  # (B, n, 2, 1)
         merged = (pairs * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1.0)  # (B, n, D)
         return merged, real.any(dim=2)

@@ -33,6 +33,9 @@ STEPS = 16
 CHANNELS = 64
 """Channels that are scanned together: a constant, so that their loops become vector code."""
 
+ONNX_DOMAIN = "deplib"
+"""Domain of the node ``SelectiveScan`` that a scan is traced as."""
+
 
 def sequential_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
     """Scan step by step: the reference, on any device and in any precision.
@@ -130,6 +133,11 @@ class _Scan(torch.autograd.Function):
         _forward(*(a.numpy() for a in (x, dt, A, B, C, D, y, stored)))
         ctx.save_for_backward(x, dt, A, B, C, D, stored)
         return y
+
+    @staticmethod
+    def symbolic(g: Any, *inputs: Any) -> Any:
+        """Add one node to an ONNX graph; ``deplib.deploy.export`` defines what it does."""
+        return g.op(f"{ONNX_DOMAIN}::SelectiveScan", *inputs).setType(inputs[0].type())
 
     @staticmethod
     @once_differentiable

@@ -23,7 +23,7 @@ from joblib import delayed
 from numpy.typing import ArrayLike
 from torch import nn
 
-from deplib.deploy.bundle import FORMAT, MODEL_FILE, OPSET, Card, write_bundle
+from deplib.deploy.bundle import MODEL_FILE, Card, write_bundle
 from deplib.deploy.export import export_model, longest
 from deplib.deploy.predict import predict_windows, require_one_encoder
 from deplib.deploy.quantise import quantise_dynamic
@@ -49,15 +49,14 @@ class Exported:
 
     Attributes
     ----------
-    folder, card
-        Where it lies, and what its model says of itself.
+    card
+        What its model says of itself.
     difference
-        Largest difference of the written model from PyTorch on Dev and Test windows, z-units.
+        Largest difference of the written model from PyTorch on a window, z-units.
     mae
         MAE by recording, BDI-II points; rows "in PyTorch", "as written", columns "dev", "test".
     """
 
-    folder: Path
     card: Card
     difference: float
     mae: pd.DataFrame
@@ -112,9 +111,11 @@ def export_run(
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / MODEL_FILE
         say(f"exporting {spec.model} and comparing it with PyTorch")
-        who = {"cohort": inputs.cohort.name, "simulated": bool(inputs.cohort.simulated)}
-        scale = {"label_mean": windows.label_mean, "label_std": windows.label_std, "level": level}
-        card = card_of(spec, model, encoder, protocol, key=key, **who, **scale)
+        card = card_of(
+            spec, model, encoder, protocol, key=key, level=level, cohort=inputs.cohort.name,
+            simulated=bool(inputs.cohort.simulated), label_mean=windows.label_mean,
+            label_std=windows.label_std,
+        )  # fmt: skip
         export_model(model, path, card)
         if int8:
             quantise_dynamic(path, path)
@@ -124,9 +125,7 @@ def export_run(
         card = replace(card, half_width=half_width(dev["bdi"] - dev["bdi_hat"], level))
         write_bundle(folder, path, card, encoder.path, overwrite=overwrite)
     scores = {how: table.groupby("split").apply(_mae) for how, table in tables.items()}
-    held_out = (windows.index["split"] != "train").to_numpy()
-    difference = float(np.abs(written - y)[held_out].max())
-    return Exported(folder, card, difference, pd.DataFrame(scores).T)
+    return Exported(card, float(np.abs(written - y).max()), pd.DataFrame(scores).T)
 
 
 def first_kept(specs: Sequence[RunSpec], inputs: Inputs) -> RunSpec:
@@ -146,7 +145,7 @@ def card_of(
 ) -> Card:
     """Return the card of a run's model; what is not ``known`` is that of an untrained one."""
     fields: dict[str, Any] = {
-        "format": FORMAT, "opset": OPSET, "model": spec.model, "features": spec.features,
+        "model": spec.model, "features": spec.features,
         "channels": width_of(spec.features), "max_length": longest(model),
         "window_length": protocol.window_length, "sequence_length": protocol.sequence_length,
         "encoder_sha256": encoder.sha256, "preprocess": str(encoder.preprocess),

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from deplib import cli
-from deplib.cli import options
+from deplib.cli import app
+from deplib.cli.options import FAILED, INTERRUPTED
 from deplib.errors import ModelError
 from deplib.paths import data_root
 
-VERBS = [command.callback.__name__ for command in cli.app.registered_commands]
+VERBS = {command.callback.__name__: command.callback for command in app.registered_commands}
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ VERBS = [command.callback.__name__ for command in cli.app.registered_commands]
     [
         (("verify", "/nowhere/at/all"), "no feature store in"),
         (("check", "/nowhere/at/all"), "no folder"),
+        (("check", ".", "--task", "Reading"), "those of AVEC2014: ('Freeform'"),
         (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no network at"),
         (("extract", "--encoder", "e.onnx", "--preprocess", "rosy"), "rosy"),
         (("extract", "--preprocess", "raw"), "give --encoder"),
@@ -25,44 +26,33 @@ VERBS = [command.callback.__name__ for command in cli.app.registered_commands]
         (("extract", "--task", "Freeform"), "--root"),
         (("extract", "--world", "rosy", "--dry-run"), "rosy"),
         (("extract", "--dtype", "float64", "--dry-run"), "float64"),
+        (("sweep", "--model", "ResNet"), "'LDBM-patch4'"),
+        (("sweep", "--split", "rosy"), "seeds 0 to 9"),
     ],
 )
 def test_errors_are_one_message_without_traceback(run, arguments, message):
-    result = run(*arguments)
-    assert result.exit_code == cli.FAILED
+    result = run(*arguments, code=FAILED)
     assert message in result.stderr
     assert result.stderr.startswith(f"deplib {arguments[0]}: ")
     assert "Traceback" not in result.output
 
 
-def test_an_interrupt_says_how_to_go_on(extract, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(options, "open_cohort", interrupted)
-    result = extract()
-    assert result.exit_code == cli.INTERRUPTED
-    assert "goes on where this one ended" in result.stderr
-
-
 def test_a_new_verb_needs_no_error_handling_of_its_own(run, monkeypatch):
-    monkeypatch.setattr(cli.app, "registered_commands", list(cli.app.registered_commands))
+    monkeypatch.setattr(app, "registered_commands", list(app.registered_commands))
 
-    @cli.app.command("fold")
-    def fold():
-        raise ModelError("a model that cannot be folded")
+    @app.command("fold")
+    def fold(stop: bool = False):
+        raise KeyboardInterrupt if stop else ModelError("a model that cannot be folded")
 
-    result = run("fold")
-    assert (result.exit_code, result.stderr) == (2, "deplib fold: a model that cannot be folded\n")
+    assert run("fold", code=FAILED).stderr == "deplib fold: a model that cannot be folded\n"
+    assert "goes on where this one ended" in run("fold", "--stop", code=INTERRUPTED).stderr
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_tells_what_a_verb_does(run, verb):
     assert verb in run("--help").output
-    result = run(verb, "--help")
-    assert result.exit_code == 0
-    said = getattr(cli, verb).__doc__.split("\n", 1)[0]
-    assert said[:40] in " ".join(result.output.split())
+    said = VERBS[verb].__doc__.split("\n", 1)[0]
+    assert said[:40] in " ".join(run(verb, "--help").output.split())
 
 
 def test_the_data_folder_is_chosen_by_the_environment(tmp_path, monkeypatch):
