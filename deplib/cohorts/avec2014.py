@@ -47,7 +47,7 @@ class Avec2014Cohort:
     Attributes
     ----------
     name, simulated, recordings, fingerprint, source
-        As in ``deplib.extraction.embedding.FilmedCohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
+        As in ``FilmedCohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
         fingerprint covers relative file names, file sizes, labels and, for videos, the aligner's
         id; not the pixels. A recording's own fingerprint leaves out the label.
 

@@ -107,12 +107,11 @@ def test_time_closes_over_missing_frame_numbers_and_each_gap_is_told(root, sourc
     expected = source.frames(first)[kept]
     np.testing.assert_array_equal(cohort.frames(f"{first}_Freeform"), expected)
     block = cohort.read(f"{first}_Freeform")
-    np.testing.assert_array_equal(block.frames, expected)
-    assert [(fault.frame, fault.kind) for fault in block.faults] == [(3, "gap"), (6, "gap")]
+    assert [fault[:2] for fault in block.faults] == [(3, "gap"), (6, "gap")]
     assert "no frame has a number between 3 and 6" in block.faults[0].message
     assert "no frame has a number between 8 and 10" in block.faults[1].message
     at_the_edge = cohort.read(f"{first}_Freeform", 3, 5)  # the frame before is in another block
-    assert [(fault.frame, fault.kind) for fault in at_the_edge.faults] == [(3, "gap")]
+    assert [fault[:2] for fault in at_the_edge.faults] == [(3, "gap")]
 
 
 def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):
@@ -126,9 +125,7 @@ def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):
     expected = source.frames(first)[1:9]
     expected[[1, 4, 5]] = 0
     np.testing.assert_array_equal(block.frames, expected)
-    assert [(fault.frame, fault.kind) for fault in block.faults] == [
-        (index, "unreadable") for index in bad
-    ]
+    assert [fault[:2] for fault in block.faults] == [(index, "unreadable") for index in bad]
     for fault in block.faults:
         assert str(files[fault.frame]) in fault.message
     assert cohort.frames(f"{first}_Freeform", 3, 5).shape == (2, 112, 112, 3)

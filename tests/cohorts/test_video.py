@@ -13,7 +13,6 @@ from avec_layout import clip_folder, encoded
 
 from deplib.alignment import TEMPLATE, similarity_transform
 from deplib.cohorts.avec2014 import Avec2014Cohort
-from deplib.cohorts.base import read_frames
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.cohorts.video import VideoClip
 from deplib.errors import CohortError
@@ -138,14 +137,20 @@ def test_rotation_is_undone(tmp_path, rotation):
 # --- damage
 
 
-@pytest.mark.parametrize(("broken", "keep"), [(5, 0), (17, 40), (30, 400)])
-def test_frames_that_cannot_be_decoded_leave_the_others_in_place(tmp_path, broken, keep):
+SPOILT = [("mpeg4", 0, 5, 0), ("mpeg4", 0, 17, 40), ("mpeg4", 0, 30, 400)]
+SPOILT += [("libx264", 0, 20, 0), ("libx264", 2, 20, 0)] * H264
+
+
+@pytest.mark.parametrize(("codec", "between", "broken", "keep"), SPOILT)
+def test_frames_that_cannot_be_decoded_leave_the_others_in_place(
+    tmp_path, codec, between, broken, keep
+):
     """With its head intact, a frame is patched up by the decoder, and only marked as corrupt."""
-    file = write_video(tmp_path / "clip.mp4")
+    file = write_video(tmp_path / "clip.mp4", codec=codec, between=between)
     spoil(file, broken, keep=keep)
     block = VideoClip(file, Middle()).read(0, N)
     lost = [fault.frame for fault in block.faults]
-    assert lost[0] in (broken - 1, broken)  # the decoder finds out up to one frame before
+    assert broken - max(1, between) <= lost[0] <= broken  # the decoder finds out a bit before
     assert lost == list(range(lost[0], -(-broken // GOP) * GOP))  # up to the next key frame
     assert {fault.kind for fault in block.faults} == {"unreadable"}
     assert f"frame {broken} of {file} cannot be decoded" in str(block.faults)
@@ -156,19 +161,6 @@ def test_frames_that_cannot_be_decoded_leave_the_others_in_place(tmp_path, broke
     parts = [clip.read(start, start + 6) for start in range(0, N, 6)]
     np.testing.assert_array_equal(np.concatenate([part.frames for part in parts]), block.frames)
     assert tuple(fault for part in parts for fault in part.faults) == block.faults
-
-
-@pytest.mark.skipif(not H264, reason="PyAV without libx264")
-@pytest.mark.parametrize("between", [0, 2])
-def test_a_broken_h264_stream_goes_on_after_the_next_key_frame(tmp_path, between):
-    file = write_video(tmp_path / "clip.mp4", codec="libx264", between=between)
-    spoil(file, 20)
-    block = VideoClip(file, Middle()).read(0, N)
-    lost = [fault.frame for fault in block.faults]
-    assert 20 in lost
-    assert 12 < min(lost) <= max(lost) < 26
-    sound = [index for index in range(N) if index not in lost]
-    assert numbers(block.frames[sound]) == sound
 
 
 def test_a_video_cut_short_gives_what_is_there(tmp_path):
@@ -221,10 +213,10 @@ def test_a_name_is_neither_a_url_nor_a_pattern(tmp_path, video):
         assert VideoClip(tmp_path / name, Middle()).n_frames == N
 
 
-def test_a_video_gone_or_changed_since_it_was_opened_is_noticed(tmp_path, video):
-    file = Path(shutil.copy(video, tmp_path / "clip.mp4"))
+def test_a_video_gone_or_changed_since_it_was_opened_is_noticed(tmp_path):
+    file = write_video(tmp_path / "clip.mp4", n=8)
     clip = VideoClip(file, Middle())
-    write_video(file, n=30)
+    write_video(file, n=9)
     with pytest.raises(CohortError, match=r"changed since .* open it again"):
         clip.read(0, 5)
     file.unlink()
@@ -269,7 +261,6 @@ def test_round_trip_through_videos(source, filmed):
     name = source.recordings["recording"][0]
     scenes = [source.scene_frame(name, index) for index in range(4)]
     warps = [similarity_transform(s.landmarks.astype(float), TEMPLATE) for s in scenes]
-    crops = [cv2.warpAffine(s.image, w, (112, 112)) for s, w in zip(scenes, warps, strict=True)]
 
     class Known:
         id = "known"
@@ -279,11 +270,9 @@ def test_round_trip_through_videos(source, filmed):
             return cv2.warpAffine(image, next(self.order), (112, 112))
 
     cohort = Avec2014Cohort(filmed, aligner=Known())
-    assert cohort.simulated
-    table = source.recordings.assign(recording=source.recordings["recording"] + "_Freeform")
-    got = cohort.recordings.set_index("recording").loc[table["recording"]].reset_index()
-    assert got.equals(table.assign(n_frames=4))
+    assert (cohort.simulated, set(cohort.recordings["n_frames"])) == (True, {4})
     seen = cohort.frames(f"{name}_Freeform").astype(float)
+    crops = [cv2.warpAffine(s.image, w, (112, 112)) for s, w in zip(scenes, warps, strict=True)]
     assert np.abs(seen - np.stack(crops)).mean() < 3  # what the video's coding costs
     assert np.corrcoef(seen.ravel(), source.frames(name, 0, 4).ravel())[0, 1] > 0.95
 
@@ -344,12 +333,3 @@ def test_bad_videos_are_reported_and_the_others_read(filmed, tmp_path):
         assert text in problems[name]
     assert set(report[report["excluded"]]["recording"]) == set(names[:2])
     assert len(cohort.recordings) == 4
-
-
-def test_a_cohort_of_videos_can_be_pickled_while_it_is_read(filmed):
-    cohort = Avec2014Cohort(filmed, aligner=Middle())
-    first, second = cohort.recordings["recording"][:2]
-    head = read_frames(cohort, first, 0, 3).frames
-    copy = pickle.loads(pickle.dumps(cohort))
-    assert copy.frames(second).shape == (4, 112, 112, 3)
-    np.testing.assert_array_equal(copy.frames(first)[:3], head)
