@@ -1,4 +1,3 @@
-import doctest
 import warnings
 
 import numpy as np
@@ -11,7 +10,6 @@ from scipy import stats
 from sklearn import metrics as reference
 from torchmetrics.functional import concordance_corrcoef
 
-import deplib.metrics
 from deplib.errors import ResultError
 from deplib.metrics import METRICS, bias, ccc, describe, mae, pcc, rmse, score, sigma_ratio
 
@@ -167,9 +165,3 @@ def test_what_is_no_group_is_refused(table):
         score(table, by=["model"])
     with pytest.raises(ResultError, match=r"no \['split'\]"):
         score(table)
-
-
-def test_examples_in_the_docstrings():
-    result = doctest.testmod(deplib.metrics)
-    assert result.attempted >= 8
-    assert result.failed == 0

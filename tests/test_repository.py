@@ -102,12 +102,6 @@ def test_all_chapters_and_the_guide_start_with_the_same_set_up_cell() -> None:
     assert SETUP_CELL in (ROOT / "CONTRIBUTING.md").read_text()
 
 
-def test_the_set_up_cell_prints_nothing_and_installs_nothing_where_deplib_is() -> None:
-    code = f"{SETUP_CELL}\nassert 'source' not in globals()"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert run.stdout + run.stderr == ""
-
-
 @pytest.mark.parametrize(
     ("stated", "installed"), [(None, f"git+{REPOSITORY}"), ("a/checkout", "a/checkout")]
 )

@@ -51,13 +51,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """The joint distribution of the predictions of some models; BDI-II points.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, a spread is negative, or a correlation is not within its bounds.
-    """
+    """The joint distribution of the predictions of some models; BDI-II points; see ``fit``."""
 
     names: tuple[str, ...]
     mean: np.ndarray  # (n_models,), of the predictions over the population
@@ -65,15 +59,6 @@ class ErrorModel:
     pcc: np.ndarray  # (n_models,), correlation with the label
     residual_correlation: np.ndarray  # (n_models, n_models)
     person_share: float  # correlation of a model's residuals on two recordings of one person
-
-    def __post_init__(self) -> None:
-        n, r = len(self.names), np.asarray(self.residual_correlation)
-        if any(np.shape(v) != (n,) for v in (self.mean, self.sd, self.pcc)) or r.shape != (n, n):
-            raise ValueError(f"{n} models need mean, sd and pcc ({n},) and correlations ({n}, {n})")
-        if not (np.all(self.sd >= 0) and np.all(np.abs(self.pcc) <= 1)):
-            raise ValueError("sd must be at least 0, and pcc lie from -1 to 1")
-        if np.linalg.eigvalsh(r).min() < -1e-9 or not 0 <= self.person_share <= 1:
-            raise ValueError(f"no correlations: residual {r.tolist()}, person {self.person_share}")
 
     def draw(
         self,

@@ -66,6 +66,7 @@ def test_pages_load_nothing_heavy_and_nothing_from_the_web(site: Site) -> None:
             assert not urlsplit(address).netloc, f"{name}: {one}"
             assert not (one.name == "script" and "fontawesome" in address), name
         assert "mathjax" not in str(page.select("script")).lower(), name
+    assert any(page.select("article math msup") for _, page in pages(site))
 
 
 def test_every_figure_has_words_and_its_line_of_origin(site: Site) -> None:
@@ -75,6 +76,7 @@ def test_every_figure_has_words_and_its_line_of_origin(site: Site) -> None:
             assert figure.select_one("img")["alt"], name  # type: ignore[index]
             line = figure.select_one("p.origin")
             assert line is not None, name
+            assert re.search(r"\. Cell \d+ of \w+, code [0-9a-f]{8}: ", line.text), name
             kinds = {Path(str(link["href"])).suffix for link in line.select("a[download]")}
             assert kinds == {".svg", ".csv", ".json"}, name
             figures += 1

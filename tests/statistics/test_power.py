@@ -67,19 +67,7 @@ def test_twins_are_equal_in_truth_and_differ_as_asked(sd):
     assert (drawn[0] - drawn[1]).std() == pytest.approx(sd, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"sd": np.array([-1.0, 1.0])}, "at least 0"),
-        ({"pcc": np.array([0.0, 1.2])}, "pcc lie"),
-        ({"mean": np.zeros(3)}, "models need mean"),
-        ({"person_share": 1.5}, "no correlations"),
-        ({"residual_correlation": np.array([[1, 2], [2, 1]])}, "no correlations"),
-    ],
-)
-def test_impossible_models_are_refused(changed, message):
-    with pytest.raises(ValueError, match=message):
-        two(**changed)
+def test_twins_that_cannot_be_are_refused():
     for sd in (0.0, 100.0):
         with pytest.raises(ValueError, match="must lie between 0 and"):
             twins(two(), sd)
