@@ -7,13 +7,14 @@ pretend to.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby, product
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from deplib.metrics import METRICS
 from deplib.models import build
 from deplib.protocol import Protocol
 from deplib.selection.drawing import FeatureCohort
@@ -91,8 +92,9 @@ def courses(
         for epoch, y_hat in enumerate(predictions(cohort, train, held_out, stack, protocol)):
             for part, rows in parts.items():
                 columns = y_hat[:, np.searchsorted(held_out, rows)]
-                for name, value in score(bdi[rows], columns).items():
-                    out[f"{part}_{name}"][which, epoch] = value
+                for name in SCORES:
+                    score = [METRICS[name](bdi[rows], one) for one in columns]
+                    out[f"{part}_{name}"][which, epoch] = score
 
     fold = _groups(persons[train], N_FOLDS, rng=rng)
     errors = np.empty((len(settings), protocol.epochs, len(train)))
@@ -138,18 +140,16 @@ def predictions(
     fitted, windows = _windows(cohort, train)
     shown, recording = _windows(cohort, held_out)
     centre, scale = fitted.mean(axis=0), fitted.std(axis=0)
-    order = sorted(range(len(candidates)), key=lambda c: _rate(candidates[c]))
-    stacked = [candidates[c] for c in order]
-    scaled = np.array([setting.scaled for setting, _ in stacked], int)
+    scaled = np.array([setting.scaled for setting, _ in candidates], int)
     both = [np.stack([part, (part - centre) / scale]) for part in (fitted, shown)]
     x, everything = map(torch.from_numpy, both)  # (2, n_windows, D): as they are, and z-scored
     everything = everything[scaled]
     y = torch.from_numpy(((bdi[train][windows] - mean) / sd).astype(np.float32))
     averaging = np.zeros((len(held_out), len(recording)))
     averaging[recording, np.arange(len(recording))] = 1 / np.bincount(recording)[recording]
-    network = _Stack(stacked)
+    network = _Stack(candidates)
     optimizer = network.optimizer(protocol)
-    rngs = [np.random.default_rng(seed) for _, seed in stacked]
+    rngs = [np.random.default_rng(seed) for _, seed in candidates]
     for _ in range(protocol.epochs):
         shuffled = np.stack([rng.permutation(len(y)) for rng in rngs])
         for start in range(0, len(y), protocol.batch_size_train):
@@ -160,62 +160,30 @@ def predictions(
             optimizer.step()
         with torch.no_grad():
             output = network(everything).numpy().astype(float).round(6)
-        y_hat = np.empty((len(candidates), len(held_out)))
-        y_hat[order] = mean + sd * output @ averaging.T
-        yield y_hat
-
-
-def score(y: np.ndarray, y_hat: np.ndarray) -> dict[str, np.ndarray]:
-    """Return MAE, PCC and sigma_ratio of several predictors of the same recordings.
-
-    Parameters
-    ----------
-    y
-        (n,), not constant.
-    y_hat
-        (m, n)
-
-    Returns
-    -------
-    dict
-        ``SCORES`` -> (m,); a PCC is nan where a predictor is constant.
-    """
-    a, b = y - y.mean(), y_hat - y_hat.mean(axis=1, keepdims=True)
-    spread, size = np.linalg.norm(b, axis=1), np.linalg.norm(a)
-    flat = spread <= 1e-13 * np.linalg.norm(y_hat, axis=1)  # as deplib.metrics has it
-    pcc = np.where(flat, np.nan, b @ a / (np.where(flat, 1.0, spread) * size))
-    mae, sigma_ratio = np.abs(y_hat - y).mean(axis=1), np.where(flat, 0.0, spread / size)
-    return {"mae": mae, "pcc": pcc, "sigma_ratio": sigma_ratio}
+        yield mean + sd * output @ averaging.T
 
 
 class _Stack:
-    """TemporalMeanMLP heads of several candidates at once, those of one rate together."""
+    """TemporalMeanMLP heads of several candidates at once."""
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
-        self.groups: dict[float, list[Tensor]] = {}  # parameters by learning rate
-        for rate, group in groupby(candidates, key=_rate):
-            heads = [build(MODEL, seed=seed, hidden=s.hidden).parameters() for s, seed in group]
-            w1, b1, w2, b2 = map(torch.stack, zip(*heads, strict=True))
-            tensors = (w1.mT, b1[:, None], w2.mT, b2[:, None])
-            self.groups[rate] = [t.detach().contiguous().requires_grad_() for t in tensors]
+        self.rates = [setting.learning_rate for setting, _ in candidates]
+        self.heads: list[list[Tensor]] = []
+        for setting, seed in candidates:
+            w1, b1, w2, b2 = build(MODEL, seed=seed, hidden=setting.hidden).parameters()
+            head = (w1.mT, b1[None], w2.mT, b2[None])
+            self.heads.append([t.detach().contiguous().requires_grad_() for t in head])
 
     def optimizer(self, protocol: Protocol) -> torch.optim.Adam:
-        """Return the protocol's optimizer at each candidate's rate.
-
-        It is not ``deplib.training.loop.adam``: the fused form takes the same steps in a third of
-        the time.
-        """
-        groups = [{"params": tensors, "lr": rate} for rate, tensors in self.groups.items()]
+        """Return the protocol's optimizer at each candidate's rate, in its fused, faster form."""
+        both = zip(self.heads, self.rates, strict=True)
+        groups = [{"params": head, "lr": rate} for head, rate in both]
         return torch.optim.Adam(groups, weight_decay=protocol.weight_decay, fused=True)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(S, B, D) -> (S, B)."""
-        w1, b1, w2, b2 = map(torch.cat, zip(*self.groups.values(), strict=True))
+        w1, b1, w2, b2 = map(torch.stack, zip(*self.heads, strict=True))
         return torch.baddbmm(b2, torch.baddbmm(b1, x, w1).relu(), w2).squeeze(2)
-
-
-def _rate(candidate: Candidate) -> float:
-    return candidate[0].learning_rate
 
 
 def _by_width(candidates: Sequence[Candidate]) -> list[np.ndarray]:

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from small import PROTOCOL, SURROGATE
 
-from deplib import metrics
 from deplib.selection import candidates as module
-from deplib.selection.candidates import SETTINGS, Setting, courses, predictions, score
+from deplib.selection.candidates import SETTINGS, Setting, courses, predictions
 from deplib.selection.drawing import draw
 from deplib.training import recording_table, train
 from deplib.windows import WindowSet
@@ -56,18 +55,6 @@ def test_the_company_of_other_candidates_changes_nothing(cohort):
         alone = list(predictions(cohort, *rows, [candidate], PROTOCOL))[-1]
         np.testing.assert_allclose(together[k], alone[0], atol=1e-3)
     assert len(np.unique(together[:, 0].round(3))) == len(stack)
-
-
-def test_scores_are_those_of_deplib_metrics():
-    rng = np.random.default_rng(0)
-    y = rng.normal(15, 12, 20)
-    y_hat = np.stack([rng.normal(15, 6, 20), np.full(20, 14.1), y])
-    ours = score(y, y_hat)
-    for k, row in enumerate(y_hat):
-        for name in ("mae", "pcc", "sigma_ratio"):
-            expected = metrics.METRICS[name](y, row)
-            np.testing.assert_allclose(ours[name][k], expected, atol=1e-12)
-    assert np.isnan(ours["pcc"][1])
 
 
 def test_every_candidate_has_a_course_and_folds_keep_persons_together(cohort, monkeypatch):
