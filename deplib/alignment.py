@@ -8,6 +8,8 @@ landmarks (J. Guo et al., "Sample and computation redistribution for efficient f
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -17,6 +19,7 @@ import numpy as np
 import onnxruntime as ort
 
 from deplib.errors import EncoderError
+from deplib.extraction import first_line, open_session, parse, read_file
 
 SIZE = 112
 """Height and width of an aligned crop, pixels."""
@@ -31,7 +34,7 @@ STRIDES = (8, 16, 32)
 _SCRFD_WIDTHS = (1, 4, 10)  # numbers an anchor: score, box, landmarks
 _YUNET_WIDTHS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}  # numbers a cell
 _YUNET = {f"{kind}_{s}": (width, s) for kind, width in _YUNET_WIDTHS.items() for s in STRIDES}
-_FILES = "det_10g.onnx of buffalo_l (SCRFD) or face_detection_yunet_2023mar.onnx (YuNet)"
+_FILES = "det_10g.onnx (SCRFD) or face_detection_yunet_2023mar.onnx (YuNet)"
 
 
 def align(image: np.ndarray, landmarks: np.ndarray, *, size: int = SIZE) -> np.ndarray:
@@ -128,15 +131,18 @@ class Detector(ABC):
         EncoderError
             If the image is no RGB uint8 image, or the network fails.
         """
-        fitted, scale = letterbox(image, *self.canvas)
+        fitted, scale = self._fit(image)
         found = self._find(fitted, self.threshold)
         faces = [Face(b / scale, s, None if p is None else p / scale) for b, s, p in found]
         return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
 
     def best_score(self, image: np.ndarray) -> float:
         """Return the best score of any candidate in the image, below the threshold too."""
-        fitted, _ = letterbox(image, *self.canvas)
-        return max((face.score for face in self._find(fitted, 0.0)), default=0.0)
+        found = self._find(self._fit(image)[0], 0.0)
+        return max((face.score for face in found), default=0.0)
+
+    def _fit(self, image: np.ndarray) -> tuple[np.ndarray, float]:
+        return letterbox(image, *self.canvas)
 
     @abstractmethod
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
@@ -203,13 +209,11 @@ class BoundedHaarDetector(Detector):
             f"sizes={self.sizes} opencv={cv2.__version__}"
         )
 
-    def detect(self, image: np.ndarray) -> list[Face]:
-        """Return the faces in an image, RGB uint8 ``(height, width, 3)``, largest first."""
-        return super().detect(_grey(image))
-
-    def best_score(self, image: np.ndarray) -> float:
-        """Return the best score of any candidate in the image, below the threshold too."""
-        return super().best_score(_grey(image))
+    def _fit(self, image: np.ndarray) -> tuple[np.ndarray, float]:
+        if image.dtype == np.uint8 and image.shape[2:] == (3,) and image.size:
+            # without its colours before it is enlarged: the other order rounds differently
+            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        return super()._fit(image)
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         found, hits = _cascade()[0].detectMultiScale2(
@@ -223,13 +227,6 @@ class BoundedHaarDetector(Detector):
         boxes[:, 2:] += boxes[:, :2]
         faces = [Face(box, float(n), None) for box, n in zip(boxes, np.ravel(hits), strict=True)]
         return [face for face in faces if face.score >= threshold]
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    """Take the colours out before an image is enlarged: the other order rounds differently."""
-    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
-        return image  # the canvas refuses it
-    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 @lru_cache(maxsize=1)
@@ -280,9 +277,16 @@ class NetworkDetector(Detector):
         self.threshold = type(self).threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
             raise EncoderError(f"threshold is {threshold}: give one between 0 and 1")
-        content, session = _open(self.path, sha256)
+        content = read_file(self.path, sha256)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        self.canvas = height, width = _canvas(session, self.path, det_size)
+        session = open_session(content, self.path, threads=1, device="cpu")
+        self._require_kind([(one.name, one.shape) for one in session.get_outputs()])
+        height, width = [*session.get_inputs()[0].shape, None, None][2:4]
+        if det_size is not None or not isinstance(height, int) or not isinstance(width, int):
+            height = width = 640 if det_size is None else det_size
+        if min(height, width) < 32 or height % 32 or width % 32:
+            raise EncoderError(f"det_size is {width}x{height}; give a multiple of 32, such as 640")
+        self.canvas = height, width
         self._start(content, session)
         self.detect(np.zeros((8, 8, 3), np.uint8))  # a probe: shapes are right, values finite
         self.id = (
@@ -295,8 +299,12 @@ class NetworkDetector(Detector):
         return type(self), (self.path, self._given, self.threshold, self.sha256)
 
     @abstractmethod
+    def _require_kind(self, outputs: list[tuple[str, list[Any]]]) -> None:
+        """Refuse a file whose outputs, names and shapes, are not those of this kind."""
+
+    @abstractmethod
     def _start(self, content: bytes, session: ort.InferenceSession) -> None:
-        """Check that the file is of this kind, and make it ready."""
+        """Make the network ready for the canvas."""
 
     def _check(self, outputs: dict[str, np.ndarray], shapes: list[tuple[int, int]]) -> None:
         for (name, values), shape in zip(outputs.items(), shapes, strict=True):
@@ -307,11 +315,15 @@ class NetworkDetector(Detector):
                     "the file again"
                 )
 
-    def _failed(self, error: Exception) -> EncoderError:
-        return EncoderError(
-            f"{self.path} cannot run on a canvas of {self.canvas[1]}x{self.canvas[0]} "
-            f"({_line(error)}): give the det_size that it was made for, or fetch it again"
-        )
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # the exceptions of runtime and OpenCV share no base
+            raise EncoderError(
+                f"{self.path} cannot run on a canvas of {self.canvas[1]}x{self.canvas[0]} "
+                f"({first_line(error)}): give the det_size that it was made for, or fetch it again"
+            ) from error
 
 
 class ScrfdDetector(NetworkDetector):
@@ -324,14 +336,18 @@ class ScrfdDetector(NetworkDetector):
 
     threshold, nms = 0.5, 0.4
 
-    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
-        if not _is_scrfd(session):
+    def _require_kind(self, outputs: list[tuple[str, list[Any]]]) -> None:
+        widths = [width for width in _SCRFD_WIDTHS for _ in STRIDES]
+        declared = [shape[-1] if shape else None for _, shape in outputs]
+        pairs = zip(declared, widths, strict=False)
+        if len(outputs) != 9 or any(isinstance(a, int) and a != b for a, b in pairs):
             what = {1: "a recognition or landmark network", 6: "a SCRFD without landmarks ('kps')"}
-            outputs = {one.name: one.shape for one in session.get_outputs()}
             raise EncoderError(
                 f"{self.path} is {what.get(len(outputs), 'no SCRFD detector')}: SCRFD has nine "
-                f"outputs, three each of width 1, 4 and 10, and not {outputs}: take det_10g.onnx"
+                f"outputs, three each of width 1, 4 and 10, and not {outputs}: take {_FILES}"
             )
+
+    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         self._session, (height, width) = session, self.canvas
         grids = [np.mgrid[:height:stride, :width:stride][::-1] for stride in STRIDES]
         # of each stride, (n, 2): centres (x, y) in the order of the outputs
@@ -339,10 +355,8 @@ class ScrfdDetector(NetworkDetector):
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         planes = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5))
-        try:
+        with self._running():
             outputs = self._session.run(None, {self._session.get_inputs()[0].name: planes})
-        except Exception as error:  # the runtime's exceptions share no base of their own
-            raise self._failed(error) from error
         names = [one.name for one in self._session.get_outputs()]
         shapes = [(len(n), width) for width in _SCRFD_WIDTHS for n in self._anchors]
         self._check(dict(zip(names, outputs, strict=True)), shapes)
@@ -368,93 +382,32 @@ class YunetDetector(NetworkDetector):
 
     threshold, nms = 0.6, 0.3
 
-    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
-        outputs = {one.name: one.shape for one in session.get_outputs()}
-        if outputs.keys() != _YUNET.keys():
+    def _require_kind(self, outputs: list[tuple[str, list[Any]]]) -> None:
+        if dict(outputs).keys() != _YUNET.keys():
             raise EncoderError(
-                f"{self.path} is no YuNet of 2023 (its outputs are {outputs}): fetch "
-                "face_detection_yunet_2023mar.onnx; older ones do not run in OpenCV 4.8 and later"
+                f"{self.path} is no YuNet of 2023 (its outputs are {outputs}): take {_FILES}; "
+                "older ones do not run in OpenCV 4.8 and later"
             )
+
+    def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         network, (height, width) = np.frombuffer(content, np.uint8), self.canvas
-        try:
+        with self._running():
             net = cv2.dnn.readNetFromONNX(network)  # FaceDetectorYN reads its outputs unchecked
             net.setInput(np.zeros((1, 3, height, width), np.float32))
             probe = dict(zip(_YUNET, net.forward(list(_YUNET)), strict=True))
             self._net = cv2.FaceDetectorYN.create(
                 "onnx", network, np.empty(0, np.uint8), (width, height), self.threshold, self.nms
             )
-        except cv2.error as error:
-            raise self._failed(error) from error
         self._check(probe, [(height * width // s**2, k) for k, s in _YUNET.values()])
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         self._net.setScoreThreshold(threshold)
-        try:
+        with self._running():
             _, found = self._net.detect(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
-        except cv2.error as error:
-            raise self._failed(error) from error
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)
         # a row: left, top, width, height, five points from the image's left, score
         rows[:, 2:4] += rows[:, :2]
         return [Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows]
-
-
-def _open(path: Path, sha256: str | None) -> tuple[bytes, ort.InferenceSession]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        text = (
-            f"cannot read {path.absolute()} ({error.strerror}): check the path, or fetch {_FILES}"
-        )
-        raise EncoderError(text) from error
-    actual = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and actual != sha256.lower():
-        raise EncoderError(
-            f"{path} has sha256 {actual}, not {sha256}: it is another detector, or a damaged copy; "
-            "fetch it again or pass its own sha256"
-        )
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # failures become EncoderError
-    try:
-        return content, ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's exceptions share no base of their own
-        raise EncoderError(
-            f"{path} is not a whole ONNX network ({_line(error)}): it may be empty, truncated, a "
-            f"saved web page or a Git LFS pointer; fetch {_FILES}"
-        ) from error
-
-
-def _canvas(session: ort.InferenceSession, path: Path, det_size: int | None) -> tuple[int, int]:
-    """Return height and width of the canvas, those of the file where it fixes them."""
-    inputs = [(one.type, one.shape) for one in session.get_inputs()]
-    if len(inputs) != 1 or inputs[0][0] != "tensor(float)" or len(inputs[0][1]) != 4:
-        text = "not one tensor(float) [1, 3, height, width] as a face detector"
-        raise EncoderError(f"{path} takes {inputs}, {text}: choose {_FILES}")
-    height, width = inputs[0][1][2:]
-    if not isinstance(height, int) or not isinstance(width, int):
-        height = width = 640 if det_size is None else det_size
-    elif det_size not in (None, height) and _is_scrfd(session):
-        raise EncoderError(
-            f"{path} takes images of {width}x{height} only, not det_size {det_size}: leave it out"
-        )
-    elif det_size is not None:
-        height = width = det_size  # OpenCV runs a YuNet at any size
-    if min(height, width) < 32 or height % 32 or width % 32:
-        raise EncoderError(f"det_size is {width}x{height}; give a multiple of 32, such as 640")
-    return height, width
-
-
-def _is_scrfd(session: ort.InferenceSession) -> bool:
-    """Whether a file has the outputs of SCRFD with landmarks, as far as it declares them."""
-    declared = [one.shape[-1] if one.shape else None for one in session.get_outputs()]
-    wanted = [width for width in _SCRFD_WIDTHS for _ in STRIDES]
-    pairs = zip(declared, wanted, strict=False)
-    return len(declared) == 9 and all(a == b for a, b in pairs if isinstance(a, int))
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [repr(error)])[0][:200]
 
 
 class FaceAligner:
@@ -505,7 +458,6 @@ class FaceAligner:
 def open_detector(
     path: str | Path | None = None,
     det_size: int | None = None,
-    *,
     threshold: float | None = None,
     sha256: str | None = None,
 ) -> Detector:
@@ -517,23 +469,20 @@ def open_detector(
         A SCRFD file of insightface (``det_10g.onnx``) or OpenCV's YuNet, told apart by their
         outputs; None opens the Haar cascade that OpenCV brings along, without an upper bound.
     det_size, threshold, sha256
-        As of `NetworkDetector`; the canvas is 256 by default for Haar, which takes no others.
+        As of `NetworkDetector`; Haar takes none of them.
 
     Raises
     ------
     EncoderError
         If the file is missing, altered, or no detector of these kinds.
     """
+    given = det_size, threshold, sha256
     if path is None:
-        side = 256 if det_size is None else det_size
-        if threshold is not None or sha256 is not None or side < 64:
-            raise EncoderError(
-                f"threshold and sha256 belong to a detector's file: give its path; a det_size "
-                f"without one is at least 64, not {side}"
-            )
-        least = side * 48 // 256  # as the default for its canvas
-        return BoundedHaarDetector(det_size=side, min_size=least, max_size_fraction=1.0)
-    names = {one.name for one in _open(Path(path), sha256)[1].get_outputs()}
+        if given != (None, None, None):
+            text = "det_size, threshold and sha256 belong to a detector's file: give its path"
+            raise EncoderError(text)
+        return BoundedHaarDetector(max_size_fraction=1.0)
+    path = Path(path)
+    names = {one.name for one in parse(read_file(path), path).graph.output}
     yunet = names == _YUNET.keys() or names == {"loc", "conf", "iou"}  # the latter before 2023
-    kind: type[NetworkDetector] = YunetDetector if yunet else ScrfdDetector
-    return kind(path, det_size, threshold, sha256)
+    return (YunetDetector if yunet else ScrfdDetector)(path, *given)

@@ -101,7 +101,7 @@ def test_the_transform_is_that_of_linear_least_squares(seed: int) -> None:
     source, target = np.random.default_rng(seed).uniform(0, 200, (2, 5, 2))
     x, y = source.T
     one, zero = np.ones(5), np.zeros(5)
-    rows = np.vstack([np.column_stack([x, -y, one, zero]), np.column_stack([y, x, zero, one])])
+    rows = np.hstack([[x, -y, one, zero], [y, x, zero, one]]).T
     a, b, dx, dy = np.linalg.lstsq(rows, target.T.ravel(), rcond=None)[0]
     np.testing.assert_allclose(similarity_transform(source, target), [[a, -b, dx], [b, a, dy]])
 
@@ -121,10 +121,10 @@ def test_alignment_puts_the_landmarks_on_the_template(size: int) -> None:
     np.testing.assert_allclose(found, sorted(map(tuple, TEMPLATE)), atol=0.6)
 
 
-@pytest.mark.parametrize("landmarks", [np.zeros((5, 2)), np.zeros((4, 2)), np.full((5, 2), np.nan)])
-def test_impossible_landmarks_are_refused(landmarks: np.ndarray) -> None:
-    with pytest.raises(EncoderError, match="five distinct, finite points"):
-        align(BLANK, landmarks)
+def test_impossible_landmarks_are_refused() -> None:
+    for landmarks in (np.zeros((5, 2)), TEMPLATE[:4], np.full((5, 2), np.nan)):
+        with pytest.raises(EncoderError, match="five distinct, finite points"):
+            align(BLANK, landmarks)
 
 
 class Planted(Detector):
@@ -244,13 +244,14 @@ def test_boxes_and_landmarks_are_those_of_a_plain_loop(tmp_path: Path, shape: tu
     assert areas == sorted(areas, reverse=True)
 
 
-@pytest.mark.parametrize(("score", "found"), [(0.499, 0), (0.5, 1)])
-def test_the_threshold_is_the_least_score(tmp_path: Path, score: float, found: int) -> None:
+def test_the_threshold_is_the_least_score(tmp_path: Path) -> None:
     outputs = {k: v * (not k.startswith("score")) for k, v in scrfd_outputs().items()}
-    outputs["score_16"][7] = score
-    detector = ScrfdDetector(write_constants(tmp_path / "d.onnx", outputs))
-    assert len(detector.detect(BLANK)) == found
-    assert detector.best_score(BLANK) == pytest.approx(score)
+    outputs["score_16"][7] = 0.5
+    path = write_constants(tmp_path / "d.onnx", outputs)
+    for threshold, found in ((0.5, 1), (0.501, 0)):
+        detector = ScrfdDetector(path, threshold=threshold)
+        assert len(detector.detect(BLANK)) == found
+        assert detector.best_score(BLANK) == pytest.approx(0.5)
 
 
 def test_the_network_sees_normalised_rgb(scrfd: Path) -> None:
@@ -277,9 +278,6 @@ def test_yunets_boxes_and_landmarks_are_in_pixels_of_the_image(yunet: Path) -> N
     np.testing.assert_allclose(face.box, [*(centre - half), *(centre + half)], rtol=1e-5)
     wanted = 16.0 * np.array([[2, 1], [3, 1], [2.5, 1.5], [2, 2], [3, 2]])
     np.testing.assert_allclose(face.landmarks, wanted, rtol=1e-5)
-
-
-def test_yunets_best_score_is_also_that_below_the_threshold(yunet: Path) -> None:
     assert len(YunetDetector(yunet, SIDE, threshold=0.4).detect(BLANK)) == 2
     strict = YunetDetector(yunet, SIDE, threshold=0.95)
     assert strict.best_score(BLANK) == pytest.approx(0.9)
@@ -290,8 +288,11 @@ def test_yunets_best_score_is_also_that_below_the_threshold(yunet: Path) -> None
 
 
 def test_networks_travel_and_say_what_decides_their_faces(scrfd: Path, yunet: Path) -> None:
+    assert isinstance(open_detector(), BoundedHaarDetector)
     for kind, path in ((ScrfdDetector, scrfd), (YunetDetector, yunet)):
-        detector = kind(path, SIDE, threshold=0.45)
+        detector = open_detector(path, SIDE, threshold=0.45)
+        assert isinstance(detector, kind)
+        assert detector.threshold == 0.45
         copy = pickle.loads(pickle.dumps(detector))
         assert copy.id == detector.id
         assert [f.score for f in copy.detect(BLANK)] == [f.score for f in detector.detect(BLANK)]
@@ -299,16 +300,9 @@ def test_networks_travel_and_say_what_decides_their_faces(scrfd: Path, yunet: Pa
         assert str(path.parent) not in detector.id
 
 
-def test_files_are_told_apart_by_their_outputs(scrfd: Path, yunet: Path) -> None:
-    assert isinstance(open_detector(scrfd), ScrfdDetector)
-    assert isinstance(open_detector(yunet, SIDE), YunetDetector)
-    assert isinstance(open_detector(), BoundedHaarDetector)
-    assert open_detector(scrfd, threshold=0.7).threshold == 0.7
-
-
 def test_a_canvas_is_the_files_own_or_640(tmp_path: Path, scrfd: Path) -> None:
     assert ScrfdDetector(scrfd).canvas == (SIDE, SIDE)
-    with pytest.raises(EncoderError, match="takes images of 128x128 only, not det_size 640"):
+    with pytest.raises(EncoderError, match=r"canvas of 640x640 \(.*give the det_size that"):
         ScrfdDetector(scrfd, 640)
     free = write_constants(tmp_path / "free.onnx", scrfd_outputs(), "side")
     assert ScrfdDetector(free, SIDE).canvas == (SIDE, SIDE)
@@ -319,22 +313,23 @@ def test_a_canvas_is_the_files_own_or_640(tmp_path: Path, scrfd: Path) -> None:
             ScrfdDetector(free, det_size)
 
 
-def without_landmarks() -> dict[str, np.ndarray]:
-    return {name: v for name, v in scrfd_outputs().items() if not name.startswith("kps")}
-
-
 def spoilt(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     name = next(iter(outputs))
     return outputs | {name: np.full_like(outputs[name], np.nan)}
+
+
+BOXES = {name: np.zeros((4, 2)) for name in ("boxes", "labels")}
+OLD_YUNET = {name: np.zeros((4, 2)) for name in ("loc", "conf", "iou")}
+NO_LANDMARKS = {name: v for name, v in scrfd_outputs().items() if not name.startswith("kps")}
 
 
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [
         ({"features": np.zeros((1, 4))}, r"recognition or landmark network.*det_10g\.onnx"),
-        (without_landmarks(), "SCRFD without landmarks"),
-        ({name: np.zeros((4, 2)) for name in ("loc", "conf", "iou")}, "no YuNet of 2023"),
-        ({"boxes": np.zeros((5, 4)), "labels": np.zeros((5, 2))}, "no SCRFD detector"),
+        (NO_LANDMARKS, "SCRFD without landmarks"),
+        (OLD_YUNET, "no YuNet of 2023"),
+        (BOXES, "no SCRFD detector"),
         (spoilt(scrfd_outputs()), "damaged"),
         (spoilt(yunet_outputs()), "damaged"),
     ],
@@ -344,35 +339,22 @@ def test_another_or_a_damaged_network_is_named(tmp_path: Path, outputs, message:
         open_detector(write_constants(tmp_path / "d.onnx", outputs), SIDE)
 
 
-@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", b"\x08\x09"])
-def test_what_is_no_network_is_named(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "det_10g.onnx"
-    path.write_bytes(content)
-    with pytest.raises(EncoderError, match=r"det_10g\.onnx is not a whole ONNX network"):
-        open_detector(path)
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"sha256": "00"}, r"has sha256 .* not 00"),
+        ({"threshold": 0}, "between 0 and 1"),
+        ({"threshold": 1.5}, "between 0 and 1"),
         ({"path": "none.onnx"}, "check the path"),
-        ({"path": "a red'\n.onnx", "sha256": "00"}, r"has sha256 .* not 00"),
-        ({"path": "a red'\n.onnx", "threshold": 0}, "between 0 and 1"),
-        ({"path": "a red'\n.onnx", "threshold": 1.5}, "between 0 and 1"),
-        ({"threshold": 0.5}, "give its path"),
-        ({"det_size": 10}, "at least 64"),
+        ({"path": None, "threshold": 0.5}, "give its path"),
     ],
 )
 def test_impossible_files_and_settings_are_refused(scrfd: Path, settings, message: str) -> None:
-    if "path" in settings:
-        settings = settings | {"path": scrfd.parent / settings["path"]}
     with pytest.raises(EncoderError, match=message):
-        open_detector(**settings)
+        open_detector(**{"path": scrfd} | settings)
 
 
-@pytest.mark.parametrize(
-    "image", [np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3)), np.zeros((0, 64, 3), np.uint8)]
-)
+@pytest.mark.parametrize("image", [BLANK[..., 0], BLANK / 255, BLANK[:0]])
 def test_impossible_images_are_refused(scrfd: Path, image: np.ndarray) -> None:
     for detector in (ScrfdDetector(scrfd), BoundedHaarDetector()):
         with pytest.raises(EncoderError, match="give RGB"):
