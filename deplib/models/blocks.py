@@ -71,13 +71,10 @@ def check_input(x: Tensor, mask: Tensor, *, channels: int, max_length: int | Non
     if _TRUSTED:
         return x
     x = x.masked_fill(~mask[..., None], 0.0)
-    # An exported graph cannot raise: what calls it must have checked.
-    if not torch.compiler.is_compiling():
-        empty = (~mask.any(dim=1)).nonzero()
-        if len(empty):
-            raise ModelError(f"window {int(empty[0])} of the batch has no real frame: drop it")
-        if not torch.isfinite(x.sum()):  # a sum is much cheaper than a test of every element
-            raise ModelError("a real frame holds NaN or infinity: verify the features first")
+    if len(empty := (~mask.any(dim=1)).nonzero()):
+        raise ModelError(f"window {int(empty[0])} of the batch has no real frame: drop it")
+    if not torch.isfinite(x.sum()):  # a sum is much cheaper than a test of every element
+        raise ModelError("a real frame holds NaN or infinity: verify the features first")
     return x
 
 

@@ -77,8 +77,8 @@ def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
     """Scan fast: ``sequential_scan`` to 1e-5, its gradient included.
 
     It runs in one thread. The first call of a process compiles it, in some seconds; nothing is kept
-    on disk, so no folder need be writable. While a graph is exported, on another device or in half
-    precision the sequential scan stands in. There is no second derivative.
+    on disk, so no folder need be writable. On another device or in half precision the sequential
+    scan stands in. There is no second derivative.
 
     Parameters
     ----------
@@ -95,8 +95,7 @@ def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
     ModelError
         If the shapes or types don't fit together.
     """
-    compiled = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    if not compiled or torch.compiler.is_compiling():
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
         return sequential_scan(x, dt, A, B, C, D)
     _check(x, dt, A, B, C, D)
     return _Scan.apply(x, dt, A, B, C, D)  # type: ignore[no-any-return, no-untyped-call]

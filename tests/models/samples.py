@@ -9,16 +9,11 @@ from deplib.models import REGISTRY, build
 
 CHANNELS = 512
 
-CONFIGS = [*((name, {}) for name in REGISTRY), ("LDBM", {"patch": 8, "stride": 3})]
-every_model = pytest.mark.parametrize(
-    ("name", "config"),
-    CONFIGS,
-    ids=["-".join([name, *(f"{k}{v}" for k, v in config.items())]) for name, config in CONFIGS],
-)
+every_model = pytest.mark.parametrize("name", REGISTRY)
 
 
-def make(name, config=None, *, seed=0):
-    return build(name, seed=seed, **(config or {})).eval()
+def make(name, *, seed=0, **config):
+    return build(name, seed=seed, **config).eval()
 
 
 def batch(n=3, time=45, seed=0):

@@ -14,7 +14,7 @@ CHANNELS = sum(STREAMS) + len(STREAMS)
 
 
 def streamed(seed=0, **config):
-    return make("HybridPooling", {"channels": CHANNELS, "streams": STREAMS, **config}, seed=seed)
+    return make("HybridPooling", seed=seed, channels=CHANNELS, streams=STREAMS, **config)
 
 
 def in_streams(n=4, time=20, seed=0):
@@ -123,7 +123,7 @@ def test_what_stands_in_an_absent_frame_changes_nothing(garbage):
     present = x[:, -len(STREAMS) :].repeat_interleave(torch.tensor(STREAMS), dim=1) > 0
     spoilt = x.clone()
     spoilt[:, : sum(STREAMS)] = torch.where(present, x[:, : sum(STREAMS)], garbage)
-    model = build("HybridPooling", seed=0, channels=CHANNELS, streams=STREAMS)
+    model = streamed()
     y = model(spoilt, mask)
     assert torch.equal(y, model(x, mask))
     y.sum().backward()
@@ -137,16 +137,12 @@ def test_a_masked_frame_is_in_no_stream():
     close(streamed()(x, mask)[2:3], streamed()(*shorter))
 
 
-def test_bad_frames_of_streams_are_refused():
+@pytest.mark.parametrize("row", [0, -1])  # a value at a frame that is present, and a flag
+def test_bad_frames_of_streams_are_refused(row):
     x, mask = in_streams()
-    for row in (0, CHANNELS - 1):  # a value at a frame that is present, and a flag
-        nan = x.clone()
-        nan[0, row, 0] = float("nan")
-        with pytest.raises(ModelError, match="NaN or infinity"):
-            streamed()(nan, mask)
-    for wrong in (x[:, :-1], x[0]):
-        with pytest.raises(ModelError, match=rf"expected \(batch, {CHANNELS}, time\)"):
-            streamed()(wrong, mask)
+    x[0, row, 0] = float("nan")
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        streamed()(x, mask)
 
 
 @pytest.mark.parametrize("streams", [[6, 3], [6, 3, 4, 1], [], [16, 0, -3]])
@@ -168,24 +164,17 @@ def test_dropout_acts_in_training_alone_and_changes_no_weight():
 
 def test_dropout_draws_from_a_stream_of_its_own():
     x = torch.ones(40, 500)
-
-    def draws():
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(1)
-            layer = SeededDropout(0.2)
-        return layer, [layer(x) for _ in range(2)]
-
+    layer = build("HybridPooling", seed=1, dropout=0.2).dropout
+    again = build("HybridPooling", seed=1, dropout=0.2).dropout
     state = torch.random.get_rng_state()
-    layer, (a, b) = draws()
+    a, b = layer(x), layer(x)
     assert torch.equal(torch.random.get_rng_state(), state)
-    torch.manual_seed(5)  # what others draw does not matter
-    _, (again, _) = draws()
-    assert torch.equal(a, again)
+    torch.rand(5)  # what others draw does not matter
+    assert torch.equal(again(x), a)
     assert not torch.equal(a, b)
     assert set(a.unique().tolist()) == {0.0, 1.25}
     assert (a == 0).double().mean() == pytest.approx(0.2, abs=0.01)
     assert not torch.equal(a[0], a[1])  # every window by itself
-    torch.random.set_rng_state(state)
     resumed = SeededDropout(0.2)
     resumed.load_state_dict(layer.state_dict())
     assert torch.equal(resumed(x), layer(x))

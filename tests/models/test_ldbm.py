@@ -5,7 +5,6 @@ import torch
 from samples import CHANNELS, batch, close, make, torch_layer
 from torch import nn
 
-from deplib.errors import ModelError
 from deplib.models import build
 
 
@@ -33,15 +32,10 @@ def test_ldbm_merges_over_real_tokens_only():
 
 
 def test_ldbm_overlapping_patches_cover_the_last_frames():
-    model = make("LDBM", {"patch": 8, "stride": 3})
+    model = make("LDBM", patch=8, stride=3)
     x = torch.arange(20.0)[None, :, None].expand(1, 20, CHANNELS)
     frames, real = model.patches(x, torch.ones(1, 20, dtype=torch.bool))
     starts = frames[0, :, 0].tolist()
     assert starts == [0, 3, 6, 9, 12, 15, 18]
     assert real.all()
     assert frames[0, -1].unflatten(0, (8, CHANNELS))[:, 0].tolist() == [18, 19, 0, 0, 0, 0, 0, 0]
-
-
-def test_stride_that_skips_frames_is_refused():
-    with pytest.raises(ModelError, match="stride 9"):
-        build("LDBM", seed=0, patch=8, stride=9)
