@@ -24,9 +24,9 @@ def sha256(content: bytes) -> str:
 def archive() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
-        pack.writestr(zipfile.ZipInfo("network.onnx"), NETWORK)
-        pack.writestr(zipfile.ZipInfo("detector.onnx"), DETECTOR)
-        pack.writestr(zipfile.ZipInfo("../outside.onnx"), b"of no interest")
+        members = {"network": NETWORK, "detector": DETECTOR, "../outside": b"of no interest"}
+        for name, content in members.items():
+            pack.writestr(zipfile.ZipInfo(f"{name}.onnx"), content)
     return buffer.getvalue()
 
 
@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.pages: dict[str, bytes] = {}
+        self.pages: dict[str, bytes] = {"/pack.zip": archive(), "/single.onnx": NETWORK}
         self.requests: list[str] = []
         self.missing_bytes = 0  # promised, and never sent
 
@@ -45,10 +45,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(self.path)
-        content = self.server.pages.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
+        content = self.server.pages[self.path]
         self.send_response(200)
         self.send_header("Content-Length", str(len(content) + self.server.missing_bytes))
         self.end_headers()
@@ -59,37 +56,28 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    """Knows three files, two of them in one archive; nothing else is known."""
     with Server() as server:
+        base = f"http://127.0.0.1:{server.server_port}"
+        single = KnownWeights(
+            "single", "a network", "single.onnx", f"{base}/single.onnx", sha256(NETWORK),
+            len(NETWORK), "for tests only", "https://example.org/licence",
+        )  # fmt: skip
+        packed = replace(
+            single, name="network", file="network.onnx", url=f"{base}/pack.zip",
+            archive_sha256=sha256(archive()), pack="pack",
+        )  # fmt: skip
+        named = {"name": "detector", "file": "detector.onnx"}
+        detector = replace(packed, **named, sha256=sha256(DETECTOR), size=len(DETECTOR))
+        entries = {entry.name: entry for entry in (single, packed, detector)}
+        monkeypatch.setattr(weights, "KNOWN", entries)
+        for variable, value in {"HOME": "home", "DEPLIB_DATA": "data"}.items():
+            monkeypatch.setenv(variable, str(tmp_path / value))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
-
-
-@pytest.fixture
-def known(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, KnownWeights]:
-    """Three known files of the local server, two of them in one archive; nothing else is known."""
-    base = f"http://127.0.0.1:{server.server_port}"
-    server.pages = {"/pack.zip": archive(), "/single.onnx": NETWORK}
-    single = KnownWeights(
-        "single", "a network", "single.onnx", f"{base}/single.onnx", sha256(NETWORK),
-        len(NETWORK), "for tests only", "https://example.org/licence",
-    )  # fmt: skip
-    packed = replace(
-        single, name="network", file="network.onnx", url=f"{base}/pack.zip",
-        archive_sha256=sha256(archive()), pack="pack",
-    )  # fmt: skip
-    detector = replace(
-        packed, name="detector", file="detector.onnx", sha256=sha256(DETECTOR), size=len(DETECTOR)
-    )
-    entries = {entry.name: entry for entry in (single, packed, detector)}
-    monkeypatch.setattr(weights, "KNOWN", entries)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
-    return entries
 
 
 def names(folder: Path) -> set[str]:
@@ -97,7 +85,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_single_file_is_fetched_once_and_again_when_damaged(
-    known: dict, server: Server, tmp_path: Path
+    server: Server, tmp_path: Path
 ) -> None:
     path = fetch("single", accept_licence=True, progress=False)
     assert path == tmp_path / "data" / "weights" / "single.onnx"
@@ -114,7 +102,7 @@ def test_a_single_file_is_fetched_once_and_again_when_damaged(
 
 
 def test_a_packed_file_brings_its_neighbour_and_leaves_no_archive(
-    known: dict, server: Server, tmp_path: Path
+    server: Server, tmp_path: Path
 ) -> None:
     path = fetch("network", tmp_path / "w", accept_licence=True, progress=False)
     assert path.read_bytes() == NETWORK
@@ -123,38 +111,26 @@ def test_a_packed_file_brings_its_neighbour_and_leaves_no_archive(
     assert server.requests == ["/pack.zip"]
 
 
-def test_without_the_licence_nothing_is_downloaded(
-    known: dict, server: Server, tmp_path: Path
-) -> None:
+def test_without_the_licence_nothing_is_downloaded(server: Server, tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match=r"for tests only; read https://example\.org/licence"):
         fetch("single", tmp_path / "w", accept_licence=False)
     assert server.requests == []
 
 
-@pytest.mark.parametrize(
-    "content", [NETWORK[:-1] + b"!", b"<!DOCTYPE html><html>Please log in</html>"]
-)
-def test_another_file_is_refused(
-    content: bytes, known: dict, server: Server, tmp_path: Path
-) -> None:
-    server.pages["/single.onnx"] = content
-    with pytest.raises(EncoderError, match=r"has another sha256.*a login page may stand"):
-        fetch("single", tmp_path, accept_licence=True, progress=False)
-    assert names(tmp_path) == set()
-
-
-def test_a_download_that_breaks_off_leaves_nothing(
-    known: dict, server: Server, tmp_path: Path
-) -> None:
-    server.missing_bytes = 1000
+def test_another_file_and_one_that_breaks_off_leave_nothing(server: Server, tmp_path: Path) -> None:
+    for content in (NETWORK[:-1] + b"!", b"<!DOCTYPE html><html>Please log in</html>"):
+        server.pages["/single.onnx"] = content
+        with pytest.raises(EncoderError, match=r"has another sha256.*a login page may stand"):
+            fetch("single", tmp_path / "w", accept_licence=True, progress=False)
+    server.pages["/single.onnx"], server.missing_bytes = NETWORK, 1000
     with pytest.raises(EncoderError, match="could not download"):
-        fetch("single", tmp_path, accept_licence=True, progress=False)
-    assert names(tmp_path) == set()
+        fetch("single", tmp_path / "w", accept_licence=True, progress=False)
+    assert names(tmp_path / "w") == set()
     server.missing_bytes = 0
-    assert fetch("single", tmp_path, accept_licence=True, progress=False).exists()
+    assert fetch("single", tmp_path / "w", accept_licence=True, progress=False).exists()
 
 
-def test_insightface_s_own_copy_is_found(known: dict, server: Server, tmp_path: Path) -> None:
+def test_insightface_s_own_copy_is_found(server: Server, tmp_path: Path) -> None:
     pack = tmp_path / "home" / ".insightface" / "models" / "pack"
     pack.mkdir(parents=True)
     assert find("network") is None
