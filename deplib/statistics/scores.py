@@ -110,17 +110,11 @@ class Scores:
 
     def summary(self, model: str, metric: str = "mae", *, draw_seeds: bool = False) -> Summary:
         """Return the mean of a metric over seeds, its 95 % interval, and the spread of seeds."""
-        values = self.values(model, metric)
-        defined = values[np.isfinite(values)]
-        value = float(defined.mean()) if len(defined) else float("nan")
+        values = pd.Series(self.values(model, metric))  # nan, where undefined, plays no part
+        estimate, seed_sd, n_runs = values.mean(), values.std(), int(values.count())
         resampled, left_out = self.draws(model, metric, draw_seeds=draw_seeds)
-        return Summary(
-            value,
-            *interval_of(resampled, value, left_out),
-            n_persons=len(left_out),
-            seed_sd=float(defined.std(ddof=1)) if len(defined) > 1 else float("nan"),
-            n_runs=len(defined),
-        )
+        ends = interval_of(resampled, estimate, left_out)
+        return Summary(float(estimate), *ends, len(left_out), float(seed_sd), n_runs)
 
     def difference(
         self, first: str, second: str, metric: str = "mae", *, draw_seeds: bool = False
