@@ -9,7 +9,7 @@ estimate, at a constant rate; rows may be missing. Nothing is guessed or repaire
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from deplib.cohorts.base import Cohort
 from deplib.cohorts.images import shown, unlisted
 from deplib.cohorts.simulated import FPS, SimulatedCohort
 from deplib.errors import CohortError
-from deplib.streams import ACTION, ENCODED, PULSE, UNITS, parse
+from deplib.streams import ACTION, PULSE, UNITS
 from deplib.streams.join import StreamMissingError, to_frames
 from deplib.streams.measured import MAX_INTENSITY, SimulatedAction, SimulatedPulse
 
@@ -35,9 +35,6 @@ MAX_SAMPLES = 1_000_000
 """More samples than any recording's stream has: nine hours at 30 a second."""
 CLIP_ENDINGS = ("_aligned", "_video_aligned", "_video", "")
 """What a file's name may have after the recording's; its own name wins."""
-
-Load = Callable[[Path], tuple[np.ndarray, np.ndarray, float]]
-"""file -> values (n, width), valid (n,), samples a second"""
 
 
 def open_stream(
@@ -66,7 +63,7 @@ def open_stream(
         If the stream is unknown or an encoder's, a folder is missing, or one is given for a
         simulated cohort, or the folder has no file of the cohort.
     """
-    if parse(name) != (name,) or name in ENCODED:
+    if name not in TOLERANCE:
         raise CohortError(
             f"stream {name!r} is not one of action and pulse, which are opened here: "
             "embeddings are read from their store"
@@ -80,8 +77,7 @@ def open_stream(
             f"{cohort.name} has no {name} of its own: give the folder of CSV files, for action as "
             "OpenFace 2.x (FeatureExtraction) writes them, for pulse as in deplib.streams.files"
         )
-    load: Load = read_openface if name == "action" else read_pulse
-    source = CsvFolder(folder, cohort.recordings, load, tolerance=TOLERANCE[name])
+    source = CsvFolder(name, folder, cohort.recordings)
     if without := len(source.n_frames) - len(source.files):
         text = f"{without} of {len(source.n_frames)} recordings have no file of stream {name!r}"
         warnings.warn(f"{text} and go without it", stacklevel=2)
@@ -96,14 +92,12 @@ class CsvFolder:
 
     Parameters
     ----------
+    name
+        ``"action"`` or ``"pulse"``.
     folder
         Holds the files.
     recordings
         ``recording`` and ``n_frames`` of the cohort, at 30 frames a second.
-    load
-        Reads one file.
-    tolerance
-        Seconds by which the durations of file and recording may differ.
 
     Attributes
     ----------
@@ -117,15 +111,28 @@ class CsvFolder:
         cohort, or two of one.
     """
 
-    def __init__(
-        self, folder: Path, recordings: pd.DataFrame, load: Load, *, tolerance: float
-    ) -> None:
-        self.folder, self.load, self.tolerance = Path(folder), load, tolerance
+    def __init__(self, name: str, folder: Path, recordings: pd.DataFrame) -> None:
+        self.name, self.folder = name, Path(folder)
         counts = recordings["n_frames"].astype(int)
         self.n_frames = dict(zip(recordings["recording"], counts, strict=True))
         if not self.folder.is_dir():
             raise CohortError(f"no folder {shown(self.folder)}: give the one that holds the files")
-        self.files = self._find()
+        stems = {(n + end).casefold(): n for end in CLIP_ENDINGS for n in self.n_frames}
+        self.files: dict[str, Path] = {}
+        tree = os.walk(self.folder, onerror=unlisted)
+        for path in sorted(Path(top, file) for top, _, files in tree for file in files):
+            recording = stems.get(path.stem.casefold())  # names are only compared
+            if path.suffix.lower() != ".csv" or recording is None:
+                continue
+            if before := self.files.get(recording):
+                both = [shown(one.relative_to(self.folder)) for one in (before, path)]
+                text = f"recording {recording!r} has two files, {' and '.join(both)}: keep one"
+                raise CohortError(text)
+            self.files[recording] = path
+        if not self.files:
+            text = f"no file of the cohort's {len(self.n_frames)} recordings, such as"
+            first = shown(next(iter(self.n_frames)))
+            raise CohortError(f"{shown(self.folder)} holds {text} {first}.csv: name one so")
 
     def __call__(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
         """Return values, float32 ``(n_frames, width)``, and valid, bool ``(n_frames,)``.
@@ -141,48 +148,23 @@ class CsvFolder:
             raise CohortError(f"the cohort has no recording {recording!r}")
         if recording not in self.files:
             raise StreamMissingError(f"{recording!r} has no file in {shown(self.folder)}")
-        path = self.files[recording]
-        values, valid, rate = self.load(path)
-        lasts, film = len(values) / rate, self.n_frames[recording] / FPS
-        if abs(lasts - film) > self.tolerance:
+        path, n_frames, most = self.files[recording], self.n_frames[recording], TOLERANCE[self.name]
+        values, valid, rate = (read_openface if self.name == "action" else read_pulse)(path)
+        lasts, film = len(values) / rate, n_frames / FPS
+        if abs(lasts - film) > most:
             raise CohortError(
                 f"{shown(path.name)} lasts {lasts:.2f} s and its recording {film:.2f} s, more than "
-                f"{self.tolerance:g} s apart: make the stream again from the whole film"
+                f"{most:g} s apart: make the stream again from the whole film"
             )
-        return to_frames(values, valid, rate=rate, fps=FPS, n_frames=self.n_frames[recording])
+        return to_frames(values, valid, rate=rate, fps=FPS, n_frames=n_frames)
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the files."""
-        digest = hashlib.sha256(repr([self.n_frames, self.tolerance]).encode())
+        digest = hashlib.sha256(repr([self.n_frames, TOLERANCE[self.name]]).encode())
         for recording, path in sorted(self.files.items()):
             digest.update(recording.encode() + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
-
-    def _find(self) -> dict[str, Path]:
-        """Return the file of each recording that has one; names are only compared."""
-        stems = {(n + end).casefold(): n for end in CLIP_ENDINGS for n in self.n_frames}
-        found: dict[str, Path] = {}
-        for top, below, names in os.walk(self.folder, onerror=unlisted):
-            below.sort()
-            for file in sorted(names):
-                stem, suffix = os.path.splitext(file)
-                recording = stems.get(stem.casefold())
-                if suffix.lower() != ".csv" or recording is None:
-                    continue
-                path = Path(top) / file
-                if recording in found:
-                    both = [shown(p.relative_to(self.folder)) for p in (found[recording], path)]
-                    text = f"recording {recording!r} has two files, {' and '.join(both)}: keep one"
-                    raise CohortError(text)
-                found[recording] = path
-        if not found:
-            first = shown(next(iter(self.n_frames)))
-            raise CohortError(
-                f"{shown(self.folder)} holds no file of the cohort's {len(self.n_frames)} "
-                f"recordings, such as {first}.csv or {first}_video.csv"
-            )
-        return found
 
 
 def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
@@ -206,27 +188,27 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
         If the file is unreadable, lacks a column, holds anything but numbers in a valid frame,
         shows several faces, or its frames are not whole numbers in ascending order.
     """
-    table, name = read_table(path, ["frame", "confidence", "success", *ACTION], ["face_id"])
+    name, table = shown(path.name), read_table(path, ["frame", "confidence", "success", *ACTION])
     again = "run FeatureExtraction, which follows one face, again"
     frame, confidence, success = numbers(table, ["frame", "confidence", "success"], name).T
-    wrong = ""
-    if "face_id" in table and (faces := table["face_id"].nunique()) > 1:
-        wrong = f"follows {faces} faces, which one is the participant's"
-    elif (frame != np.round(frame)).any() or frame.min() < 0 or frame.max() > MAX_SAMPLES:
-        wrong = "has a frame number that is no whole number from 0 on"
-    elif len(steps := np.flatnonzero(np.diff(frame) <= 0)):
-        row = int(steps[0])
-        wrong = f"has frame {frame[row + 1]:g} after {frame[row]:g}, in row {row + 2} of its data"
-    elif not ((confidence >= 0) & (confidence <= 1) & np.isin(success, (0, 1))).all():
-        wrong = "has a confidence outside 0 to 1, or a success that is neither 0 nor 1"
-    if wrong:
-        raise CohortError(f"{name} {wrong}: {again}")
     valid = (success == 1) & (confidence >= CONFIDENCE)
     values = np.nan_to_num(numbers(table, ACTION, name, valid))
-    beyond = (values[:, : len(UNITS)] < 0) | (values[:, : len(UNITS)] > MAX_INTENSITY)
-    for row, unit in np.argwhere(beyond)[:1]:
-        where = f"{UNITS[unit]} outside 0 to {MAX_INTENSITY:g} in row {row + 1} of its data"
-        raise CohortError(f"{name} has {where}: {again}")
+    whole = (frame % 1 == 0) & (frame >= 0) & (frame <= MAX_SAMPLES)
+    wrong = {
+        "a frame number that is no whole number from 0 on": ~whole,
+        "a frame number that does not ascend": np.diff(frame, prepend=-1) <= 0,
+        "a confidence outside 0 to 1": (confidence < 0) | (confidence > 1),
+        "a success that is neither 0 nor 1": ~np.isin(success, (0, 1)),
+    }
+    if "face_id" in table:
+        wrong["another face"] = table["face_id"] != table["face_id"].iloc[0]
+    for unit, column in zip(UNITS, values.T, strict=False):
+        wrong[f"{unit} outside 0 to {MAX_INTENSITY:g}"] = (column < 0) | (column > MAX_INTENSITY)
+    for what, rows in wrong.items():
+        if rows.any():
+            again = "run FeatureExtraction, which follows one face, again"
+            where = f"in row {rows.argmax() + 1} of its data"
+            raise CohortError(f"{name} has {what} {where}: {again}")
     first = 0 if frame[0] == 0 else 1
     return *place(frame.astype(int) - first, values, valid), float(FPS)
 
@@ -251,7 +233,7 @@ def read_pulse(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
         If the file is unreadable, lacks a column, holds anything but finite numbers, has fewer
         than two rows, or its timestamps are negative, not ascending, or at no constant rate.
     """
-    table, name = read_table(path, ["timestamp", *PULSE])
+    name, table = shown(path.name), read_table(path, ["timestamp", *PULSE])
     seconds = numbers(table, ["timestamp"], name)[:, 0]
     values = numbers(table, PULSE, name)
     steps = np.diff(seconds)
@@ -268,17 +250,15 @@ def read_pulse(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     return *place(index.astype(int), values, np.ones(len(values), bool)), 1 / step
 
 
-def read_table(
-    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
-) -> tuple[pd.DataFrame, str]:
-    """Read some columns of a comma-separated file whose first line names them, as text.
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a comma-separated file whose first line names its columns, as text.
 
-    Spaces about names and cells don't count. The file's name for messages is returned too.
+    Spaces about names and cells don't count.
 
     Raises
     ------
     CohortError
-        If the file cannot be read, is no UTF-8 text, lacks a column or has one twice, has no row,
+        If the file cannot be read, is no UTF-8 text, lacks a column, names one twice, has no row,
         or a row of more or fewer cells than the header.
     """
     name, again = shown(path.name), "write it again with the program that made it"
@@ -292,23 +272,24 @@ def read_table(
     if not rows:
         raise CohortError(f"{name} is empty, or names its columns and holds no row: {again}")
     absent = [column for column in columns if column not in header]
-    wanted = [*columns, *(column for column in optional if column in header)]
-    twice = [column for column in wanted if header.count(column) > 1]
+    twice = [column for column in header if column and header.count(column) > 1]
     if absent or twice:
-        wrong = f"the column {twice[0]} twice" if twice else f"no columns {', '.join(absent[:5])}"
-        text = f"({len(absent)} lack): its first line must name each once, separated by commas"
-        raise CohortError(f"{name} has {wrong} {text}; {again}")
+        wrong = f"lacks {', '.join(absent[:5])} ({len(absent)} columns)"
+        text = "its first line must name each column once, separated by commas"
+        raise CohortError(
+            f"{name} {f'names {twice[0]} twice' if twice else wrong}: {text}; {again}"
+        )
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise CohortError(
                 f"{name} has {len(row)} cells in row {number} of its data and {len(header)} in its "
                 f"first line: it is cut short or has decimal commas; {again}"
             )
-    return pd.DataFrame({c: [row[header.index(c)] for row in rows] for c in wanted}), name
+    return pd.DataFrame(rows, columns=header)
 
 
 def numbers(
-    table: pd.DataFrame, columns: Sequence[str], name: str, rows: np.ndarray | None = None
+    table: pd.DataFrame, columns: Sequence[str], name: str, rows: np.ndarray | bool = True
 ) -> np.ndarray:
     """Return columns as float64 ``(n, len(columns))``; NaN in rows that are not asked for.
 
@@ -318,11 +299,9 @@ def numbers(
         If a cell of the rows is empty, no number, or not finite.
     """
     out = table[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(float, copy=True)
-    rows = np.ones(len(table), bool) if rows is None else rows
-    out[~rows] = np.nan
-    bad = np.argwhere(~np.isfinite(out) & rows[:, None])
-    if len(bad):
-        row, column = bad[0]
+    asked = np.broadcast_to(rows, len(out))
+    out[~asked] = np.nan
+    for row, column in np.argwhere(~np.isfinite(out) & asked[:, None])[:1]:
         cell = shown(str(table[columns[column]].iloc[row])[:20])
         text = f"{name} holds {cell!r} as {columns[column]} in row {row + 1} of its data"
         raise CohortError(f"{text}: a finite number with a decimal point is needed")

@@ -1,12 +1,12 @@
 """Several streams as one model's input."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from deplib.errors import CohortError, StoreError
-from deplib.streams import ENCODED, WIDTHS, parse, width_of
+from deplib.streams import ENCODED, WIDTHS, parse
 from deplib.windows import Read
 
 
@@ -61,44 +61,40 @@ def join(
     _require(recordings, ("recording", "split", "n_frames"))
     if len(names) == 1 and names[0] in ENCODED:
         return reads[names[0]]
-    train = recordings.loc[recordings["split"] == "train", "recording"].tolist()
-    scalings = {
-        name: fit_scaling(name, reads[name], train, frame_limit=frame_limit)
-        for name in names
-        if name not in ENCODED
-    }
     used = recordings["n_frames"].clip(upper=frame_limit).astype(int)
-    n_frames, width = dict(zip(recordings["recording"], used, strict=True)), width_of(features)
+    n_frames = dict(zip(recordings["recording"], used, strict=True))
+    train = {r: n_frames[r] for r in recordings.loc[recordings["split"] == "train", "recording"]}
+    scalings = {n: fit_scaling(n, reads[n], train) for n in names if n not in ENCODED}
 
     def read(recording: str) -> tuple[np.ndarray, np.ndarray]:
         if recording not in n_frames:
             raise StoreError(f"recording {recording!r} is not in the table of the joined streams")
-        n, at = n_frames[recording], 0
-        out, any_valid = np.zeros((n, width), np.float32), np.zeros(n, bool)
-        for k, name in enumerate(names):
-            values, valid = _checked(name, reads[name], recording, n)
-            if name in scalings:
-                mean, unit = scalings[name]
-                values = (values - mean) / unit
-            out[valid, at : at + WIDTHS[name]] = values
-            if len(names) > 1:
-                out[:, k - len(names)] = valid
-            any_valid |= valid
-            at += WIDTHS[name]
+        blocks, presence = [], []
+        for name in names:
+            values, valid = _checked(name, reads[name], recording, n_frames[recording])
+            mean, unit = scalings.get(name, (0.0, 1.0))
+            block = np.zeros((len(valid), WIDTHS[name]), np.float32)
+            block[valid] = (values - mean) / unit
+            blocks.append(block)
+            presence.append(valid.astype(np.float32))
+        any_valid = np.any(presence, axis=0)
         if not any_valid.any():
             raise StoreError(
                 f"{recording!r} has no valid frame in {' or '.join(names)}: leave it out, or "
                 "repair one of its streams"
             )
-        return out, any_valid
+        return np.column_stack(blocks + presence * (len(names) > 1)), any_valid
 
     return read
 
 
-def fit_scaling(
-    name: str, read: Read, train: Iterable[str], *, frame_limit: int
-) -> tuple[np.ndarray, np.ndarray]:
+def fit_scaling(name: str, read: Read, train: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return what a stream's channels are z-scored by, from Train recordings; no other is read.
+
+    Parameters
+    ----------
+    train
+        How many frames of each Train recording are used.
 
     Returns
     -------
@@ -110,23 +106,15 @@ def fit_scaling(
     Raises
     ------
     StoreError
-        If Train has no valid frame of the stream, or one that is not finite.
+        If Train has no valid frame of the stream, or a recording's rows are wrong.
     """
-    parts = []
-    for recording in train:
-        try:
-            values, valid = read(recording)
-        except StreamMissingError:
-            continue
-        parts.append(np.asarray(values[:frame_limit], float)[valid[:frame_limit]])
-        if not np.isfinite(parts[-1]).all():
-            raise StoreError(f"stream {name!r} of {recording!r} has NaN or infinity where valid")
+    parts = [_checked(name, read, recording, n)[0] for recording, n in train.items()]
     if not sum(map(len, parts)):
         raise StoreError(
             f"stream {name!r} has no valid frame in any Train recording, so nothing tells its "
             "scale: leave the stream out, or mend its files"
         )
-    rows = np.concatenate(parts)
+    rows = np.concatenate(parts).astype(float)
     mean, sd = rows.mean(axis=0), rows.std(axis=0)
     constant = sd <= 1e-7 * np.maximum(np.abs(mean), 1.0)
     return mean, np.where(constant, 1.0, sd) * np.sqrt(len(mean))

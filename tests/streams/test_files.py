@@ -73,8 +73,8 @@ def test_gaps_are_kept_as_invalid_frames_and_counts_may_start_at_zero(tmp_path: 
         ({"confidence": "sure"}, "'sure' as confidence"),
         ({"frame": 3.5}, "no whole number"),
         ({"frame": 10**12}, "no whole number"),
-        ({"frame": 2}, "frame 2 after 2, in row 3"),
-        ({"face_id": 1}, "follows 2 faces"),
+        ({"frame": 2}, "frame number that does not ascend in row 3"),
+        ({"face_id": 1}, "another face in row 3"),
         ({"confidence": 98}, "confidence outside 0 to 1"),
         ({"success": 2}, "success that is neither"),
         ({"AU12_r": 5.2}, "AU12_r outside 0 to 5 in row 3"),
@@ -95,10 +95,10 @@ DAMAGED = {
     "shifted": (lambda text: text.replace("0.98, ", "0.98, 1, ").encode(), "36 cells in row 1"),
     "columns": (
         lambda text: text.replace("AU09_r", "AU09_c").replace("pose_Rz", "pose_Rq").encode(),
-        r"no columns AU09_r, pose_Rz \(2 lack\)",
+        r"lacks AU09_r, pose_Rz \(2 columns\): ",
     ),
-    "semicolons": (lambda text: text.replace(",", ";").encode(), r"no columns frame.*\(32 lack\)"),
-    "twice": (lambda text: text.replace("AU45_c", "AU12_r").encode(), "column AU12_r twice"),
+    "semicolons": (lambda text: text.replace(",", ";").encode(), r"lacks frame.*\(32 columns\)"),
+    "twice": (lambda text: text.replace("AU45_c", "AU12_r").encode(), "names AU12_r twice"),
 }
 
 

@@ -91,7 +91,7 @@ def test_the_scaling_is_that_of_all_valid_train_frames_and_does_not_cancel() -> 
         values, valid = made(23, 4, lost={"t2": slice(0, 12)})(recording)
         return values.astype(float) + 1e6, valid
 
-    mean, unit = fit_scaling("pulse", read, ["t1", "t2"], frame_limit=40)
+    mean, unit = fit_scaling("pulse", read, {"t1": 40, "t2": 30})
     rows = np.vstack([read("t1")[0][:40], read("t2")[0][12:]])
     np.testing.assert_allclose(mean, rows.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(unit / np.sqrt(23), (rows - 1e6).std(axis=0), rtol=1e-7)
@@ -143,7 +143,7 @@ def test_a_recording_that_lacks_a_stream_goes_on_without_it() -> None:
     assert valid.all()
     assert (features[:, 512:564] == 0).all()
     assert features[:, -3:].tolist() == [[1, 0, 0]] * 40
-    mean, unit = fit_scaling("action", AU, ["t2"], frame_limit=2000)
+    mean, unit = fit_scaling("action", AU, {"t2": 30})
     np.testing.assert_allclose(joined("t2")[0][:, 512:541], (AU("t2")[0] - mean) / unit, rtol=1e-6)
     first = join("identity+action", READS | {"identity": hiding(encoder, {"e1"})}, RECORDINGS)
     assert first("e1")[0][:, -2:].tolist() == [[0, 1]] * 40
