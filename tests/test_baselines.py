@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from lessons import table as table_of
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -20,26 +21,16 @@ PROTOCOL = replace(Protocol(), sequence_length=64, window_length=16, feature_dim
 
 def make_windows(change=lambda i, frames, valid: (frames, valid), *, n=24, level=0.0):
     """Recordings whose channel 0 swings the faster the higher the label, as may channel 1 stand."""
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {
-            "recording": [f"r{i}" for i in range(n)],
-            "person": [f"p{i // 2}" for i in range(n)],
-            "split": [("train", "dev", "test")[i % 3] for i in range(n)],
-            "task": "Freeform",
-            "bdi": rng.integers(0, 45, n).astype(float),
-            "n_frames": rng.integers(40, 60, n),
-        }
-    )
+    recordings = table_of(n, 40, 59, 2, 0)
     content = {}
-    for i, (bdi, length) in enumerate(zip(table["bdi"], table["n_frames"], strict=True)):
+    for i, (bdi, length) in enumerate(zip(recordings["bdi"], recordings["n_frames"], strict=True)):
         own = np.random.default_rng(i)
         frames = 0.1 * own.normal(size=(length, WIDTH)) + own.normal(size=WIDTH)  # a person's level
         frames[:, 0] += np.sin((0.3 + bdi / 40) * np.arange(length) + own.uniform(0, 6))
         frames[:, 1] += level * bdi
         content[f"r{i}"] = change(i, frames, np.ones(length, dtype=bool))
-    table["n_frames"] = [len(frames) for frames, _ in content.values()]
-    return build_windows(table, content.__getitem__, PROTOCOL)
+    recordings["n_frames"] = [len(frames) for frames, _ in content.values()]
+    return build_windows(recordings, content.__getitem__, PROTOCOL)
 
 
 @pytest.fixture(scope="module")

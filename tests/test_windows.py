@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from lessons import table as table_of
 
 from deplib.errors import CohortError, StoreError
 from deplib.protocol import Protocol
@@ -169,17 +170,7 @@ def test_bad_features_are_refused(change, message):
 
 
 def test_permuted_labels_keep_each_split_and_break_the_link():
-    n = 60
-    table = pd.DataFrame(
-        {
-            "recording": [f"r{i}" for i in range(n)],
-            "person": "p",
-            "split": np.repeat(["train", "dev", "test"], 20),
-            "task": "Freeform",
-            "bdi": np.arange(n, dtype=float),
-            "n_frames": 10,
-        }
-    )
+    table = table_of(60, 10, 10, 1, 0).assign(bdi=np.arange(60.0))
     windows = build(table, lambda _: (np.ones((10, 4)), np.ones(10, dtype=bool)))
     before = windows.index.copy()
     permuted = permute_labels(windows, rng=np.random.default_rng(0))

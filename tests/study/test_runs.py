@@ -43,22 +43,14 @@ def test_what_is_kept_comes_back_and_of_no_other_run(data):
     assert kept(RunSpec("TemporalMeanMLP", split_rule="disjoint"), KEY) is None
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda whole: whole[:-100],
-        lambda whole: b"",
-        lambda whole: whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:],
-        lambda whole: whole.replace(b"sha256", b"sha257"),
-        lambda whole: pickle.dumps(print),
-    ],
-    ids=["end", "empty", "bit", "metadata", "pickle"],
-)
-def test_a_damaged_file_is_none(data, damage):
+def test_a_damaged_file_is_none_and_nothing_is_unpickled(data):
     keep(SPEC, KEY, WEIGHTS)
     path = _weights_path(SPEC)
-    path.write_bytes(damage(path.read_bytes()))
-    assert kept(SPEC, KEY) is None
+    whole = path.read_bytes()
+    flipped = whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]
+    for damaged in (whole[:-100], flipped, pickle.dumps(print)):
+        path.write_bytes(damaged)
+        assert kept(SPEC, KEY) is None
 
 
 def test_a_full_disk_is_a_warning_and_leaves_nothing(data, monkeypatch):

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from learnable import make_windows
+from lessons import bagged
 
 from deplib.windows import WindowSet
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -19,4 +19,4 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def windows() -> WindowSet:
-    return make_windows()
+    return bagged()

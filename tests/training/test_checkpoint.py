@@ -5,25 +5,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from learnable import PROTOCOL, SMALL
+from lessons import PROTOCOL, SMALL
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from deplib.models import REGISTRY
 from deplib.training import Checkpoint, train
 
-EPOCHS = replace(PROTOCOL, epochs=4)
-
 
 class Stopped(Exception):  # noqa: N818 - no error: it stands for a kill
     pass
 
 
-def trained(name, windows, checkpoint=None, protocol=EPOCHS):
+def trained(name, windows, checkpoint=None, protocol=PROTOCOL):
     return train(name, windows, protocol, seed=1, config=SMALL, checkpoint=checkpoint)
 
 
-def interrupt(name, windows, path, after, protocol=EPOCHS):
+def interrupt(name, windows, path, after, protocol=PROTOCOL):
     class Stopping(Checkpoint):
         def save(self, model, optimizer, course, rng):
             super().save(model, optimizer, course, rng)
@@ -55,8 +53,10 @@ def test_a_resumed_run_ends_in_the_same_bits(name, windows, tmp_path):
 
 def test_a_run_resumes_from_the_last_whole_epoch(windows, tmp_path, monkeypatch):
     """Stopped in the middle of the third epoch, it trains the third and the fourth."""
-    whole, path = trained("LDBM", windows), tmp_path / "run.safetensors"
-    trained_epochs = []
+    path, trained_epochs = tmp_path / "run.safetensors", []
+    protocol = replace(PROTOCOL, batch_size_train=32)
+    assert len(windows.subset("train")) in range(33, 65)  # two batches an epoch
+    whole = trained("LDBM", windows, protocol=protocol)
 
     def check_loss(loss, name, seed, epoch):
         trained_epochs.append(epoch)
@@ -64,8 +64,6 @@ def test_a_run_resumes_from_the_last_whole_epoch(windows, tmp_path, monkeypatch)
             raise Stopped
 
     monkeypatch.setattr("deplib.training.loop.check_loss", check_loss)
-    protocol = replace(EPOCHS, batch_size_train=32)
-    assert len(windows.subset("train")) in range(33, 65)  # two batches an epoch
     with pytest.raises(Stopped):
         trained("LDBM", windows, Checkpoint(path, "key", every=0), protocol=protocol)
     trained_epochs[:] = []

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from learnable import PROTOCOL, SMALL
+from lessons import PROTOCOL, SMALL
 
 from deplib.errors import ModelError
 from deplib.metrics import describe

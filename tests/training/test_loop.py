@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from learnable import PROTOCOL, SMALL, make_windows, run
+from lessons import PROTOCOL, SMALL, bagged
 from torch import nn
 
 from deplib.errors import ModelError, ResultError
@@ -14,6 +14,10 @@ from deplib.training import Objective, predict, recording_table, train
 
 SAME = 1e-4
 """z-units by which two ways of computing one training may differ."""
+
+
+def run(name, windows, *, seed=0, **change):
+    return train(name, windows, replace(PROTOCOL, **change), seed=seed, config=SMALL)
 
 
 def test_predictions_are_those_of_the_chosen_epoch(windows):
@@ -38,7 +42,7 @@ def test_mean_model_trained_on_pooled_frames_is_the_plain_loop(windows):
     mask, y = torch.from_numpy(data.mask), torch.tensor(data.index["y"], dtype=torch.float32)
     order = np.random.default_rng(4)
     for epoch in range(1, 3):
-        for rows in torch.from_numpy(order.permutation(len(data))).split(32):
+        for rows in torch.from_numpy(order.permutation(len(data))).split(16):
             optimizer.zero_grad()
             (model(x[rows], mask[rows]) - y[rows]).abs().mean().backward()
             optimizer.step()
@@ -68,7 +72,7 @@ def test_what_cannot_be_trained_is_refused(name, windows):
     with pytest.raises(ModelError, match="longer than the 8 learned positions"):
         train("MambaGRU", windows, PROTOCOL, seed=0, config=SMALL | {"n_positions": 8})
     with pytest.raises(ModelError, match="Dev prediction is NaN or infinite after epoch 1"):
-        run("LDBM", make_windows(n=30), learning_rate=1e30, batch_size_train=1000)
+        run("LDBM", bagged(n=30), learning_rate=1e30, batch_size_train=1000)
 
 
 class Mean(nn.Module):
@@ -105,14 +109,14 @@ def test_any_module_is_trained_and_left_as_it_was(windows):
         ("shape", r"Mean returns \(4, 1\) for 4 windows; expected \(4,\)"),
         ("nan", "returns NaN or infinity"),
         ("padding", "answers differently, by .* masked frames"),
-        ("width", r"Mean cannot take x \(4, 8, 16\)"),
+        ("width", r"Mean cannot take x \(4, 6, 12\)"),
     ],
 )
 def test_a_module_that_breaks_the_contract_is_told_how(windows, fault, message):
     with pytest.raises(ModelError, match=message):
         train(Mean(fault), windows, PROTOCOL, seed=0)
     with pytest.raises(ModelError, match="is for a model that is named"):
-        train(Mean(), windows, PROTOCOL, seed=0, config={"channels": 8})
+        train(Mean(), windows, PROTOCOL, seed=0, config=SMALL)
 
 
 def flushes() -> bool:

@@ -24,11 +24,6 @@ every_way = pytest.mark.parametrize(("recipe", "model"), WAYS)
 
 
 @pytest.fixture(scope="module")
-def windows():
-    return bagged()
-
-
-@pytest.fixture(scope="module")
 def runs(windows):
     """One run each way."""
     return {way: taught(*way, windows, seed=1) for way in WAYS}
@@ -100,15 +95,6 @@ def test_what_cannot_be_taught_is_refused(recipe, model, windows):
         taught(recipe, model, windows, config={"kernel": 3})
     with pytest.raises(ModelError, match=r"unknown recipe 'mixup'; there are .*'bags'"):
         train_by("mixup", "LDBM", windows, PROTOCOL, seed=0)
-
-
-@pytest.mark.parametrize("name", [MEAN, "LDBM", DROPOUT])
-def test_without_smoothing_it_is_the_protocol(name, windows, monkeypatch):
-    monkeypatch.setattr(recipes, "SHARE", 0.0)
-    a = train_by("smoothed", name, windows, PROTOCOL, seed=2, config=SMALL)
-    b = train_by("protocol", name, windows, PROTOCOL, seed=2, config=SMALL)
-    np.testing.assert_allclose(a.predictions["y_hat"], b.predictions["y_hat"], atol=SAME)
-    np.testing.assert_allclose(a.history["dev_mae"], b.history["dev_mae"], atol=SAME)
 
 
 def test_smoothed_epochs_by_hand(windows):

@@ -1,4 +1,4 @@
-"""Recordings to teach by every recipe: some carry their label, some only behave."""
+"""Recordings to train on: some carry their label, some only behave."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from deplib.windows import WindowSet, build_windows
 WIDTH = 6
 PROTOCOL = replace(
     Protocol(), sequence_length=48, window_length=12, feature_dim=WIDTH,
-    learning_rate=3e-3, batch_size_train=16, epochs=3,
+    learning_rate=3e-3, batch_size_train=16, epochs=4,
 )  # fmt: skip
 SMALL = {"channels": WIDTH}
 LONGER = replace(PROTOCOL, sequence_length=128, window_length=64)
