@@ -90,7 +90,6 @@ UNSTABLE = {
 }
 """What differs from run to run, each with how to mend it."""
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
-WIDGET = "application/vnd.jupyter.widget-view+json"
 WATCH = """\
 import os, sys
 def _hook(event, args, log=os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)):
@@ -231,35 +230,28 @@ def publish(
         lines = "\n".join(f"  {name}: {'; '.join(old[name])}" for name in todo)
         raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
     done = dict.fromkeys(chosen, "fresh")
-    if not check:
-        folder = _state(root)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(folder / "lock", timeout=0):
-                done |= _execute_all([book[name] for name in todo], jobs, force, progress or len)
-                _forget_figures(list(book.values()))
-        except Timeout:
-            raise PublishError(f"another process publishes {root} now: wait for its end") from None
-    return done
-
-
-def _execute_all(
-    todo: list[Chapter], jobs: int, force: bool, progress: Callable[[str], object]
-) -> dict[str, str]:
-    """Execute chapters; return what became of each."""
-
-    def execute(chapter: Chapter) -> str:
-        progress(f"{chapter.name}: running")
-        done = "written" if _execute(chapter, force) else "same"
-        progress(f"{chapter.name}: {done}")
+    if check:
         return done
+    say = progress or len
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        running = {chapter.name: pool.submit(execute, chapter) for chapter in todo}
-    errors = {name: one.exception() for name, one in running.items()}
-    if failed := [f"  {name}: {error}" for name, error in errors.items() if error]:
-        raise PublishError("\n".join([f"{len(failed)} of {len(todo)} chapters failed:", *failed]))
-    return {name: one.result() for name, one in running.items()}
+    def execute(name: str) -> None:
+        say(f"{name}: running")
+        done[name] = "written" if _execute(book[name], force) else "same"
+        say(f"{name}: {done[name]}")
+
+    _state(root).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(_state(root) / "lock", timeout=0):
+            with ThreadPoolExecutor(max_workers=jobs) as pool:
+                errors = {name: pool.submit(execute, name) for name in todo}
+            failed = [f"  {name}: {e}" for name, one in errors.items() if (e := one.exception())]
+            if failed:
+                how_many = f"{len(failed)} of {len(todo)} chapters failed:"
+                raise PublishError("\n".join([how_many, *failed]))
+            _forget_figures(list(book.values()))
+    except Timeout:
+        raise PublishError(f"another process publishes {root} now: wait for its end") from None
+    return done
 
 
 def _forget_figures(book: list[Chapter]) -> None:
@@ -469,8 +461,7 @@ def _outputs(raw: list[NotebookNode], count: int) -> list[NotebookNode]:
         for output in () if streams else outputs:
             if output.output_type == "execute_result":
                 output = NotebookNode(output, execution_count=count)
-            if WIDGET not in output.get("data", {}):
-                kept.append(output)
+            kept.append(output)
     return kept
 
 

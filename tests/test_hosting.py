@@ -160,8 +160,14 @@ def steps(*files: str) -> Iterator[dict[str, Any]]:
         yield from read(path)["runs"]["steps"] if not files or name in files else ()
 
 
-def scripts(*files: str) -> str:
-    return "\n".join(step.get("run", "") for step in steps(*files))
+def scripts() -> str:
+    return "\n".join(step.get("run", "") for step in steps())
+
+
+def fake(folder: Path, name: str, script: str) -> None:
+    """Write a command of that name."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}")
+    (folder / name).chmod(0o755)
 
 
 def test_a_job_may_do_no_more_than_it_needs_and_has_an_end() -> None:
@@ -222,10 +228,8 @@ def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
 ) -> None:
     (step,) = read(WORKFLOWS["weekly"])["jobs"]["report"]["steps"]
     (tmp_path / "listed").write_text(listed)
-    fake = tmp_path / "gh"
     said = f'echo "$2 $3" "$4" >> {tmp_path}/done\n'
-    fake.write_text(f'#!/bin/sh\n[ "$2" = list ] && cat {tmp_path}/listed && exit\n{said}')
-    fake.chmod(0o755)
+    fake(tmp_path, "gh", f'[ "$2" = list ] && cat {tmp_path}/listed && exit\n{said}')
     environment = {name: str(value) for name, value in step["env"].items()}
     environment["PATH"] = f"{tmp_path}:/usr/bin:/bin"
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
@@ -245,7 +249,6 @@ def test_the_workflows_are_sound_and_name_no_address_of_their_own() -> None:
 # .ci/run on made-up machines
 
 TOOLS = ("make", "git", "python3", "chromium", "npm")
-RECORDS = '#!/bin/sh\necho "{name} $* CI=$CI" >> {log}\n'
 TEST = "make test CI=true"
 
 
@@ -271,8 +274,7 @@ def test_the_ci_script_installs_what_is_missing_and_ends_with_the_tests(
     for name in ("bash", "dirname"):
         (folder / name).symlink_to(shutil.which(name) or name)
     for name in (*there, "apt-get", "sleep"):
-        (folder / name).write_text(RECORDS.format(name=name, log=log) + bodies.get(name, ""))
-        (folder / name).chmod(0o755)
+        fake(folder, name, f'echo "{name} $* CI=$CI" >> {log}\n' + bodies.get(name, ""))
     done = subprocess.run([script], env={"PATH": str(folder)}, check=False)
     lines = [line.strip() for line in log.read_text().splitlines()]
     calls = [line for line in lines if not line.startswith("python3")]

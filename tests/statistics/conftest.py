@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from score_tables import N, runs_of
+from drawn import N, runs_of
 
 from deplib.statistics import Scores, score_runs
 

@@ -1,4 +1,26 @@
+"""Labels, predictions and persons, drawn; and tables of runs, as ``score_runs`` takes them."""
+
 import numpy as np
+import pandas as pd
+
+from deplib import metrics
+
+N = 50
+
+
+def runs_of(model: str, errors: np.ndarray, *, persons: int = 25) -> pd.DataFrame:
+    """One run a row of ``errors`` (n_seeds, N)."""
+    bdi = np.random.default_rng(7).integers(0, 45, N).astype(float)
+    names = [f"r{k:02}" for k in range(N)]
+    who = [f"p{k % persons:02}" for k in range(N)]
+    one = pd.DataFrame({"recording": names, "person": who, "bdi": bdi, "model": model})
+    runs = [one.assign(bdi_hat=bdi + e, seed=k) for k, e in enumerate(errors)]
+    return pd.concat(runs, ignore_index=True)
+
+
+def by_hand(table: pd.DataFrame, model: str, metric: str) -> np.ndarray:
+    runs = table[table["model"] == model].groupby("seed")
+    return np.array([metrics.METRICS[metric](run["bdi"], run["bdi_hat"]) for _, run in runs])
 
 
 def sample(n=50, n_models=2, seed=0):

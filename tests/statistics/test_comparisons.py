@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import rng
-from score_tables import N, runs_of
+from drawn import N, rng, runs_of
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
 from deplib.statistics import SEED, score_runs, sign_flip_test

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from score_tables import N, runs_of
+from drawn import N, runs_of
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 

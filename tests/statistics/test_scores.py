@@ -5,8 +5,8 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import N, by_hand, runs_of
 from scipy import stats
-from score_tables import N, by_hand, runs_of
 
 from deplib.errors import ResultError
 from deplib.statistics import SEED, cluster_bootstrap, score_runs
