@@ -77,11 +77,8 @@ class Avec2014Cohort:
         left_out = self._problems[self._problems["excluded"]]
         good = self._clips[~self._clips["recording"].isin(left_out["recording"])]
         if good.empty:
-            first = ""
-            for row in left_out.head(1).itertuples():
-                first = (
-                    f". {row.where}: {row.problem}: {row.remedy} ({len(left_out)} problems in all)"
-                )
+            told = [f". {row.where}: {row.problem}: {row.remedy}" for row in left_out.itertuples()]
+            first = "".join(told[:1]) + f" ({len(told)} problems in all)" * bool(told)
             raise CohortError(
                 f"no usable recording of {', '.join(tasks)} under {shown(self.root)}{first}. "
                 "Expected folders such as Training/Freeform/203_1_Freeform_video_aligned with "

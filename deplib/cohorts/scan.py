@@ -87,7 +87,7 @@ def scan(
     entries = _walk(root)
     clips = _chosen(entries[entries["task"].isin(tasks)])
     labels = _labels(entries[entries["kind"] == "label"], clips)
-    clips["bdi"] = clips["session"].map(labels.groupby("session")["bdi"].first())
+    clips = clips.assign(bdi=clips["session"].map(labels.groupby("session")["bdi"].first()))
     readable = clips["kind"].isin(["frames"] if aligner is None else ["frames", "video"])
     used, unused = clips[readable], clips[~readable]
     if (used["kind"] == "video").any():
@@ -259,7 +259,7 @@ def identical_clips(clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
     Only clips with the same number and sizes of files are read.
     """
-    for key in (images.file_size, _sha256):
+    for key in (images.file_size, lambda file: hashlib.sha256(file.read_bytes()).digest()):
         content = clips["source"].map(lambda source, key=key: _content(source, key))
         clips = clips[clips.groupby(content)["recording"].transform("nunique") > 1]
     remedy = "find out which one it is, and restore the other from the corpus"
@@ -273,11 +273,6 @@ def _content(source: Source, key: Callable[[Path], object]) -> str | None:
     with suppress(OSError, CohortError):
         return repr([key(file) for file in source.files()])
     return None
-
-
-def _sha256(file: Path) -> bytes:
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def failing_frames(

@@ -306,30 +306,25 @@ def test_the_fingerprint_knows_aligner_and_videos(filmed, tmp_path):
     root = Path(shutil.copytree(filmed, tmp_path / "corpus"))
     other = Middle()
     other.id = "another"
-    fingerprint = Avec2014Cohort(filmed, aligner=Middle()).fingerprint
-    assert Avec2014Cohort(root, aligner=Middle()).fingerprint == fingerprint
-    assert Avec2014Cohort(root, aligner=other).fingerprint != fingerprint
+    prints = [Avec2014Cohort(root, aligner=one).fingerprint for one in (Middle(), Middle(), other)]
     with open(next(root.rglob("*.mp4")), "ab") as stream:
         stream.write(b"\0\0\0\x08free")
-    assert Avec2014Cohort(root, aligner=Middle()).fingerprint != fingerprint
+    prints.append(Avec2014Cohort(root, aligner=Middle()).fingerprint)
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
 
 
 def test_bad_videos_are_reported_and_the_others_read(filmed, tmp_path):
     root = Path(shutil.copytree(filmed, tmp_path / "corpus"))
     files = sorted(root.rglob("*.mp4"))
     files[0].write_bytes(b"")
-    cut(files[1], 0.3)
-    cut(write_video(files[2], movflags="faststart"), 0.7)
-    shutil.copy(files[4], files[3])
-    spoil(write_video(files[5]), 17)
+    cut(write_video(files[1], movflags="faststart"), 0.7)
+    spoil(write_video(files[2]), 17)
     cohort = Avec2014Cohort(root, aligner=Middle())
-    report = cohort.check(full=True)
-    names = [file.stem.removesuffix("_video") for file in files]
-    problems = report.groupby("recording")["problem"].agg("; ".join)
-    texts = ["empty, cut short or no video"] * 2 + ["60 frames are announced"]
-    texts += [f"byte for byte the same: {', '.join(sorted(names[3:5]))}"] * 2
-    texts.append("frames, where the file or its place in the video")
-    for name, text in zip(names, texts, strict=True):
-        assert text in problems[name]
-    assert set(report[report["excluded"]]["recording"]) == set(names[:2])
-    assert len(cohort.recordings) == 4
+    report = cohort.check(full=True).set_index("recording")
+    texts = ["empty, cut short or no video", "60 frames are announced", "frames, where the file or"]
+    for file, text, excluded in zip(files, texts, (True, False, False), strict=False):
+        rows = report.loc[[file.stem.removesuffix("_video")]]
+        assert rows["problem"].str.contains(text).any()
+        assert rows["excluded"].all() == excluded
+    assert len(cohort.recordings) == 5
