@@ -23,7 +23,7 @@ from deplib.errors import ResultError
 from deplib.keys import PACKAGE, code_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
-from deplib.selection import calibration, rules
+from deplib.selection import rules
 from deplib.selection.candidates import Courses, courses
 from deplib.selection.drawing import SCENARIOS, draw
 from deplib.selection.surrogate import Surrogate
@@ -77,7 +77,7 @@ def complete(
     scenarios
         Names of `SCENARIOS`.
     folder
-        Where the tables lie, or will; ``results/selection`` by default.
+        Where the surrogate lies, and the tables; ``results/selection`` by default.
     n_cohorts
         Cohorts of each scenario.
     jobs
@@ -88,10 +88,10 @@ def complete(
     Raises
     ------
     ResultError
-        If a file cannot be written.
+        If the surrogate is missing, or a file cannot be written.
     """
     folder = folder or results.folder() / "selection"
-    surrogate, held = _surrogate(folder, jobs), _keys(folder)
+    surrogate, held = Surrogate.load(folder / SURROGATE), _keys(folder)
     for name in scenarios:
         its_key = key(name, folder, n_cohorts)
         if held.get(name) == its_key:
@@ -121,12 +121,6 @@ def cohort_courses(scenario: str, index: int, surrogate: Surrogate) -> Courses:
         return courses(draw(scenario, index, surrogate), seed=1000 * index)
     finally:
         torch.set_num_threads(before)
-
-
-def _surrogate(folder: Path, jobs: int) -> Surrogate:
-    with contextlib.suppress(ResultError):
-        return Surrogate.load(folder / SURROGATE)
-    return calibration.calibrate(jobs=jobs).save(folder / SURROGATE)
 
 
 def _keys(folder: Path) -> dict[str, str]:

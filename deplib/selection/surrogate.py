@@ -5,8 +5,8 @@ The mean embedding of a window is modelled as
     ``x = mean + latents @ L + person + session + window``
 
 with Gaussian parts of person, session and window. Its parameters are fitted to embedded renderings
-whose persons and latents are known. A cohort of 150 recordings then takes milliseconds, not
-minutes; what the embedding does beyond second moments is lost.
+whose persons and latents are known (``bench/surrogate/fit.py``). A cohort of 150 recordings then
+takes milliseconds, not minutes; what the embedding does beyond second moments is lost.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,7 @@ from deplib.errors import ResultError
 from deplib.paths import write_atomically
 
 Array = np.ndarray
-RANKS = {"person": 80, "session": 56, "window": 40}
-"""Directions kept of each part's covariance; what is left becomes noise of equal size in all."""
+PARTS = ("person", "session", "window")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +98,7 @@ class Surrogate:
 
         So a first run draws what later ones draw.
         """
-        parts = {name: getattr(self, name) for name in RANKS}
+        parts = {name: getattr(self, name) for name in PARTS}
         halves = {"mean": self.mean, "latents": self.latents}
         halves |= {name: part.loadings for name, part in parts.items()}
         arrays = {name: np.ascontiguousarray(array, dtype="f2") for name, array in halves.items()}
@@ -119,63 +118,13 @@ class Surrogate:
         """
         try:
             a = {name: array.astype(float) for name, array in load_file(path).items()}
-            parts = {name: Part(a[name], float(a[f"{name}_floor"][0])) for name in RANKS}
+            parts = {name: Part(a[name], float(a[f"{name}_floor"][0])) for name in PARTS}
             return cls(a["mean"], a["latents"], **parts)
         except (OSError, KeyError, IndexError, SafetensorError) as error:
-            text = f"{path} is missing or damaged ({error}); delete it and run `make sweep`"
-            raise ResultError(text) from error
-
-
-def fit(
-    windows: tuple[Array, Array, Array],
-    person: Array,
-    latents: Array,
-    *,
-    ranks: dict[str, int] | None = None,
-) -> Surrogate:
-    """Fit the model by moments.
-
-    Loadings of the latents are a random-effects regression: a person's recordings are demeaned by
-    the share that the person's own variance asks for, so that faces do not drown the latents. The
-    session's covariance comes from differences within persons, the person's from person means less
-    the sessions' part, the window's from differences within recordings.
-
-    Parameters
-    ----------
-    windows
-        Mean embedding, recording's row and number of frames of each window; (n_windows, ...).
-    person, latents
-        Of each recording, (n,) and (n, n_latents).
-    ranks
-        Directions to keep of each part; ``RANKS`` by default.
-
-    Raises
-    ------
-    ResultError
-        If no person has two recordings, or no recording two windows.
-    """
-    (features, recording, n_in_window), ranks = windows, ranks or RANKS
-    names, code = np.unique(person, return_inverse=True)
-    sessions = np.bincount(code)
-    n, df = len(code), len(code) - len(names)
-    if not df or len(recording) == n:
-        raise ResultError("too few: calibrate on persons with two recordings of two windows each")
-    x = weighted_means(features, recording, n_in_window)
-    design = np.hstack([np.ones((n, 1)), latents])
-
-    coefficients = np.linalg.lstsq(design, x, rcond=None)[0]
-    for _ in range(2):  # variances and loadings depend on each other, weakly
-        between, within = _variances(x - design @ coefficients, code, sessions)
-        share = np.trace(within) / (np.trace(within) + sessions * np.trace(between))
-        demean = (1 - np.sqrt(share))[code, None]
-        less, target = (a - demean * weighted_means(a, code)[code] for a in (design, x))
-        coefficients = np.linalg.lstsq(less, target, rcond=None)[0]
-    between, within = _variances(x - design @ coefficients, code, sessions)
-    apart = (features - x[recording]) * np.sqrt(n_in_window)[:, None]
-    window = apart.T @ apart / (len(recording) - n)
-    found = {"person": between, "session": within, "window": window}
-    parts = {name: _part(covariance, ranks[name]) for name, covariance in found.items()}
-    return Surrogate(coefficients[0], coefficients[1:], **parts)
+            raise ResultError(
+                f"{path} is missing or damaged ({error}): take it from the repository again, or "
+                "fit it anew by bench/surrogate/fit.py"
+            ) from error
 
 
 def cut(n_frames: Array, window_length: int) -> tuple[Array, Array]:
@@ -193,20 +142,3 @@ def weighted_means(x: Array, group: Array, weight: Array | None = None) -> Array
     total = np.zeros((group.max() + 1, x.shape[1]))
     np.add.at(total, group, x * weight[:, None])
     return total / np.bincount(group, weight)[:, None]
-
-
-def _variances(rest: Array, code: Array, sessions: Array) -> tuple[Array, Array]:
-    """Return the covariances between persons and within them, (D, D) each."""
-    means = weighted_means(rest, code)
-    apart = rest - means[code]
-    within = apart.T @ apart / (len(rest) - len(sessions))
-    return np.cov(means.T) - within * (1 / sessions).mean(), within
-
-
-def _part(covariance: Array, rank: int) -> Part:
-    """Return the leading directions and, of what is left, an equal variance in every dimension."""
-    values, vectors = np.linalg.eigh(covariance)
-    values = np.clip(values[::-1], 0.0, None)
-    rest = values[rank:].mean() if len(values) > rank else 0.0
-    kept = np.sqrt(np.clip(values[:rank] - rest, 0.0, None))
-    return Part(kept[:, None] * vectors[:, ::-1][:, :rank].T, float(np.sqrt(rest)))

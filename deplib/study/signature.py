@@ -128,23 +128,17 @@ def pooled_features(cohort: Cohort, world: str) -> np.ndarray:
         If the file is missing, damaged, of other features than the results, or lacks a recording.
     """
     path = results.folder() / world / POOLED
-    if not path.exists():
-        raise ResultError(f"{path} does not exist; make it with `make sweep`")
     try:
         with safe_open(path, framework="numpy") as file:
             names = json.loads(file.metadata()["pooled"])["recordings"]
             features = file.get_tensor("features").astype(float)
         table = pd.DataFrame(features, index=pd.Index(names, name="recording"))
-        if not np.isfinite(features).all():
-            raise ValueError("a feature is not finite")
+        pooled = table.loc[cohort.recordings["recording"]].to_numpy()
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ResultError(
-            f"{path} is no whole file of pooled features ({error}); delete it and run `make sweep`"
+            f"{path} is missing, damaged or of other recordings ({error}): run `make sweep`"
         ) from error
     first = table.iloc[:, :WIDTH].set_axis([f"mean_{k}" for k in range(WIDTH)], axis=1)
     if not signature_fits(first.sort_index(), results.signature_path(world)):
         raise ResultError(f"{path} is stale: the results are of other features; run `make sweep`")
-    absent = set(cohort.recordings["recording"]) - set(names)
-    if absent:
-        raise ResultError(f"{path} lacks recording {min(absent)!r}: run `make sweep`")
-    return table.loc[cohort.recordings["recording"]].to_numpy()
+    return pooled

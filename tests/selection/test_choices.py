@@ -8,7 +8,7 @@ from small import PROTOCOL, SURROGATE
 
 from deplib import results
 from deplib.errors import ResultError
-from deplib.selection import SETTINGS, Surrogate, calibration, courses, draw, load
+from deplib.selection import SETTINGS, Surrogate, courses, draw, load
 from deplib.selection import choices as module
 from deplib.selection.rules import RULES, SCORES, stopped
 
@@ -29,7 +29,7 @@ def trained(monkeypatch, tmp_path):
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(module, "courses", short)
     monkeypatch.setattr(module, "draw", small)
-    monkeypatch.setattr(calibration, "calibrate", lambda jobs: SURROGATE)
+    SURROGATE.save(tmp_path / module.SURROGATE)
     return trained
 
 

@@ -150,7 +150,7 @@ def test_a_damaged_signature_is_named(windows, versioned, content):
 
 def test_pooled_features_stand_beside_their_signature(windows, versioned):
     cohort = COHORT()
-    with pytest.raises(ResultError, match="does not exist; make it with `make sweep`"):
+    with pytest.raises(ResultError, match=r"is missing.*run `make sweep`"):
         pooled_features(cohort, "default")
     write_signature(windows, "default")
     pooled = pooled_features(cohort, "default")
@@ -165,5 +165,5 @@ def test_pooled_features_stand_beside_their_signature(windows, versioned):
     with pytest.raises(ResultError, match="is stale: the results are of other features"):
         pooled_features(cohort, "default")
     (versioned / "default" / "pooled.safetensors").write_bytes(b"half")
-    with pytest.raises(ResultError, match="is no whole file of pooled features"):
+    with pytest.raises(ResultError, match="is missing, damaged or of other recordings"):
         pooled_features(cohort, "default")
