@@ -38,39 +38,33 @@ def read_crop(file: Path) -> np.ndarray:
     """
     try:
         with open(file, "rb") as stream:
-            return _decoded(stream.read(_MAX_BYTES))
+            content = stream.read(_MAX_BYTES)
     except OSError as error:
         raise CohortError(f"{shown(file)} cannot be read ({error.strerror}): restore it") from error
-    except CohortError as error:
-        raise CohortError(f"{shown(file)} {error}") from error.__cause__
-
-
-def _decoded(content: bytes) -> np.ndarray:
-    if not content:
-        raise CohortError(f"is empty: {AGAIN}")
     try:
         with Image.open(BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
             # The mode alone will not do: Pillow reads 16-bit RGB, and BMP of four channels, as RGB.
             args = image.tile[0].args if image.tile else None
             stored = str(args[0] if isinstance(args, tuple) else args)
             keyed = " with transparency" if "transparency" in image.info else ""
-            pictures = getattr(image, "n_frames", 1)
-            found = f"{image.format} of {image.width}x{image.height}, {image.mode}/{stored}{keyed}"
-            whole = image.format != "PNG" or _PNG_END in content
-            fits = image.size == CROP[:2] and stored in ("RGB", "BGR") and not keyed
-            pixels = np.asarray(image) if fits and pictures == 1 else np.empty(0)
-    except UnidentifiedImageError as error:
-        raise CohortError(f"is no PNG, JPEG or BMP image, whatever its name: {AGAIN}") from error
+            if getattr(image, "n_frames", 1) > 1:
+                wrong = f"holds several pictures (an animation), not one: {AGAIN}"
+            elif image.size != CROP[:2] or stored not in ("RGB", "BGR") or keyed:
+                size = f"{image.width}x{image.height}"
+                wrong = (
+                    f"is {image.format} of {size}, {image.mode}/{stored}{keyed}, not 8-bit RGB of "
+                )
+                wrong += f"112x112: frames are never resized or converted here; {REALIGN}"
+            elif image.format == "PNG" and _PNG_END not in content:
+                wrong = f"is truncated or damaged (its end is missing): {AGAIN}"
+            else:
+                return np.asarray(image)
+    except UnidentifiedImageError:
+        wrong = "is no PNG, JPEG or BMP image, whatever its name" if content else "is empty"
+        wrong += f": {AGAIN}"
     except Exception as error:  # a damaged file leads decoders to raise nearly anything
-        raise CohortError(f"is truncated or damaged ({error}): {AGAIN}") from error
-    if pictures > 1:
-        raise CohortError(f"holds several pictures (an animation), not one: {AGAIN}")
-    if not fits:
-        text = "not 8-bit RGB of 112x112: frames are never resized or converted here"
-        raise CohortError(f"is {found}, {text}; {REALIGN}")
-    if not whole:
-        raise CohortError(f"is truncated or damaged (its end is missing): {AGAIN}")
-    return pixels
+        wrong = f"is truncated or damaged ({error}): {AGAIN}"
+    raise CohortError(f"{shown(file)} {wrong}")
 
 
 class FrameFolder:

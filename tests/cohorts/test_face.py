@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deplib.cohorts.simulated.anatomy import TEMPLATE, Anatomy
+from deplib.alignment import TEMPLATE, similarity_transform
+from deplib.cohorts.simulated.anatomy import Anatomy
 from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
 from deplib.cohorts.simulated.motion import CHANNELS, INDEX
 from deplib.cohorts.simulated.texture import Canvas, paint_head
@@ -43,12 +44,8 @@ def trajectory(n, seed=0):
 
 
 def aligned(scene_frame):
-    """Align as a user would, with the least-squares similarity solved by ``lstsq``."""
-    x, y = scene_frame.landmarks.astype(np.float64).T
-    one, zero = np.ones(5), np.zeros(5)
-    system = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
-    a, b, c, d = np.linalg.lstsq(system, TEMPLATE.T.ravel(), rcond=None)[0]
-    warp = np.array([[a, -b, c], [b, a, d]])
+    """Align as a user would, by the landmarks."""
+    warp = similarity_transform(scene_frame.landmarks.astype(float), TEMPLATE)
     return cv2.warpAffine(scene_frame.image, warp, (112, 112), flags=cv2.INTER_AREA)
 
 
