@@ -190,7 +190,7 @@ class Scores:
         self, first: str, second: str, metric: str, draw_seeds: bool
     ) -> tuple[np.ndarray, float, np.ndarray]:
         """Return the difference of two means over seeds: resampled, itself, without each person."""
-        a, b = (self.summary(model, metric).estimate for model in (first, second))
+        a, b = (float(pd.Series(self.values(m, metric)).mean()) for m in (first, second))
         of_a, of_b = (self.draws(m, metric, draw_seeds=draw_seeds) for m in (first, second))
         return of_a[0] - of_b[0], a - b, of_a[1] - of_b[1]
 
