@@ -13,7 +13,6 @@ features, cut to 9,996 so that 84 divides them, and at most 32 dilations a kerne
 """
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,14 +118,10 @@ def references(recordings: pd.DataFrame, truth: pd.DataFrame | None = None) -> p
     return pd.concat(tables, ignore_index=True).assign(seed=0)
 
 
-def ridge(
-    features: np.ndarray,
-    table: pd.DataFrame,
-    *,
-    name: str = "ridge",
-    alphas: Iterable[float] = ALPHAS,
-) -> Baseline:
-    """Ridge regression on standardised pooled features; Dev chooses the penalty.
+def ridge(features: np.ndarray, table: pd.DataFrame, *, name: str = "ridge") -> Baseline:
+    """Ridge regression on standardised pooled features; Dev chooses the penalty of ``ALPHAS``.
+
+    Of penalties equal in Dev MAE, the largest is kept.
 
     Parameters
     ----------
@@ -134,8 +129,6 @@ def ridge(
         As ``pool`` returns them.
     name
         Name in the ``model`` column, such as ``"ridge (mean+sd)"``.
-    alphas
-        Penalties to try; of equals in Dev MAE, the largest is kept.
 
     Raises
     ------
@@ -150,11 +143,9 @@ def ridge(
     train, dev = (table["split"] == "train").to_numpy(), (table["split"] == "dev").to_numpy()
     y_train, y_dev = _labels(table, "train"), _labels(table, "dev")
     fits = {}
-    for alpha in sorted(alphas, reverse=True):
+    for alpha in reversed(ALPHAS):
         model = make_pipeline(StandardScaler(), Ridge(alpha=alpha))
         fits[alpha] = model.fit(features[train], y_train).predict(features)
-    if not fits:
-        raise ModelError("alphas is empty: give ridge at least one penalty")
     best = min(fits, key=lambda alpha: mae(y_dev, fits[alpha][dev]))  # the first of equals
     return Baseline(_predictions(table, fits[best], name), best, "dev_mae")
 

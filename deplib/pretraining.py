@@ -37,6 +37,7 @@ better start by itself: ``Pretraining(learning_rate=0)`` is the control that has
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,18 +111,12 @@ class MaskedFrames(nn.Module):
         self.model = model
         self.within = scales.within / scales.sd
         self.sd = scales.sd
-        self.mean: Tensor
-        self.register_buffer("mean", torch.from_numpy(scales.mean.astype(np.float32)))
+        self.mean = torch.from_numpy(scales.mean.astype(np.float32))
         self.spread = 1.0  # r
         # G, g; a Linear built in the ordinary way would draw from torch's global generator.
         self.head = nn.utils.skip_init(nn.Linear, model.positions.shape[1], model.channels)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-
-    def body(self) -> list[nn.Parameter]:
-        """Return the parameters of the model that learn: all but those of its regressor."""
-        model = self.model
-        return [model.positions, *model.input_proj.parameters(), *model.gru.parameters()]
 
     def state_deviation(self, z: Tensor, mask: Tensor, hidden: Tensor) -> Tensor:
         """(B, C, T), (B, T) bool twice -> (B, T, D): h_t less the k of its window."""
@@ -356,7 +351,8 @@ def pretrain(
     learnt, measured = np.flatnonzero(~held), np.flatnonzero(held)
     task = MaskedFrames(model, scales_of(windows, learnt))
     task.spread = _spread(task, windows, learnt, settings.batch_size)
-    optimizer = torch.optim.Adam([*task.body(), *task.head.parameters()], lr=settings.learning_rate)
+    learning = [part.parameters() for part in (model.input_proj, model.gru, task.head)]
+    optimizer = torch.optim.Adam([model.positions, *chain(*learning)], lr=settings.learning_rate)
     fixed = draw_hidden(windows.mask[measured], settings, rng=rng)
     history = []
     model.train()

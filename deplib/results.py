@@ -114,10 +114,8 @@ class Result:
             self,
             predictions=predictions.reset_index(drop=True),
             history=history.reset_index(drop=True),
-            epoch=int(self.epoch),
             label_mean=round(float(self.label_mean), 6),
             label_std=round(float(self.label_std), 6),
-            n_parameters=int(self.n_parameters),
         )
 
     @property

@@ -67,17 +67,9 @@ def test_real_frames_of_a_recording_come_back_in_order():
 
 
 def test_invalid_frames_are_masked_and_zero_even_if_nan():
-    bad = [0, 9]
-
-    def spoil(features):
-        features[bad] = np.nan
-        return features
-
-    def flag(valid):
-        valid[bad] = False
-        return valid
-
-    windows = build(read=altered(features=spoil, valid=flag))
+    bad = np.isin(np.arange(17), [0, 9])
+    spoilt = {"features": lambda f: np.where(bad[:, None], np.nan, f), "valid": lambda v: v & ~bad}
+    windows = build(read=altered(**spoilt))
     rows = windows.index["recording"] == "t2"
     mask = windows.mask[rows.to_numpy()]
     assert not mask[0, 0]
@@ -87,11 +79,8 @@ def test_invalid_frames_are_masked_and_zero_even_if_nan():
 
 
 def test_window_without_a_real_frame_is_dropped_and_the_others_keep_their_number():
-    def flag(valid):
-        valid[8:16] = False
-        return valid
-
-    index = build(read=altered(valid=flag)).index
+    outside = np.arange(17) // 8 != 1
+    index = build(read=altered(valid=lambda v: v & outside)).index
     assert index.loc[index["recording"] == "t2", "window"].tolist() == [0, 2]
 
 
