@@ -7,12 +7,12 @@ import os
 # starts. Nothing about work on clinical recordings leaves the machine; a user's own choice stands.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from deplib.extraction.dry_run import Estimate, duration, estimate
 from deplib.extraction.embedding import MissCount, embed_recording, is_miss
 from deplib.extraction.encoder import Embedded, OnnxEncoder, embedded_encoder, network_card
 from deplib.extraction.encoder import network_path, open_encoder
 from deplib.extraction.onnx_graph import first_line, open_session, parse, read_file, rewrite_prelu
-from deplib.extraction.pipeline import ExtractionReport, extract, plan, store_folder, store_header
+from deplib.extraction.pipeline import Estimate, ExtractionReport, duration, estimate, extract
+from deplib.extraction.pipeline import plan, store_folder, store_header
 from deplib.extraction.preprocess import ARCFACE, IMAGENET, PRESETS, RAW, UNIT, Preprocess
 from deplib.extraction.reference import Reference, check_reference, embedded_reference
 from deplib.extraction.reference import load_reference, reference_cosine, save_reference

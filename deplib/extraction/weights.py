@@ -96,8 +96,6 @@ def fetch(
         )
     if here is not None:
         return here
-    import requests  # here and below: finding a file must not wait for the network's libraries
-
     target = Path(folder or data_root() / "weights")
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -106,20 +104,17 @@ def fetch(
                 shutil.rmtree(left, ignore_errors=True)
             if not _is(target / known.file, known):  # another process may have been quicker
                 _download(known, target, progress)
-    except requests.RequestException as error:
+    except OSError as error:  # of the network, too
         raise EncoderError(
-            f"could not download {known.url}: {error}; check the connection, or fetch the file "
-            f"otherwise and put {known.file} into {target}"
+            f"could not download {known.url} to {target}: {error}; check the connection and the "
+            f"disk's room and permissions, or fetch the file otherwise, as {target / known.file}"
         ) from error
-    except OSError as error:
-        why = f"cannot write {known.file} to {target}: {error.strerror or error}"
-        raise EncoderError(f"{why}; free space or name another folder") from error
     return target / known.file
 
 
 def _download(known: KnownWeights, target: Path, progress: bool) -> None:
     """Download into a folder of its own, verify, and move into place all known files of it."""
-    import pooch
+    import pooch  # here: finding a file must not wait for the libraries of the network
 
     archive = known.archive_sha256 is not None
     together = [other for other in KNOWN.values() if other.url == known.url] if archive else [known]

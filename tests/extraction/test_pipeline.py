@@ -1,24 +1,30 @@
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import cpu_count
 from planted import content
 from tiny import TinyCohort, write_tiny_onnx
 
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction import (
+    Estimate,
     FeatureStore,
     OnnxEncoder,
     Preprocess,
+    duration,
     embed_recording,
+    estimate,
     extract,
     plan,
     store_folder,
     store_header,
 )
+from deplib.paths import data_root
 
 
 @pytest.fixture
@@ -64,22 +70,27 @@ def test_damage_is_reported_and_mended(
     assert content(finished.root) == whole
 
 
-def test_a_store_made_otherwise_is_refused(
+def test_a_store_made_otherwise_is_refused_and_has_a_folder_of_its_own(
     tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, finished: FeatureStore, tmp_path: Path
 ) -> None:
-    before = content(finished.root)
+    before, folders = content(finished.root), {store_folder(finished.header)}
     other_file = OnnxEncoder(write_tiny_onnx(tmp_path / "other.onnx", seed=3))
     swapped = OnnxEncoder(tiny_encoder.path, Preprocess("BGR"))
-    for cohort, encoder, options in [
-        (tiny_cohort, other_file, {}),
-        (tiny_cohort, swapped, {}),
-        (replace(tiny_cohort, n_frames=(40, 25)), tiny_encoder, {}),
-        (tiny_cohort, tiny_encoder, {"frame_limit": 30}),
+    for cohort, encoder, limit in [
+        (tiny_cohort, other_file, 2000),
+        (tiny_cohort, swapped, 2000),
+        (replace(tiny_cohort, n_frames=(40, 25)), tiny_encoder, 2000),
+        (replace(tiny_cohort, name="simulated/null"), tiny_encoder, 2000),
+        (tiny_cohort, tiny_encoder, 30),
     ]:
         for store in (finished, finished.root):
             with pytest.raises(StoreError, match="was made otherwise"):
-                extract(cohort, encoder, store, **options)
+                extract(cohort, encoder, store, frame_limit=limit)
+        folders.add(store_folder(store_header(cohort, encoder, frame_limit=limit)))
     assert content(finished.root) == before
+    assert len(folders) == 6
+    assert {folder.parent for folder in folders} == {data_root() / "features"}
+    assert any(folder.name.startswith("simulated-null-") for folder in folders)
 
 
 def test_a_lost_face_keeps_its_place(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
@@ -100,11 +111,13 @@ class FaultyCohort(TinyCohort):
 
     faults: dict[str, dict[int, str]] = field(default_factory=dict)  # kind by recording and frame
     gone: tuple[str, ...] = ()  # recordings whose files are not there any more
+    asked: list[tuple[str, int, int]] = field(default_factory=list)  # what was read
 
     def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
         if recording in self.gone:
             raise CohortError(f"{recording}: its folder is gone: open the cohort again")
         frames = self.frames(recording, start, stop)
+        self.asked.append((recording, start, start + len(frames)))
         found = []
         for frame, kind in self.faults.get(recording, {}).items():
             if start <= frame < start + len(frames):
@@ -185,10 +198,10 @@ def test_a_systemic_failure_ends_after_the_first_recordings(
     lengths = (30,) * 20
     names = TinyCohort(lengths).recordings["recording"]
     nobody = {name: dict.fromkeys(range(30), "no_face") for name in names}
-    log = tmp_path / "run.jsonl"
+    cohort = FaultyCohort(lengths, faults=nobody)
     with pytest.raises(VerificationError, match="60 of 600 planned frames"):
-        extract(FaultyCohort(lengths, faults=nobody), tiny_encoder, tmp_path / "s", log=log)
-    assert log.read_text().count('"event": "recording"') == 2
+        extract(cohort, tiny_encoder, tmp_path / "s")
+    assert len({name for name, *_ in cohort.asked}) == 2
     assert FeatureStore(tmp_path / "s").done() == set()
 
 
@@ -227,15 +240,10 @@ def test_the_log_tells_the_run(tiny_encoder: OnnxEncoder, tmp_path: Path) -> Non
         assert len(report.extracted) == 5
 
 
-def test_blocks_are_whole_batches(tiny_onnx: Path, tmp_path: Path) -> None:
-    class Watched(TinyCohort):
-        def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-            starts.append(start)
-            return super().frames(recording, start, stop)
-
-    starts: list[int] = []
-    embed_recording(Watched((50,)), OnnxEncoder(tiny_onnx, batch_size=16), "201_1", 50, block=20)
-    assert starts == [0, 32]
+def test_blocks_are_whole_batches(tiny_onnx: Path) -> None:
+    cohort = FaultyCohort((50,))
+    embed_recording(cohort, OnnxEncoder(tiny_onnx, batch_size=16), "201_1", 50, block=20)
+    assert cohort.asked == [("201_1", 0, 32), ("201_1", 32, 50)]
 
 
 @pytest.mark.parametrize(
@@ -246,21 +254,79 @@ def test_impossible_options_are_refused(
 ) -> None:
     with pytest.raises(StoreError, match=next(iter(options))):
         extract(tiny_cohort, tiny_encoder, tmp_path / "s", **options)
+    with pytest.raises(StoreError, match="must be at least 1"):
+        estimate(tiny_cohort, tiny_encoder, n_frames=0)
 
 
-def test_each_way_of_making_a_store_has_a_folder_of_its_own(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path))
-    named = replace(tiny_cohort, name="simulated/null")
-    headers = [
-        store_header(named, tiny_encoder),
-        store_header(replace(named, n_frames=(9,)), tiny_encoder),
-        store_header(named, OnnxEncoder(tiny_encoder.path, Preprocess("BGR"))),
-        store_header(named, tiny_encoder, frame_limit=100),
-    ]
-    folders = {store_folder(header) for header in headers}
-    assert len(folders) == 4
-    assert {folder.parent for folder in folders} == {tmp_path / "features"}
-    assert all(folder.name.startswith("simulated-null-") for folder in folders)
+# --- foreseeing it
+
+LONG = (400, 250, 600, 330, 120, 480, 500, 500, 300, 200, 100, 100)
+NAMES = list(TinyCohort(LONG).recordings["recording"])
+
+
+def test_the_estimate_looks_at_64_frames_spread_over_the_cohort(tiny_encoder: OnnxEncoder) -> None:
+    cohort = FaultyCohort(LONG)
+    told = estimate(cohort, tiny_encoder)
+    probed = [(name, start) for name, start, stop in cohort.asked if stop - start == 8]
+    assert len(probed) == 8
+    assert (probed[0][0], probed[-1][0]) == (NAMES[0], NAMES[-1])
+    places = [start / LONG[NAMES.index(name)] for name, start in probed]
+    assert places == sorted(places)  # beginnings of clips are not typical
+    assert 0.7 < places[-1] < 0.95
+    assert (told.recordings, told.frames, told.probed) == (12, sum(LONG), 64)
+    assert told.misses == 0 < told.seconds
+    for name in NAMES:  # a video is read forwards
+        spans = [(start, stop) for asked, start, stop in cohort.asked if asked == name]
+        assert all(stop <= start for (_, stop), (start, _) in pairwise(spans))
+    shared = estimate(TinyCohort((400, 50, 50)), tiny_encoder, jobs=3)  # waits for the longest
+    longest = 500 if cpu_count() == 1 else 400
+    assert shared.seconds == pytest.approx(shared.frame_seconds * longest)
+
+
+def test_the_estimate_does_not_count_what_the_store_holds(
+    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    root = tmp_path / "s"
+    assert estimate(tiny_cohort, tiny_encoder, root).frames == 218
+    assert not root.exists()  # nothing is written
+    FeatureStore(root, header=store_header(tiny_cohort, tiny_encoder, dtype="float32"))
+    extract(tiny_cohort, tiny_encoder, root, recordings=["202_1", "201_1"])
+    told = estimate(tiny_cohort, tiny_encoder, root)
+    assert (told.recordings, told.frames) == (4, 118)
+    with pytest.raises(StoreError, match="was made otherwise"):
+        estimate(tiny_cohort, tiny_encoder, root, frame_limit=30)
+    extract(tiny_cohort, tiny_encoder, root)
+    done = estimate(tiny_cohort, tiny_encoder, root)
+    assert (done.seconds, done.frames, done.probed) == (0, 0, 0)
+    assert str(done) == "nothing to do: every recording is in the store"
+
+
+def test_the_estimate_says_a_systemic_failure_at_once(
+    tiny_encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    empty = {name: dict.fromkeys(range(600), "no_face") for name in NAMES}
+    half = FaultyCohort(LONG, faults={name: empty[name] for name in NAMES[:5]})
+    assert estimate(half, tiny_encoder).misses == 32
+    with pytest.raises(VerificationError) as caught:
+        estimate(replace(half, faults=empty), tiny_encoder)
+    for said in ("64 of 64 frames", "64 no_face", ".png is no_face", "without a detector"):
+        assert said in str(caught.value)
+    with pytest.raises(VerificationError, match="its folder is gone"):
+        estimate(FaultyCohort(LONG, gone=tuple(NAMES)), tiny_encoder)
+    assert estimate(FaultyCohort(LONG, gone=("201_1",)), tiny_encoder).misses == 8
+    # Bad recordings that are left over are no systemic failure.
+    cohort = TinyCohort(blank={"203_1": tuple(range(12))})
+    report = extract(cohort, tiny_encoder, tmp_path / "s", max_miss_rate=0.1)
+    assert list(report.refused) == ["203_1"]
+    told = estimate(cohort, tiny_encoder, tmp_path / "s")
+    assert (told.recordings, told.probed, told.misses) == (1, 12, 12)
+
+
+def test_the_estimate_reads_as_a_sentence() -> None:
+    told = Estimate(9600, 300, 486_000, jobs=2, frame_seconds=0.0391, probed=64, misses=1)
+    assert str(told) == (
+        "about 2 h 40 min for 486,000 frames of 300 recordings in 2 processes (39 ms a frame; "
+        "1 of 64 frames tried could not be embedded)"
+    )
+    assert "in 1 process " in str(replace(told, jobs=1))
+    assert [duration(seconds) for seconds in (0.2, 89, 100)] == ["1 s", "89 s", "2 min"]
