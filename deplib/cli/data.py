@@ -120,8 +120,7 @@ def extract(
         check_reference(network, known)
     header = pipeline.store_header(cohort, network, frame_limit=frame_limit, dtype=dtype)
     folder = out or pipeline.store_folder(header)
-    there = (folder / "store.json").exists()
-    store = FeatureStore(folder, header=header) if there else None
+    store = FeatureStore(folder, header=header) if (folder / "store.json").exists() else None
     todo = pipeline.plan(cohort, store, frame_limit=frame_limit)
     changed = len(store.done().intersection(todo)) if store else 0
     frames, n = sum(todo.values()), len(cohort.recordings)

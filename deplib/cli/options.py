@@ -64,7 +64,7 @@ Tasks = Annotated[
     list[str] | None, _of_corpus("With --root: Freeform or Northwind; else both.", "--task")
 ]
 Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
-World = Annotated[str, _of_corpus("Without --root: null (no effect), default, or published.")]
+World = Annotated[str, _of_corpus("Without --root: null, default, published, pace or stroke.")]
 Encoder = Annotated[str | None, _of_encoder(_ENCODER)]
 Preprocessing = Annotated[str | None, _of_encoder(_PIXELS, "--preprocess")]
 Flip = Annotated[bool, _of_encoder("Embed the mirrored frame, too, and add the two.", "--flip")]

@@ -188,11 +188,8 @@ def test_what_train_trained_is_exported_and_predicts(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--features", "identity+pulse"), "a folder of frames and one encoder give one of"),
         (("--features", "affect", "--flip"), "--features affect is an encoder"),
-        (("--flip",), "train and export it without --flip"),
         (("--level", 0.9), "no interval of level 0.9 from 4 Dev recordings"),
-        (("--model", "RidgeMean"), "RidgeMean cannot be exported"),
     ],
 )
 def test_what_cannot_be_exported_is_one_message(export, tmp_path, arguments, message):

@@ -18,14 +18,14 @@ from deplib.errors import EncoderError, ModelError
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_onnx, tmp_path_factory):
+def whole(tiny_onnx, tmp_path_factory):
     return write_pair(tmp_path_factory.mktemp("pair") / "pair", tiny_onnx)
 
 
 @pytest.fixture
-def pair(exported, tmp_path):
+def pair(whole, tmp_path):
     """A folder of one's own to spoil."""
-    return shutil.copytree(exported, tmp_path / "pair")
+    return shutil.copytree(whole, tmp_path / "pair")
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_a_card_that_cannot_be_true_is_refused(content, message, pair):
 # Open and predict
 
 
-def test_a_pair_predicts_what_the_model_predicts(exported, windows, tiny_onnx):
-    bundle = open_bundle(exported, threads=2)
+def test_a_pair_predicts_what_the_model_predicts(whole, windows, tiny_onnx):
+    bundle = open_bundle(whole, threads=2)
     assert bundle.card == card_for(tiny_onnx)
     assert bundle.encoder.sha256 == bundle.card.encoder_sha256
     x, mask = windows
@@ -90,13 +90,13 @@ def test_a_pair_predicts_what_the_model_predicts(exported, windows, tiny_onnx):
     np.testing.assert_allclose(bundle.predict(time_major, mask.T.copy().T), y, atol=1e-6)
 
 
-def test_windows_that_do_not_fit_are_refused(exported, windows):
+def test_windows_that_do_not_fit_are_refused(whole, windows):
     x, mask = windows
     empty, broken = mask.copy(), x.copy()
     empty[2] = False
     frame = int(np.flatnonzero(mask[1])[2])
     broken[1, 4, frame] = np.inf
-    bundle = open_bundle(exported)
+    bundle = open_bundle(whole)
     short = replace(bundle, card=replace(CARD, max_length=WINDOW))
     with pytest.raises(ModelError, match="17 frames are longer than the 16 of AttentionMIL"):
         short.predict(np.zeros((1, TINY_DIM, 17), np.float32), np.ones((1, 17), bool))
@@ -204,8 +204,8 @@ def test_another_pair_is_kept_unless_told_and_the_same_is_left_alone(pair, tiny_
     assert (pair / "thesis.txt").read_text() == "mine"
 
 
-def test_a_file_gets_the_new_card_and_what_fails_leaves_nothing(exported, tiny_onnx, tmp_path):
-    model, card = exported / MODEL_FILE, card_for(tiny_onnx, half_width=16.5)
+def test_a_file_gets_the_new_card_and_what_fails_leaves_nothing(whole, tiny_onnx, tmp_path):
+    model, card = whole / MODEL_FILE, card_for(tiny_onnx, half_width=16.5)
     other = write_tiny_onnx(tmp_path / "other.onnx", seed=1)
     with pytest.raises(EncoderError, match="has sha256"):
         write_bundle(tmp_path / "pair", model, card, other)

@@ -7,52 +7,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from exporting import CHANNELS, LIMIT, card_for, make, run
 from onnx import TensorProto
-from small_pair import CARD
 from torch import nn
 
 from deplib.deploy import export
 from deplib.deploy.bundle import open_model
 from deplib.deploy.export import OPSET, TOLERANCE, export_model, longest, parity
 from deplib.errors import ModelError
-from deplib.models import REGISTRY, build
-
-CHANNELS, LIMIT = 24, 300
-FEWER = {
-    "LDBM": {"max_length": LIMIT},
-    "VanillaTransformer": {"n_positions": LIMIT},
-    "MambaGRU": {"n_positions": LIMIT},
-    "Mamba": {"width": 32},
-}
-
-
-def make(name):
-    return build(name, seed=0, channels=CHANNELS, **FEWER.get(name.split("-")[0], {})).eval()
-
-
-def card_for(model):
-    name = type(model).__name__
-    return replace(CARD, model=name, channels=model.channels, max_length=longest(model))
-
-
-def run(path, x, mask):
-    return open_model(path).session.run(None, {"x": x, "mask": mask})[0]
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """Path of each model's file, written when it is first asked for, compared at two lengths."""
-    folder = tmp_path_factory.mktemp("exported")
-
-    def path(name):
-        file = folder / f"{name}.onnx"
-        if not file.exists():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(export, "LENGTHS", (2, 64))
-                export_model(make(name), file, card_for(make(name)))
-        return file
-
-    return path
+from deplib.models import REGISTRY
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -132,7 +95,7 @@ def test_a_card_of_another_model_is_refused(change, tmp_path):
     model = make("LDBM")
     with pytest.raises(ModelError, match=f"the card's {next(iter(change))} is"):
         export_model(model, tmp_path / "model.onnx", replace(card_for(model), **change))
-    with pytest.raises(ModelError, match="the card's channels is 24, the model's None"):
+    with pytest.raises(ModelError, match="the card's channels is 64, the model's None"):
         export_model(nn.Linear(2, 1), tmp_path / "model.onnx", card_for(model))
 
 
