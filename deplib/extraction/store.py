@@ -306,16 +306,8 @@ def fill_invalid(
 ) -> np.ndarray:
     """Return features with a random unit vector in place of each row that is not valid.
 
-    So a store holds no zeros; the rows stay ``valid=False``, and windows mask them.
-
-    Parameters
-    ----------
-    features
-        Shape ``(n, dim)``.
-    valid
-        bool, shape ``(n,)``.
-    rng
-        Source of the vectors: directions uniform on the sphere.
+    So a store holds no zeros; the rows stay ``valid=False``, and windows mask them. Parameters are
+    those of ``deplib.windows.fill``; directions are uniform on the sphere.
     """
     filled = features.copy()
     vectors = rng.standard_normal((int((~valid).sum()), features.shape[1]))

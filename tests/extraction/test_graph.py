@@ -108,20 +108,15 @@ def test_anything_else_is_none(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "slopes",
-    [
-        [np.float32([[[0.25]], [[0.1]], [[0.4]]])],
-        [np.float32([0.25])],
-        [np.float32([[[-0.5]], [[1.0]], [[1.7]]]), np.float32([[[0.0]], [[0.2]], [[0.3]]])],
-    ],
-    ids=["a channel", "one for all", "outside 0 to 1"],
+    "slopes", [[0.25], [(0.25, 0.1, 0.4)], [(-0.5, 1.0, 1.7), (0.0, 0.2, 0.3)]]
 )
-def test_rewritten_prelu_is_the_same_function(tmp_path: Path, slopes: list[np.ndarray]) -> None:
+def test_rewritten_prelu_is_the_same_function(tmp_path: Path, slopes: list) -> None:
     nodes, value = [], "x"
     for i in range(len(slopes)):
         nodes.append(helper.make_node("PRelu", [value, f"a{i}"], [f"p{i}"]))
         value = f"p{i}"
-    weights = [numpy_helper.from_array(slope, f"a{i}") for i, slope in enumerate(slopes)]
+    shaped = [np.float32(slope).reshape(-1, 1, 1) for slope in slopes]
+    weights = [numpy_helper.from_array(slope, f"a{i}") for i, slope in enumerate(shaped)]
     nodes.append(helper.make_node("Flatten", [value], ["y"]))
     write_onnx(tmp_path / "e.onnx", nodes, weights, inputs={"x": SHAPE}, outputs={"y": ["N", 192]})
     model = onnx.load(tmp_path / "e.onnx")
