@@ -75,7 +75,7 @@ def train_by(
     Parameters
     ----------
     recipe
-        ``"protocol"``, or one of ``RECIPES``.
+        One of ``RECIPES``.
     model, windows, protocol, seed, config
         As of ``deplib.training.train``.
     unlabelled
@@ -91,14 +91,13 @@ def train_by(
     """
     require_recipe(recipe)
     given = {"unlabelled": unlabelled} if recipe == "pretrained" else {}
-    fit = RECIPES.get(recipe, train)
-    return fit(model, windows, protocol, seed=seed, config=config, **given)
+    return RECIPES[recipe](model, windows, protocol, seed=seed, config=config, **given)
 
 
 def require_recipe(recipe: str) -> None:
     """Raise a `ModelError` if there is no such recipe."""
-    if recipe != "protocol" and recipe not in RECIPES:
-        raise ModelError(f"unknown recipe {recipe!r}; there are {['protocol', *RECIPES]}")
+    if recipe not in RECIPES:
+        raise ModelError(f"unknown recipe {recipe!r}; there are {[*RECIPES]}")
 
 
 # ------------------------------------------------------------------------------ smoothed labels
@@ -362,9 +361,10 @@ def pretrained(
 
 
 RECIPES: dict[str, Callable[..., Run]] = {
+    "protocol": train,
     "smoothed": partial(train, objective=Smoothed),
     "bags": bags,
     "pretrained": pretrained,
     "dropout": dropout,
 }
-"""Recipes beside the protocol's own way."""
+"""The protocol's own way, and those beside it."""

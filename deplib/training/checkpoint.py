@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from deplib.paths import write_atomically
 from deplib.training.course import Course
 
-FORMAT = 2
+FORMAT = 3
 UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
 """What `read_tensors` raises where there is no whole file."""
 
@@ -81,14 +81,11 @@ class Checkpoint:
         """
         if time.monotonic() - self._written < self.every:
             return
-        parts: dict[str, Mapping[str, Tensor]]
-        parts = {"model": model.state_dict(), "best": course.weights}
-        parts |= {f"optimizer.{i}": m for i, m in optimizer.state_dict()["state"].items()}
         about = {"format": FORMAT, "key": self.key, "rows": course.rows}
         about |= {"best": course.best["epoch"], "rng": rng.bit_generator.state}
-        tensors = {
-            f"{part}:{n}": value for part, held in parts.items() for n, value in held.items()
-        }
+        parts = {"model": model.state_dict(), "best": course.weights}
+        parts |= optimizer.state_dict()["state"]  # moments by the number of their parameter
+        tensors = {f"{part}:{n}": v for part, held in parts.items() for n, v in held.items()}
         try:
             write_tensors(self.path, tensors, about)
         except OSError as error:  # the run itself can go on, and its result says the same if not
@@ -117,12 +114,12 @@ class Checkpoint:
             tensors, about = read_tensors(self.path)
             if (about["format"], about["key"]) != (FORMAT, self.key):
                 raise ValueError("it belongs to another run or version")
-            parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
+            names = list(model.state_dict())
+            weights, best = ({n: tensors.pop(f"{p}:{n}") for n in names} for p in ("model", "best"))
+            moments: dict[int, dict[str, Tensor]] = defaultdict(dict)
             for name, value in tensors.items():
-                part, _, rest = name.partition(":")
-                parts[part][rest] = value
-            weights, best = (_like(parts.pop(p), model.state_dict()) for p in ("model", "best"))
-            moments = {int(p.removeprefix("optimizer.")): held for p, held in parts.items()}
+                number, _, what = name.partition(":")
+                moments[int(number)][what] = value
             bits = np.random.default_rng().bit_generator
             bits.state = about["rng"]
         except UNREADABLE as error:
@@ -149,10 +146,3 @@ def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
         digest.update(f"{name} {list(tensors[name].shape)}\n".encode())
         digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()
-
-
-def _like(tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors in the order of others, after comparing their names and shapes."""
-    if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in wanted.items()}:
-        raise ValueError("its weights are those of another model")
-    return {name: tensors[name] for name in wanted}

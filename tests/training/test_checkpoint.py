@@ -99,7 +99,7 @@ DAMAGE = {
     ),
     "another key": lambda path: edit(path, lambda t, s: s.update(key="other")),
     "no generator": lambda path: edit(path, lambda t, s: s.pop("rng")),
-    "no moments": lambda path: edit(path, lambda t, s: t.pop("optimizer.3:exp_avg")),
+    "no moments": lambda path: edit(path, lambda t, s: t.pop("3:exp_avg")),
 }
 
 
