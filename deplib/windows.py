@@ -273,16 +273,8 @@ def person_disjoint(
         room[place[person]] -= n_recordings[person]
         empty[place[person]] = False
     if balanced:
-        _balance(place, n_recordings, _cumulative(bdi, code, len(persons)))
+        _balance(place, code, bdi.to_numpy())
     return recordings.assign(split=np.array(SPLITS, dtype=object)[place[code]])
-
-
-def _cumulative(bdi: pd.Series, code: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels that occur, and of each group how many recordings are at or below each."""
-    levels, at = np.unique(bdi.to_numpy(float), return_inverse=True)
-    counts = np.zeros((n, len(levels)))
-    np.add.at(counts, (code, at), 1)
-    return levels, counts.cumsum(axis=1)
 
 
 def _distance(counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -293,13 +285,14 @@ def _distance(counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return gap[..., :-1] @ np.diff(levels)
 
 
-def _balance(
-    place: np.ndarray, n_recordings: np.ndarray, cumulative: tuple[np.ndarray, np.ndarray]
-) -> None:
+def _balance(place: np.ndarray, code: np.ndarray, bdi: np.ndarray) -> None:
     """Exchange persons between splits, in place, while that lowers the sum of distances."""
-    levels, counts = cumulative
+    levels, at = np.unique(bdi, return_inverse=True)
+    counts = np.zeros((len(place), len(levels)))  # of a person's recordings at or below each label
+    np.add.at(counts, (code, at), 1)
+    counts = counts.cumsum(axis=1)
     first, second = np.triu_indices(len(place), k=1)
-    alike = n_recordings[first] == n_recordings[second]
+    alike = counts[first, -1] == counts[second, -1]
     first, second = first[alike], second[alike]
     while True:
         totals = np.stack([counts[place == k].sum(axis=0) for k in range(len(SPLITS))])
