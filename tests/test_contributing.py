@@ -95,7 +95,7 @@ NOT_RUN = {
     "pytest tests/test_house.py tests/test_repository.py": RECIPE,
     "pytest tests/models": RECIPE,
     "python tests/models/golden.py MyModel": RECIPE,
-    "python bench/restamp.py": "tests/study/test_keys.py has what makes a row stale",
+    "python bench/keys/restamp.py": "tests/study/test_keys.py has what makes a row stale",
     "git add notebooks/18_question.py book _toc.yml": RECIPE,
     **dict.fromkeys(("make book", "make sweep"), HOURS),
     **dict.fromkeys(("make help", "make lint", "make test", "make unit-tests"), SELF),

@@ -1,6 +1,6 @@
 """Give the versioned results the keys of code that was rewritten without changing a number.
 
-    python bench/restamp.py
+    python bench/keys/restamp.py
 
 Of every model and recipe whose key has changed, one seed is trained for two epochs (a baseline is
 fitted whole). Where Dev MAE (of a baseline: the predictions) is further than
