@@ -1,0 +1,133 @@
+"""A cell of the map, and what one predictor says in it.
+
+A cell is a simulated cohort: what order moves, order's share of the information about severity,
+recordings in Train, and a seed. Its frames are the 29 columns of true facial action, of 512 frames
+a recording averaged in fours: 128 rows, one window. Nothing is rendered or measured with noise, so
+that what a predictor misses is in no feature's way. All 29 columns are kept, of which ten never
+move.
+
+All that makes a number is here or in what it calls; the key of a row covers it.
+"""
+
+import warnings
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import skew
+
+from deplib.baselines import pool, references, ridge, rocket
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.cohorts.simulated.behaviour import World
+from deplib.protocol import Protocol
+from deplib.scaling import Scaling, scaled
+from deplib.streams.measured import true_actions
+from deplib.training import recording_table, train
+from deplib.windows import WindowSet, build_windows
+
+GAIN = 1.44
+"""At which half of severity's variance is explained, whatever order's share: PCC .66, MAE 6.7."""
+N_FRAMES, AVERAGE = 512, 4
+N_DEV, N_TEST = 100, 1000
+N_ROWS = N_FRAMES // AVERAGE
+PROTOCOL = replace(
+    Protocol(), sequence_length=N_ROWS, window_length=N_ROWS, feature_dim=29, learning_rate=1e-3
+)
+"""The report's, but for length, width and learning rate."""
+TEMPORAL: dict[str, dict[str, Any]] = {
+    "LDBM": {},
+    "MambaGRU": {"width": 64},
+    "VanillaTransformer": {"width": 64},
+}
+"""Networks that can see order, and what of their configuration differs from the report's."""
+ORDER_BLIND = ("AttentionMIL", "TemporalMeanMLP")
+"""Networks that see the same frames in any order."""
+NETWORKS = TEMPORAL | {name: {} for name in ORDER_BLIND}
+CONVOLUTIONS = "random convolutions"
+SHALLOW = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)", CONVOLUTIONS)
+"""What learns by no gradient. All but the convolutions see the action as it is, with its level."""
+
+
+class Run(NamedTuple):
+    """One predictor, trained once in one cell."""
+
+    movement: str  # what order moves: "pace" or "stroke"
+    share: float  # order's, of the information about severity
+    n_train: int
+    cohort: int  # the seed of the cohort
+    inputs: Scaling  # what the predictor sees
+    predictor: str  # one of `SHALLOW` or `NETWORKS`
+    seed: int = 0
+
+
+def simulate(movement: str, share: float, n_train: int, cohort: int) -> SimulatedCohort:
+    """Return the cohort of a cell."""
+    world = World("map", GAIN, "order's share of a fixed sum", share=share, movement=movement)
+    sizes = (n_train, N_DEV, N_TEST)
+    return SimulatedCohort(world, seed=cohort, n_recordings=sizes, n_frames=N_FRAMES)
+
+
+@lru_cache(maxsize=1)  # runs of a cell follow each other
+def drawn(
+    movement: str, share: float, n_train: int, cohort: int
+) -> tuple[SimulatedCohort, WindowSet]:
+    """Return a cell: its cohort, and a window of true action for each recording, not scaled."""
+    simulated = simulate(movement, share, n_train, cohort)
+    names = simulated.recordings["recording"]
+    action = dict(zip(names, true_actions(simulated, average=AVERAGE), strict=True))
+    recordings = simulated.recordings.assign(n_frames=N_ROWS)
+    real = np.ones(N_ROWS, dtype=bool)
+    return simulated, build_windows(recordings, lambda name: (action[name], real), PROTOCOL)
+
+
+def order_features(windows: WindowSet) -> np.ndarray:
+    """Return what knows order by hand: log of velocity over SD, and skewness of velocity.
+
+    Of every channel that moves in each Train recording; nothing of its level or spread is left.
+    """
+    moves = windows.subset("train").features.std(axis=1).min(axis=0) > 1e-4
+    x = windows.features[..., moves].astype(float)
+    velocity = np.diff(x, axis=1)
+    speed = np.log((velocity.std(axis=1) + 1e-6) / (x.std(axis=1) + 1e-6))
+    return np.hstack([speed, np.nan_to_num(skew(velocity, axis=1))])
+
+
+def answers(run: Run) -> tuple[pd.Series, int]:
+    """Train a predictor, and let it answer.
+
+    Returns
+    -------
+    bdi_hat : Series
+        BDI-II points by name of the recording, of all splits.
+    epoch : int
+        The one that Dev chose; 0 where there are none.
+
+    Raises
+    ------
+    CohortError
+        If there is no such cell or no such inputs.
+    ModelError
+        If there is no such predictor.
+    """
+    cohort, windows = drawn(*run[:4])
+    seen, epoch = scaled(windows, run.inputs), 0
+    if run.predictor in ("constant", "oracle"):
+        both = references(cohort.recordings, cohort.truth)
+        table = both[both["model"] == run.predictor]
+    elif run.predictor in SHALLOW:
+        if run.predictor == CONVOLUTIONS:
+            features, recordings = rocket(seen, seed=run.seed)
+        else:
+            features, recordings = pool(windows, "mean+sd")
+        if run.predictor == "ridge (order)":
+            features = order_features(windows)
+        table = ridge(features, recordings).predictions
+    else:
+        config = {"channels": PROTOCOL.feature_dim, **NETWORKS.get(run.predictor, {})}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a network which can learn nothing collapses
+            one = train(run.predictor, seen, PROTOCOL, seed=run.seed, config=config)
+        table, epoch = recording_table(one.predictions, one.label_mean, one.label_std), one.epoch
+    return table.set_index("recording")["bdi_hat"], epoch
