@@ -16,7 +16,7 @@ from unittest import mock
 import cv2
 import numpy as np
 
-from deplib.cohorts.simulated import CHANNELS, INDEX, anatomy, face
+from deplib.cohorts.simulated import CHANNELS, INDEX, anatomy, face, warp
 
 FRAMES = 640
 ROUNDS = 7
@@ -36,7 +36,7 @@ def resample() -> None:
     canvas = face.CROP_CANVAS
     texture = np.zeros((canvas.height, canvas.width, 4), np.uint8)
     light = np.ones((canvas.height, canvas.width), np.float32)
-    knots = np.zeros((*anatomy.FIELD_SHAPE, 2), np.float32)
+    knots = np.zeros((*warp.FIELD_SHAPE, 2), np.float32)
     room = np.zeros((480, 640, 3), np.uint8)
     y, x = np.mgrid[: face.CROP, : face.CROP].astype(np.float32)
     position = np.stack([x, y], -1) * np.float32(canvas.density) + 27

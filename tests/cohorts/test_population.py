@@ -5,21 +5,15 @@ import pandas as pd
 import pytest
 
 from deplib.cohorts.base import BANDS, SPLITS
-from deplib.cohorts.simulated import (
-    LATENTS,
-    WORLDS,
-    labels,
-    oracle_error,
-    world_named,
-)
+from deplib.cohorts.simulated import LATENTS, WORLDS, labels, oracle_error, world_named
 from deplib.cohorts.simulated.behaviour import (
     RESIDUAL_PERSON_SHARE,
+    TRAIT,
     draw_latents,
     oracle_mean,
     oracle_median,
     posterior,
     severity_loadings,
-    trait_loadings,
 )
 from deplib.errors import CohortError
 
@@ -123,7 +117,7 @@ def test_latents_correlate_as_stated_times_gain_and_covary_by_severity_and_trait
     found = [np.corrcoef(column, scored(severity, 2))[0, 1] for column in latents.T]
     assert found == pytest.approx([world.gain * x.correlation for x in LATENTS], abs=0.02)
     assert latents.std(axis=0) == pytest.approx(np.ones(len(LATENTS)), abs=0.02)
-    a, t = severity_loadings(world.gain), trait_loadings()
+    a, t = severity_loadings(world.gain), TRAIT
     stated = np.outer(a, a) + np.outer(t, t)
     np.fill_diagonal(stated, 1)
     np.testing.assert_allclose(np.corrcoef(latents.T), stated, atol=0.03)
@@ -134,8 +128,7 @@ def test_part_of_behaviour_recurs_with_the_person():
     person = np.repeat(np.arange(N // 2), 2)
     latents = draw_latents(np.zeros(N), person, gain=0.0, rng=rng(3))
     found = [np.corrcoef(column[::2], column[1::2])[0, 1] for column in latents.T]
-    t2 = trait_loadings() ** 2
-    assert found == pytest.approx(t2 + (1 - t2) * RESIDUAL_PERSON_SHARE, abs=0.03)
+    assert found == pytest.approx(TRAIT**2 + (1 - TRAIT**2) * RESIDUAL_PERSON_SHARE, abs=0.03)
 
 
 def test_impossible_gain_and_unknown_world_are_refused():

@@ -22,12 +22,7 @@ from numpy.random import Generator
 from scipy import stats
 from scipy.optimize import brentq
 
-from deplib.cohorts.simulated.labels import (
-    RELIABILITY,
-    THRESHOLDS,
-    severity_correlation,
-    to_bdi,
-)
+from deplib.cohorts.simulated.labels import RELIABILITY, THRESHOLDS, severity_correlation, to_bdi
 from deplib.errors import CohortError
 
 
@@ -56,6 +51,8 @@ LATENTS = (
     Latent("blink", 0.10, -0.10, 0.25, 0.0, "blinks a minute (AU45)"),
 )
 LATENT_NAMES = tuple(latent.name for latent in LATENTS)
+TRAIT = np.array([latent.trait for latent in LATENTS])
+"""Loading of each latent on the trait."""
 
 RESIDUAL_PERSON_SHARE = 0.6
 """Share of a residual's variance that belongs to the person and not to the session."""
@@ -155,16 +152,11 @@ def severity_loadings(gain: float) -> np.ndarray:
         If the gain would ask for a latent of more than unit variance.
     """
     loading = gain * np.array([x.correlation for x in LATENTS]) / severity_correlation()
-    if not np.all(loading**2 + trait_loadings() ** 2 < 1):
+    if not np.all(loading**2 + TRAIT**2 < 1):
         raise CohortError(
             f"a gain of {gain} leaves a latent no variance of its own: choose a smaller gain"
         )
     return loading
-
-
-def trait_loadings() -> np.ndarray:
-    """Return the loading of each latent on the trait, shape ``(len(LATENTS),)``."""
-    return np.array([x.trait for x in LATENTS])
 
 
 def information(gain: float) -> float:
@@ -172,7 +164,7 @@ def information(gain: float) -> float:
 
     With it, ``information / (1 + information)`` of severity's variance is explained.
     """
-    a, t = severity_loadings(gain), trait_loadings()
+    a, t = severity_loadings(gain), TRAIT
     return float(a @ np.linalg.solve(np.outer(t, t) + np.diag(1 - a**2 - t**2), a))
 
 
@@ -191,10 +183,10 @@ def loadings(world: World) -> tuple[np.ndarray, np.ndarray]:
         If the gain would ask for a latent of more than unit variance.
     """
     if world.movement is None:
-        return severity_loadings(world.gain), trait_loadings()
+        return severity_loadings(world.gain), TRAIT
     odds = world.share * information(world.gain)
     order = np.sqrt(odds / (1 + odds))
-    return np.append(severity_loadings(level_gain(world)), order), np.append(trait_loadings(), 0.0)
+    return np.append(severity_loadings(level_gain(world)), order), np.append(TRAIT, 0.0)
 
 
 def draw_latents(
@@ -218,20 +210,13 @@ def draw_latents(
     ndarray of float, shape (n, len(LATENTS))
         Each column has zero mean and unit variance over the population.
     """
-    return _drawn(severity, person, severity_loadings(gain), trait_loadings(), rng=rng)
+    return drawn(severity, person, severity_loadings(gain), TRAIT, rng=rng)
 
 
-def draw_order(
-    severity: np.ndarray, person: np.ndarray, *, world: World, rng: Generator
-) -> np.ndarray:
-    """Draw the latent of order, shape ``(n, 1)``: the eleventh, of a stream of its own."""
-    a, t = loadings(world)
-    return _drawn(severity, person, a[len(LATENTS) :], t[len(LATENTS) :], rng=rng)
-
-
-def _drawn(
+def drawn(
     severity: np.ndarray, person: np.ndarray, a: np.ndarray, t: np.ndarray, *, rng: Generator
 ) -> np.ndarray:
+    """Draw latents that load by ``a`` on severity and by ``t`` on the trait, shape (n, len(a))."""
     _, code = np.unique(person, return_inverse=True)
     n_persons, n_latents = code.max() + 1, len(a)
     trait = rng.standard_normal((n_persons, 1))[code]
@@ -252,8 +237,8 @@ class OracleError:
     constant_mae: float  # of the population's median
 
 
-def posterior(latents: np.ndarray, world: World) -> tuple[np.ndarray, float]:
-    """Return mean, shape ``(n,)``, and variance of standard normal severity given the latents.
+def _regression(world: World) -> tuple[np.ndarray, float]:
+    """Return severity's regression on the latents: weights, and the variance that it explains.
 
     With ``latents = a * severity + noise`` and ``noise ~ N(0, t t' + D)``, this is the usual
     formula of a Gaussian linear model, solved as ``cov(latents)^-1 a``.
@@ -261,7 +246,13 @@ def posterior(latents: np.ndarray, world: World) -> tuple[np.ndarray, float]:
     a, t = loadings(world)
     covariance = np.outer(a, a) + np.outer(t, t) + np.diag(1 - a**2 - t**2)
     weights = np.linalg.solve(covariance, a)
-    return latents @ weights, float(1 - a @ weights)
+    return weights, float(a @ weights)
+
+
+def posterior(latents: np.ndarray, world: World) -> tuple[np.ndarray, float]:
+    """Return mean, shape ``(n,)``, and variance of standard normal severity given the latents."""
+    weights, explained = _regression(world)
+    return latents @ weights, 1 - explained
 
 
 def oracle_mean(latents: np.ndarray, world: World) -> np.ndarray:
@@ -276,15 +267,12 @@ def oracle_mean(latents: np.ndarray, world: World) -> np.ndarray:
 
 def oracle_median(latents: np.ndarray, world: World) -> np.ndarray:
     """Return the median of BDI-II given the latents, shape ``(n,)``: the least absolute error."""
-    mean, _ = posterior(latents, world)
-    return to_bdi(np.sqrt(RELIABILITY) * mean)
+    return to_bdi(np.sqrt(RELIABILITY) * posterior(latents, world)[0])
 
 
 def oracle_error(world: World) -> OracleError:
     """Compute the oracle's error in a world by integrating over posterior means and scores."""
-    a, t = loadings(world)
-    covariance = np.outer(a, a) + np.outer(t, t) + np.diag(1 - a**2 - t**2)
-    explained = float(a @ np.linalg.solve(covariance, a))
+    _, explained = _regression(world)
     centre = np.sqrt(RELIABILITY * explained) * _NODES[:, None]
     bdi = to_bdi(centre + _score_sd(1 - explained) * _NODES)  # (posterior mean, score)
     mean, median = bdi.mean(axis=1, keepdims=True), to_bdi(centre)

@@ -11,17 +11,8 @@ import numpy as np
 
 from deplib.cohorts.avec2014 import SIMULATED_MARKER
 from deplib.cohorts.base import COLUMNS
-from deplib.cohorts.simulated import labels
-from deplib.cohorts.simulated.behaviour import (
-    LATENT_NAMES,
-    World,
-    draw_latents,
-    draw_order,
-    level_gain,
-    oracle_mean,
-    oracle_median,
-    world_named,
-)
+from deplib.cohorts.simulated import behaviour, labels
+from deplib.cohorts.simulated.behaviour import LATENT_NAMES, World
 from deplib.cohorts.simulated.face import FaceRenderer, SceneFrame, sample_identity, sample_scene
 from deplib.cohorts.simulated.motion import FPS, trajectory
 from deplib.cohorts.simulated.order import movement
@@ -85,7 +76,7 @@ class SimulatedCohort:
         sizes = {"frame_step": frame_step, "max_frames": max_frames, "n_frames": n_frames}
         if any(size is not None and size < 1 for size in sizes.values()):
             raise CohortError(f"each of {sizes} must be at least 1, or None where it may be")
-        self.world = world if isinstance(world, World) else world_named(world)
+        self.world = world if isinstance(world, World) else behaviour.world_named(world)
         self.seed, self.name = seed, f"simulated/{self.world.name}"
         self.frame_step, self.max_frames = frame_step, max_frames
 
@@ -100,18 +91,20 @@ class SimulatedCohort:
             delivered = np.minimum(delivered, max_frames)
         self.recordings = sessions.assign(task=TASK, bdi=bdi, n_frames=delivered)[list(COLUMNS)]
 
-        gain, names = level_gain(self.world), list(LATENT_NAMES)
-        self._latents = draw_latents(severity, person, gain=gain, rng=self._stream("latents"))
-        if self.world.movement:
-            order = draw_order(severity, person, world=self.world, rng=self._stream("order"))
-            self._latents = np.hstack([self._latents, order])
-            names.append("order")
+        a, t = behaviour.loadings(self.world)
+        levels, order = slice(len(LATENT_NAMES)), slice(len(LATENT_NAMES), None)
+        drawn = [
+            behaviour.drawn(severity, person, a[part], t[part], rng=self._stream(purpose))
+            for purpose, part in (("latents", levels), ("order", order))
+        ]
+        self._latents = np.hstack(drawn)
+        names = [*LATENT_NAMES, "order"][: len(a)]
         self.truth = sessions[["recording"]].assign(
             severity=labels.severity_points(severity),
             severity_z=severity,
             **dict(zip(names, self._latents.T, strict=True)),
-            oracle_mean=oracle_mean(self._latents, self.world),
-            oracle_median=oracle_median(self._latents, self.world),
+            oracle_mean=behaviour.oracle_mean(self._latents, self.world),
+            oracle_median=behaviour.oracle_median(self._latents, self.world),
         )
         self._filmed = filmed
         self._row = {name: row for row, name in enumerate(self.recordings["recording"])}
@@ -163,7 +156,7 @@ class SimulatedCohort:
 
     def trajectories(self, recording: str) -> np.ndarray:
         """Return the renderer's parameters, float32 ``(n_frames, len(CHANNELS))``: true motion."""
-        row, delivered = self._row_of(recording), self._n_frames(recording)
+        row, delivered = self.row_of(recording), self._n_frames(recording)
         n, kind, moved = int(self._filmed[row]), self.world.movement, None
         if kind:
             # Only what is delivered is filmed: all of it, and no part, has a histogram held equal.
@@ -180,12 +173,12 @@ class SimulatedCohort:
 
     def identity(self, recording: str) -> np.ndarray:
         """Return the code of the person's face, float32 ``(32,)``, the same in all sessions."""
-        person = self.recordings["person"].iloc[self._row_of(recording)]
+        person = self.recordings["person"].iloc[self.row_of(recording)]
         return sample_identity(rng=self._stream("identity", self._person[person]))
 
     def renderer(self, recording: str) -> FaceRenderer:
         """Return the renderer of the person's face in the scene of this session."""
-        scene = sample_scene(rng=self._stream("scene", self._row_of(recording)))
+        scene = sample_scene(rng=self._stream("scene", self.row_of(recording)))
         return FaceRenderer(self.identity(recording), scene)
 
     def scene_frame(self, recording: str, index: int) -> SceneFrame:
@@ -210,13 +203,14 @@ class SimulatedCohort:
             self._last = last  # one assignment: readers in other threads see old or new, not a mix
         return last[1], last[2]
 
-    def _row_of(self, recording: str) -> int:
+    def row_of(self, recording: str) -> int:
+        """Return a recording's row in the tables; a ``CohortError`` says that there is none."""
         if recording not in self._row:
             raise CohortError(f"{self.name} has no recording {recording!r}: see its .recordings")
         return self._row[recording]
 
     def _n_frames(self, recording: str) -> int:
-        return int(self.recordings["n_frames"].iloc[self._row_of(recording)])
+        return int(self.recordings["n_frames"].iloc[self.row_of(recording)])
 
     def _stream(self, purpose: str, *index: int) -> np.random.Generator:
         """Return the random stream of one purpose, and of one person or recording in it."""
@@ -271,30 +265,25 @@ def write_avec_layout(
         require_av()
     if root.exists() and any(root.iterdir()):
         raise CohortError(f"{root} is not empty: simulated and real recordings must not be mixed")
-    rows = {row["recording"]: row for row in cohort.recordings.to_dict("records")}
-    chosen = list(rows) if recordings is None else list(recordings)
-    if unknown := sorted(set(chosen) - set(rows)):
-        raise CohortError(f"{cohort.name} has no recordings {unknown}: see its .recordings")
-
+    chosen = list(cohort.recordings["recording"] if recordings is None else recordings)
+    rows = cohort.recordings.iloc[[cohort.row_of(name) for name in chosen]]
+    write, ending = (_write_video, ".mp4") if videos else (_write_frames, "_aligned")
     root.mkdir(parents=True, exist_ok=True)
     (root / SIMULATED_MARKER).write_text(
         f"Rendered by deplib from {cohort.name}, seed {cohort.seed}. No person was filmed.\n",
         encoding="utf-8",
     )
-    for recording in chosen:
-        row = rows[recording]
+    for row in rows.to_dict("records"):
+        recording, task = row["recording"], row["task"]
         n_frames = min(row["n_frames"], max_frames or row["n_frames"])
         part = {"train": "Training", "dev": "Development", "test": "Testing"}[row["split"]]
         labels_of = "Final_Labels" if part != "Testing" else "AVEC2014_Labels_Testset/Testing"
         prefix = f"{part}_" if part != "Testing" else ""
-        clip = f"AVEC2014_AudioVisual/Video/{part}/{row['task']}/{recording}_{row['task']}_video"
+        clips = root / f"AVEC2014_AudioVisual/Video/{part}/{task}"
         label = root / f"{labels_of}/{prefix}DepressionLabels/{recording}_Depression.csv"
-        for folder in (label.parent, (root / clip).parent):
+        for folder in (label.parent, clips):
             folder.mkdir(parents=True, exist_ok=True)
-        if videos:
-            _write_video(cohort, recording, n_frames, root / f"{clip}.mp4")
-        else:
-            _write_frames(cohort, recording, n_frames, root / f"{clip}_aligned")
+        write(cohort, recording, n_frames, clips / f"{recording}_{task}_video{ending}")
         label.write_text(f"{row['bdi']:.0f}\n", encoding="utf-8")
     return root
 

@@ -7,28 +7,15 @@ already composed.
 """
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
 
-from deplib.cohorts.simulated.anatomy import (
-    BLOCK,
-    CENTRE_X,
-    IDENTITY_DIM,
-    ORIGIN,
-    SPACING,
-    Anatomy,
-    WarpModel,
-    align,
-    column,
-    compose,
-    invert,
-    pose_shift,
-    posed,
-    similarity,
-)
+from deplib.cohorts.simulated import warp
+from deplib.cohorts.simulated.anatomy import BLOCK, CENTRE_X, IDENTITY_DIM, Anatomy, column
 from deplib.cohorts.simulated.motion import CHANNELS, INDEX
 from deplib.cohorts.simulated.parts import EYE_REACH, MOUTH_REACH, EyePainter, MouthPainter
 from deplib.cohorts.simulated.texture import Canvas, ShadingModel, paint_head, ramp, shoulder
@@ -140,26 +127,32 @@ class PaintedHead:
     """One head on one canvas, ready to be drawn at any parameters."""
 
     def __init__(self, identity: np.ndarray, scene: Scene, canvas: Canvas) -> None:
-        anatomy, self.canvas, self._key_light = Anatomy(identity), canvas, scene.key_light
+        anatomy, self._canvas, self._key_light = Anatomy(identity), canvas, scene.key_light
         texture, self._shading = _bare(identity.tobytes(), canvas)
         balance = np.append(white_balance(scene), np.float32(1))
-        self.texture = np.clip(texture * balance + 0.5, 0, 255).astype(np.uint8)
+        self._texture = np.clip(texture * balance + 0.5, 0, 255).astype(np.uint8)
         self._painters: list[tuple[tuple[slice, slice], EyePainter | MouthPainter]] = []
         mouth = np.array([CENTRE_X, anatomy.mouth_y])
         for outer, centre in zip((-1, 1, 0), (*anatomy.eyes, mouth), strict=True):
-            window = canvas.window(centre, EYE_REACH if outer else MOUTH_REACH)
-            place = canvas.slices(window)
-            part = anatomy, window, self.texture[place][..., :3]
+            window, place = canvas.window(centre, EYE_REACH if outer else MOUTH_REACH)
+            part = anatomy, window, self._texture[place][..., :3]
             painter = EyePainter(*part, outer) if outer else MouthPainter(*part)
             self._painters.append((place, painter))
 
-    def patches(self, params: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
-        """Return eyes and mouth of a block: where they go, and uint8 (n, h, w, 3)."""
-        return [(place, painter.draw(params)) for place, painter in self._painters]
+    def drawn(self, params: np.ndarray, fields: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield each frame's texture, brightness factors, and where a field's knots lie on both.
 
-    def factors(self, params: np.ndarray) -> np.ndarray:
-        """Return the brightness factors of a block, float32 (n, height, width)."""
-        return self._shading.factors(params, key_light=self._key_light)
+        The texture is valid until the next frame.
+        """
+        patches = [(place, painter.draw(params)) for place, painter in self._painters]
+        factors = self._shading.factors(params, key_light=self._key_light)
+        canvas, texture = self._canvas, self._texture.copy()
+        start = (warp.KNOTS - (canvas.left, canvas.top)) * canvas.density
+        maps = fields * np.float32(canvas.density) + start.astype(np.float32)
+        for k in range(len(params)):
+            for place, patch in patches:
+                texture[place][..., :3] = patch[k]
+            yield texture, factors[k], maps[k]
 
 
 def sample_identity(*, rng: np.random.Generator) -> np.ndarray:
@@ -205,7 +198,7 @@ class FaceRenderer:
             text = f"an identity code is {IDENTITY_DIM} finite numbers, got shape {identity.shape}"
             raise CohortError(f"{text}; draw one with sample_identity(rng=...)")
         self._identity, self._scene, anatomy = identity, scene, Anatomy(identity)
-        self._landmarks, self._warp = anatomy.landmarks, WarpModel(anatomy)
+        self._landmarks, self._warp = anatomy.landmarks, warp.WarpModel(anatomy)
         self._surroundings = paint_surroundings(anatomy, scene)
         shift = np.array(scene.seat) - scene.scale * np.array([CENTRE_X, 70.0])
         self._placement = np.array([[scene.scale, 0, shift[0]], [0, scene.scale, shift[1]]])
@@ -234,27 +227,18 @@ class FaceRenderer:
         params = _checked(params)
         frames = np.empty((len(params), CROP, CROP, 3), np.uint8)
         for start in range(0, len(params), BLOCK):
-            self._render_block(params[start : start + BLOCK], frames[start : start + BLOCK])
+            block = params[start : start + BLOCK]
+            fields, landmarks = self._posed(block)
+            from_crop = warp.invert(warp.compose(_jitter(block), warp.align(landmarks)))
+            to_scene = warp.compose(self._head_to_scene(block), from_crop)
+            images = self._rendered(self._close, block, fields, from_crop, to_scene, (CROP, CROP))
+            for k, image in enumerate(images):
+                # the noise is the frame's own, whatever block it is rendered in
+                draw = zlib.crc32(block[k].tobytes())
+                top, left = draw % CROP, (draw >> 16) % CROP
+                noise = self._noise[top : top + CROP, left : left + CROP]
+                cv2.convertScaleAbs(image + noise, dst=frames[start + k])
         return frames
-
-    def _render_block(self, params: np.ndarray, out: np.ndarray) -> None:
-        head, canvas = self._close, self._close.texture.copy()
-        fields, landmarks = self._posed(params)
-        to_crop = compose(_jitter(params), align(landmarks))
-        from_crop = invert(to_crop)
-        to_scene = compose(self._head_to_scene(params), from_crop)
-        patches, factors = head.patches(params), head.factors(params)
-        maps = self._maps(fields, head.canvas)
-        for k, row in enumerate(params):
-            for place, patch in patches:
-                canvas[place][..., :3] = patch[k]
-            warps = maps[k], from_crop[k], to_scene[k]
-            crop = self._compose(canvas, factors[k], *warps, row, (CROP, CROP))
-            # the noise is the frame's own, whatever block it is rendered in
-            draw = zlib.crc32(row.tobytes())
-            top, left = draw % CROP, (draw >> 16) % CROP
-            crop += self._noise[top : top + CROP, left : left + CROP]
-            cv2.convertScaleAbs(crop, dst=out[k])
 
     def scene_frame(self, params_row: np.ndarray) -> SceneFrame:
         """Render the camera's image of one frame.
@@ -272,17 +256,11 @@ class FaceRenderer:
             If the parameters have another shape or are not finite.
         """
         params = _checked(np.asarray(params_row)[None])
-        head, (fields, landmarks) = self._far, self._posed(params)
-        to_image = self._head_to_scene(params)[0]
-        canvas = head.texture.copy()
-        for place, patch in head.patches(params):
-            canvas[place][..., :3] = patch[0]
-        light, warps = (
-            head.factors(params)[0],
-            (self._maps(fields, head.canvas)[0], invert(to_image)),
-        )
-        image = self._compose(canvas, light, *warps, np.eye(2, 3), params[0], (HEIGHT, WIDTH))
-        points = landmarks[0] @ to_image[:, :2].T + to_image[:, 2]
+        fields, landmarks = self._posed(params)
+        to_image = self._head_to_scene(params)
+        maps = warp.invert(to_image), np.eye(2, 3)[None]
+        [image] = self._rendered(self._far, params, fields, *maps, (HEIGHT, WIDTH))
+        points = landmarks[0] @ to_image[0, :, :2].T + to_image[0, :, 2]
         return SceneFrame(cv2.convertScaleAbs(image), points.astype(np.float32))
 
     @cached_property
@@ -296,48 +274,38 @@ class FaceRenderer:
         canonical = np.repeat(self._landmarks[None], len(params), 0)
         canonical[:, 3] += moved * np.array([-1, 1], np.float32)
         canonical[:, 4] += moved
-        return fields, posed(canonical, fields)
-
-    @staticmethod
-    def _maps(fields: np.ndarray, canvas: Canvas) -> np.ndarray:
-        """Turn displacement fields into absolute pixel positions on a canvas."""
-        rows, columns = fields.shape[1:3]
-        x = (ORIGIN[0] + SPACING * np.arange(columns) - canvas.left) * canvas.density
-        y = (ORIGIN[1] + SPACING * np.arange(rows) - canvas.top) * canvas.density
-        start = np.stack(np.meshgrid(x, y), -1).astype(np.float32)
-        maps: np.ndarray = fields * np.float32(canvas.density)
-        maps += start
-        return maps
+        return fields, warp.posed(canonical, fields)
 
     def _head_to_scene(self, params: np.ndarray) -> np.ndarray:
         roll = np.radians(column(params, "roll")).astype(np.float64)
-        turned = similarity(roll, np.ones_like(roll), np.tile(_NECK, (len(params), 1)))
-        return compose(self._placement, compose(turned, pose_shift(params)))
+        turned = warp.similarity(roll, np.ones_like(roll), np.tile(_NECK, (len(params), 1)))
+        return warp.compose(self._placement, warp.compose(turned, warp.pose_shift(params)))
 
-    def _compose(
+    def _rendered(
         self,
-        texture: np.ndarray,
-        factors: np.ndarray,
-        knots: np.ndarray,
+        painted: PaintedHead,
+        params: np.ndarray,
+        fields: np.ndarray,
         to_head: np.ndarray,
         to_scene: np.ndarray,
-        params: np.ndarray,
         shape: tuple[int, int],
-    ) -> np.ndarray:
-        """Warp, light and lay one head over its surroundings: float32 (height, width, 3)."""
+    ) -> Iterator[np.ndarray]:
+        """Warp, light and lay each head over its surroundings: float32 (height, width, 3)."""
         to_knots = to_head.copy()
-        to_knots[:, 2] -= ORIGIN
-        position = _pull(knots, to_knots / SPACING, shape)
-        head = cv2.remap(texture, position, _NO_MAP, cv2.INTER_LINEAR)
+        to_knots[..., 2] -= warp.ORIGIN
+        to_knots /= warp.SPACING
         edge = cv2.BORDER_REPLICATE
-        light = cv2.remap(factors, position, _NO_MAP, cv2.INTER_LINEAR, borderMode=edge)
-        gain = np.exp(params[INDEX["light_gain"]] + np.float32(self._scene.exposure))
-        light = cv2.cvtColor(shoulder(light * gain), cv2.COLOR_GRAY2RGB)
-        lit = cv2.multiply(cv2.cvtColor(head, cv2.COLOR_RGBA2RGB), light, dtype=cv2.CV_32F)
-        around = _pull(self._surroundings, to_scene, shape)
-        clear = cv2.cvtColor(255 - cv2.extractChannel(head, 3), cv2.COLOR_GRAY2RGB)
-        strength = float(shoulder(gain)) / 255.0
-        return cv2.add(lit, cv2.multiply(around, clear, scale=strength, dtype=cv2.CV_32F))
+        for k, (texture, factors, knots) in enumerate(painted.drawn(params, fields)):
+            position = _pull(knots, to_knots[k], shape)
+            head = cv2.remap(texture, position, _NO_MAP, cv2.INTER_LINEAR)
+            light = cv2.remap(factors, position, _NO_MAP, cv2.INTER_LINEAR, borderMode=edge)
+            gain = np.exp(params[k, INDEX["light_gain"]] + np.float32(self._scene.exposure))
+            light = cv2.cvtColor(shoulder(light * gain), cv2.COLOR_GRAY2RGB)
+            lit = cv2.multiply(cv2.cvtColor(head, cv2.COLOR_RGBA2RGB), light, dtype=cv2.CV_32F)
+            around = _pull(self._surroundings, to_scene[k], shape)
+            clear = cv2.cvtColor(255 - cv2.extractChannel(head, 3), cv2.COLOR_GRAY2RGB)
+            strength = float(shoulder(gain)) / 255.0
+            yield cv2.add(lit, cv2.multiply(around, clear, scale=strength, dtype=cv2.CV_32F))
 
 
 def _pull(image: np.ndarray, where: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -350,7 +318,7 @@ def _jitter(params: np.ndarray) -> np.ndarray:
     """Return the alignment's error as affine maps (n, 2, 3) of the crop."""
     angle = np.radians(column(params, "align_rotation")).astype(np.float64)
     scale = np.exp(column(params, "align_scale")).astype(np.float64)
-    maps = similarity(angle, scale, np.full((len(params), 2), (CROP - 1) / 2))
+    maps = warp.similarity(angle, scale, np.full((len(params), 2), (CROP - 1) / 2))
     maps[:, 0, 2] += column(params, "align_x")
     maps[:, 1, 2] += column(params, "align_y")
     return maps
@@ -361,8 +329,8 @@ def _checked(params: np.ndarray) -> np.ndarray:
     if params.ndim != 2 or params.shape[1] != len(CHANNELS):
         text = f"got shape {params.shape}, one column a channel of CHANNELS is needed"
         raise CohortError(f"frame parameters have shape (n, {len(CHANNELS)}): {text}")
-    bad = ~np.isfinite(params).all(1)
-    if bad.any():
-        text = f"row {int(np.argmax(bad))} of {len(params)} holds NaN or infinity"
+    bad = np.flatnonzero(~np.isfinite(params).all(1))
+    if len(bad):
+        text = f"row {bad[0]} of {len(params)} holds NaN or infinity"
         raise CohortError(f"frame parameters must be finite: {text}; mend the trajectory")
     return params

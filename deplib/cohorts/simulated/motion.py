@@ -18,28 +18,24 @@ FPS = 30
 """Frames a second, as in AVEC2014."""
 
 CHANNELS = (
-    "smile",  # AU12, 0 to 1
-    "cheek_raise",  # AU6, 0 to 1
-    "brow_lower",  # AU4, 0 to 1
-    "brow_raise",  # AU1 + AU2, 0 to 1
-    "lid_tighten",  # AU7, 0 to 1
-    "dimpler",  # AU14, 0 to 1
-    "lip_corner_down",  # AU15, 0 to 1
-    "jaw_open",  # AU26, 0 to 1
-    "lip_pucker",  # AU18, 0 to 1
-    "blink",  # AU45, 0 open to 1 closed
-    "gaze_x",  # -1 to 1, positive to the image's right
-    "gaze_y",  # -1 to 1, positive down
-    "yaw",  # degrees, positive to the image's right
-    "pitch",  # degrees, positive down
-    "roll",  # degrees, positive clockwise in the image; alignment removes it from the crop
-    "light_gain",  # natural logarithm of the exposure
-    "light_azimuth",  # -1 to 1, the side that the key light comes from
-    "align_x",  # pixels of the 112-pixel crop: the landmark detector's jitter
-    "align_y",  # pixels
-    "align_rotation",  # degrees
-    "align_scale",  # natural logarithm
-)
+    "smile", "cheek_raise", "brow_lower", "brow_raise", "lid_tighten", "dimpler",
+    "lip_corner_down", "jaw_open", "lip_pucker", "blink",
+    "gaze_x", "gaze_y", "yaw", "pitch", "roll", "light_gain", "light_azimuth",
+    "align_x", "align_y", "align_rotation", "align_scale",
+)  # fmt: skip
+"""What moves a rendered face.
+
+- 0 to 1: ``smile`` (AU12), ``cheek_raise`` (AU6), ``brow_lower`` (AU4), ``brow_raise`` (AU1 + AU2),
+  ``lid_tighten`` (AU7), ``dimpler`` (AU14), ``lip_corner_down`` (AU15), ``jaw_open`` (AU26),
+  ``lip_pucker`` (AU18), ``blink`` (AU45, 0 open to 1 closed);
+- -1 to 1: ``gaze_x``, positive to the image's right, ``gaze_y``, positive down, and
+  ``light_azimuth``, the side that the key light comes from;
+- degrees: ``yaw``, positive to the image's right, ``pitch``, positive down, and ``roll``, positive
+  clockwise in the image, which alignment removes from the crop;
+- natural logarithm of the exposure: ``light_gain``;
+- the landmark detector's jitter: ``align_x`` and ``align_y`` in pixels of the 112-pixel crop,
+  ``align_rotation`` in degrees, ``align_scale`` as natural logarithm.
+"""
 INDEX = {name: column for column, name in enumerate(CHANNELS)}
 """A trajectory is a float32 array ``(n_frames, len(CHANNELS))``: what behaviour writes and the
 renderer reads. All zero is a neutral, frontal, evenly lit, perfectly aligned face with open eyes
@@ -86,9 +82,7 @@ def trajectory(
     columns["yaw"] = _limit(columns["yaw"] + columns.pop("camera_yaw"), 24.0)
     columns["pitch"] = _limit(columns["pitch"] + columns.pop("camera_pitch"), 18.0)
     columns["roll"] = _limit(columns["roll"], 15.0)
-    out = np.zeros((n_frames, len(CHANNELS)), np.float32)
-    for name, values in columns.items():
-        out[:, INDEX[name]] = values
+    out = np.column_stack([columns[name] for name in CHANNELS]).astype(np.float32)
     out[:, _UNIT] = np.clip(out[:, _UNIT], 0.0, 1.0)
     signed = [INDEX["gaze_x"], INDEX["gaze_y"], INDEX["light_azimuth"]]
     out[:, signed] = np.clip(out[:, signed], -1.0, 1.0)
@@ -123,7 +117,7 @@ def _expression(
     # Speech comes in turns of some seconds; syllables open the jaw about four times a second.
     share = 0.55 + 0.12 * z["speech"]
     turn = _process(n, 2.0, rng) < stats.norm.ppf(np.clip(share, 0.1, 0.9))
-    voice = _smooth(turn.astype(float), 0.08)
+    voice = _smooth(turn.astype(float), np.exp(-1 / (FPS * 0.08)))
     syllables = _pulses(n, 4.0, 0.30, 0.28, rng)
     rounding = _pulses(n, 1.0, 0.35, 0.30, rng)
 
@@ -181,8 +175,7 @@ def _process(n: int, seconds: float, rng: Generator) -> np.ndarray:
     noise[0] = rng.standard_normal()
     rough = lfilter([1.0], [1.0, -a], noise)
     variance = (1 - b) / (1 + b) * (1 + a * b) / (1 - a * b)
-    start = [b * rough[0]]  # as if the filter had rested at the first value
-    return lfilter([1 - b], [1.0, -b], rough, zi=start)[0] / np.sqrt(variance)
+    return _smooth(rough, b) / np.sqrt(variance)
 
 
 def _limit(degrees: np.ndarray, greatest: float) -> np.ndarray:
@@ -190,9 +183,8 @@ def _limit(degrees: np.ndarray, greatest: float) -> np.ndarray:
     return greatest * np.tanh(degrees / greatest)
 
 
-def _smooth(values: np.ndarray, seconds: float) -> np.ndarray:
-    """Return a first-order low pass that starts at rest."""
-    b = np.exp(-1 / (FPS * seconds))
+def _smooth(values: np.ndarray, b: float) -> np.ndarray:
+    """Return a first-order low pass of pole ``b`` that has rested at the first value."""
     return lfilter([1 - b], [1.0, -b], values, zi=[b * values[0]])[0]
 
 
@@ -236,4 +228,5 @@ def _saccades(n: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     starts = np.concatenate([[0.0], np.cumsum(length)])
     target = rng.standard_normal((count + 1, 2))
     which = np.minimum(np.searchsorted(starts, np.arange(n), side="right") - 1, count)
-    return _smooth(target[which, 0], 0.03), _smooth(target[which, 1], 0.03)
+    b = np.exp(-1 / (FPS * 0.03))
+    return _smooth(target[which, 0], b), _smooth(target[which, 1], b)

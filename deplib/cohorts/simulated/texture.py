@@ -38,19 +38,16 @@ class Canvas:
         xx, yy = np.meshgrid(x, y)
         return xx, yy
 
-    def window(self, centre: np.ndarray, reach: tuple[float, float, float, float]) -> "Canvas":
-        """Return the canvas's own pixels that reach (left, up, right, down) around a point."""
+    def window(
+        self, centre: np.ndarray, reach: tuple[float, float, float, float]
+    ) -> tuple["Canvas", tuple[slice, slice]]:
+        """Return the pixels that reach (left, up, right, down) around a point, and their place."""
         column = int((centre[0] - reach[0] - self.left) * self.density)
         row = int((centre[1] - reach[1] - self.top) * self.density)
         width, height = (int((reach[k] + reach[k + 2]) * self.density) + 1 for k in (0, 1))
         left, top = self.left + column / self.density, self.top + row / self.density
-        return Canvas(left, top, width, height, self.density)
-
-    def slices(self, window: "Canvas") -> tuple[slice, slice]:
-        """Return the rows and columns of this canvas that a window of it covers."""
-        row = round((window.top - self.top) * self.density)
-        column = round((window.left - self.left) * self.density)
-        return slice(row, row + window.height), slice(column, column + window.width)
+        place = slice(row, row + height), slice(column, column + width)
+        return Canvas(left, top, width, height, self.density), place
 
 
 def ramp(distance: np.ndarray, softness: float) -> np.ndarray:
