@@ -100,7 +100,7 @@ def forest(
     table: pd.DataFrame,
     ax: Axes,
     *,
-    zero: float | None = 0.0,
+    zero: float = 0.0,
     zero_label: str = "",
     colour: str = TEST,
 ) -> Axes:
@@ -114,14 +114,13 @@ def forest(
     ax
         Where to draw.
     zero, zero_label
-        Where the dashed vertical line stands, and what is written at its foot; None: no line.
+        Where the dashed vertical line stands, and what is written at its foot.
     colour
         Of rows that have none.
     """
-    if zero is not None:
-        ax.axvline(zero, color=GREY, linestyle="--", linewidth=1)
-        foot = ax.get_xaxis_transform()
-        ax.text(zero, 0.01, f" {zero_label}", color=GREY, fontsize=9, transform=foot)
+    ax.axvline(zero, color=GREY, linestyle="--", linewidth=1)
+    foot = ax.get_xaxis_transform()
+    ax.text(zero, 0.01, f" {zero_label}", color=GREY, fontsize=9, transform=foot)
     for y, row in enumerate(table.to_dict("records")):
         shade = row.get("colour") or (COLOURS[row["model"]] if "model" in row else colour)
         ax.plot([row["low"], row["high"]], [y, y], color=shade, linewidth=2)

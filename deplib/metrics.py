@@ -11,16 +11,12 @@ as the ``pcc`` of a constant; NaN, infinity, an empty vector or unequal lengths 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from deplib.errors import ResultError
-
-CccConvention = Literal["lin", "unbiased", "avec2019"]
-SigmaKind = Literal["std", "variance"]
 
 
 def mae(y: ArrayLike, y_hat: ArrayLike) -> float:
@@ -69,66 +65,36 @@ def pcc(y: ArrayLike, y_hat: ArrayLike) -> float:
     return float(np.clip(r, -1.0, 1.0))
 
 
-def ccc(y: ArrayLike, y_hat: ArrayLike, *, convention: CccConvention = "lin") -> float:
-    """Concordance correlation, 2 s_xy / (s_x^2 + s_y^2 + (mean_x - mean_y)^2).
+def ccc(y: ArrayLike, y_hat: ArrayLike) -> float:
+    """Concordance correlation, 2 s_xy / (s_x^2 + s_y^2 + (mean_x - mean_y)^2), after Lin (1989).
 
-    Parameters
-    ----------
-    y, y_hat
-        (n,) each.
-    convention
-        ``"lin"``: all moments with 1/n (Lin 1989). ``"unbiased"``: all with 1/(n-1).
-        ``"avec2019"``: covariance with 1/n and variances with 1/(n-1), as the AVEC 2019 scripts
-        have it, under which a perfect prediction does not reach 1.
+    All moments are with 1/n. The AVEC 2019 scripts have 1/(n-1) in the variances alone, under which
+    a perfect prediction does not reach 1. A constant prediction has CCC 0 by the formula, unlike
+    its undefined PCC; only where both vectors are the same constant it is nan.
 
-    Notes
-    -----
-    A constant prediction has CCC 0 by the formula, unlike its undefined PCC; the value is
-    undefined, nan, only if both vectors are the same constant or (1/(n-1) forms) n is 1.
-
-    >>> x = np.arange(50)
-    >>> ccc(x, x), round(ccc(x, x, convention="avec2019"), 6)
-    (1.0, 0.98)
-    >>> ccc([1, 2, 3], [2, 2, 2])
-    0.0
+    >>> ccc([1, 2, 3], [1, 2, 3]), ccc([1, 2, 3], [2, 2, 2])
+    (1.0, 0.0)
     """
     y, y_hat = _checked(y, y_hat)
-    ddof = {"lin": (0, 0), "unbiased": (1, 1), "avec2019": (0, 1)}
-    if convention not in ddof:
-        raise ValueError(f"unknown CCC convention {convention!r}; choose from {list(ddof)}")
-    of_covariance, of_variance = ddof[convention]
-    n = len(y)
-    if n <= max(of_covariance, of_variance):
-        return float("nan")
     a, b = y - y.mean(), y_hat - y_hat.mean()
     # A constant vector has a variance of exactly 0, not the square of a rounding error.
     a, b = a * (not is_constant(y)), b * (not is_constant(y_hat))
-    covariance = a @ b / (n - of_covariance)
-    spread = (a @ a + b @ b) / (n - of_variance) + (y.mean() - y_hat.mean()) ** 2
-    return float(2.0 * covariance / spread) if spread > 0 else float("nan")
+    spread = (a @ a + b @ b) / len(y) + (y.mean() - y_hat.mean()) ** 2
+    return float(2.0 * (a @ b / len(y)) / spread) if spread > 0 else float("nan")
 
 
-def sigma_ratio(y: ArrayLike, y_hat: ArrayLike, *, kind: SigmaKind = "std") -> float:
-    """Spread of the predictions over spread of the labels: 0 means collapse to a constant.
+def sigma_ratio(y: ArrayLike, y_hat: ArrayLike) -> float:
+    """SD of the predictions over SD of the labels: 0 means collapse to a constant.
 
-    Parameters
-    ----------
-    y, y_hat
-        (n,) each; nan if ``y`` is constant.
-    kind
-        ``"std"``: ratio of standard deviations, what the name says. ``"variance"``: ratio of
-        variances, what the study's text defines; it is the square of the former.
+    It is nan if ``y`` is constant. The study's text defines it by variances: the square of this.
 
-    >>> sigma_ratio([0, 2, 4], [1, 2, 3]), sigma_ratio([0, 2, 4], [1, 2, 3], kind="variance")
-    (0.5, 0.25)
+    >>> sigma_ratio([0, 2, 4], [1, 2, 3])
+    0.5
     """
     y, y_hat = _checked(y, y_hat)
-    if kind not in ("std", "variance"):
-        raise ValueError(f"unknown kind of sigma_ratio {kind!r}; choose 'std' or 'variance'")
     if is_constant(y):
         return float("nan")
-    ratio = 0.0 if is_constant(y_hat) else float(y_hat.std() / y.std())
-    return ratio if kind == "std" else ratio**2
+    return 0.0 if is_constant(y_hat) else float(y_hat.std() / y.std())
 
 
 def is_constant(vector: np.ndarray) -> bool:
@@ -149,7 +115,7 @@ METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "sigma_ratio": sigma_ratio,
     "bias": bias,
 }
-"""Name -> function, each under its default convention."""
+"""Name -> function."""
 
 
 MAE_TOLERANCE = 0.25
@@ -163,13 +129,12 @@ PREDICTION_TOLERANCE = 10.0
 
 
 def describe(y: ArrayLike, y_hat: ArrayLike) -> dict[str, float]:
-    """Return ``n`` and every metric under its default convention; nan where undefined.
+    """Return ``n`` and every metric; nan where undefined.
 
     >>> describe([1, 2, 3], [2, 2, 2])["pcc"]
     nan
     """
-    values = {name: metric(y, y_hat) for name, metric in METRICS.items()}
-    return {"n": np.size(y), **values}
+    return {"n": np.size(y)} | {name: metric(y, y_hat) for name, metric in METRICS.items()}
 
 
 def score(table: pd.DataFrame, by: Sequence[str] = ("model", "seed", "split")) -> pd.DataFrame:

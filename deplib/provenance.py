@@ -108,10 +108,9 @@ def imported_modules(*modules: str, root: Path = PACKAGE) -> dict[str, Path]:
 
 def module_path(name: str, root: Path = PACKAGE) -> Path | None:
     """Return the file of a module of the package, or None where the name is no such module."""
-    package, *parts = name.split(".")
-    base = root.joinpath(*parts)
-    candidates = [base / "__init__.py", *([base.with_suffix(".py")] if parts else [])]
-    return next((file for file in candidates if package == root.name and file.is_file()), None)
+    base = root.parent.joinpath(*name.split("."))
+    candidates = (base / "__init__.py", base.with_name(f"{base.name}.py"))
+    return next((one for one in candidates if one.is_relative_to(root) and one.is_file()), None)
 
 
 @lru_cache(maxsize=512)

@@ -12,8 +12,3 @@ from deplib.claims.quoted import (
     constant_test_mae,
     published,
 )
-
-__all__ = [
-    "CERTAINTY", "FACTS", "REPORTED", "TEST_BANDS", "VERDICTS", "Evidence", "claims",
-    "constant_test_mae", "ledger", "published",
-]  # fmt: skip

@@ -15,17 +15,6 @@ from deplib.models.registry import BEYOND, MODELS, REGISTRY, VARIANTS
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = [
-    "BEYOND",
-    "MODELS",
-    "REGISTRY",
-    "VARIANTS",
-    "build",
-    "module_of",
-    "n_parameters",
-    "resolve",
-]
-
 
 def module_of(name: str) -> str:
     """Return the dotted name of the module that defines a model.

@@ -15,13 +15,11 @@ the fifteen between anew. Every decay is the exponential of something negative, 
 overflow, however long the window or large the step.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -77,8 +75,8 @@ def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
     """Scan fast: ``sequential_scan`` to 1e-5, its gradient included.
 
     It runs in one thread. The first call of a process compiles it, in some seconds; nothing is kept
-    on disk, so no folder need be writable. On another device or in half precision the sequential
-    scan stands in. There is no second derivative.
+    on disk, so no folder need be writable. On another device or in another precision than float32
+    the sequential scan stands in. There is no second derivative.
 
     Parameters
     ----------
@@ -95,7 +93,7 @@ def selective_scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
     ModelError
         If the shapes or types don't fit together.
     """
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return sequential_scan(x, dt, A, B, C, D)
     _check(x, dt, A, B, C, D)
     return _Scan.apply(x, dt, A, B, C, D)  # type: ignore[no-any-return, no-untyped-call]
@@ -153,55 +151,41 @@ class _Scan(torch.autograd.Function):
 _compiled = njit(fastmath={"reassoc", "contract", "nsz"}, nogil=True)
 
 
+def _constants(*values: float) -> tuple[np.float32, ...]:
+    return tuple(map(np.float32, values))
+
+
+_LOW, _LOG2E, _HALF, _ONE = _constants(-87.0, 1.4426950408889634, 0.5, 1.0)
+_LN2_HIGH, _LN2_LOW = _constants(0.693359375, -2.12194440e-4)  # k times the first is exact
+_P5, _P4, _P3 = _constants(1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3)
+_P2, _P1, _P0 = _constants(4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_BIAS, _MANTISSA = np.int32(127), np.int32(23)
+
+
+@njit(fastmath={"contract"})  # the order of its terms is its precision
 def _exp(z: Any) -> Any:
-    raise NotImplementedError  # exists in compiled code only
-
-
-@overload(_exp, jit_options={"fastmath": {"contract"}})  # the order of its terms is its precision
-def _exp_by_type(z: Any) -> Any:
-    """Exponential of z <= 0; in float32 without a branch, so that a loop over it is vector code.
+    """Exponential of z <= 0, without a branch, so that a loop over it is vector code.
 
     exp(z) = 2^k exp(r) with k the integer nearest z / ln 2 and r = z - k ln 2; exp(r) by the
     polynomial of the Cephes library. Relative error 1e-7; below -87 it stays at exp(-87) = 2e-38.
     """
-    if z != types.float32:
-
-        def exp(z: Any) -> Any:
-            return math.exp(z)
-
-        return exp
-    f = np.float32
-    low, log2e, half, one = f(-87.0), f(1.4426950408889634), f(0.5), f(1.0)
-    ln2_high, ln2_low = f(0.693359375), f(-2.12194440e-4)  # k times the first is exact
-    p5, p4, p3 = f(1.9875691500e-4), f(1.3981999507e-3), f(8.3334519073e-3)
-    p2, p1, p0 = f(4.1665795894e-2), f(1.6666665459e-1), f(5.0000001201e-1)
-    bias, mantissa = np.int32(127), np.int32(23)
-
-    def exp_float32(z: Any) -> Any:
-        z = low if z < low else z
-        k = np.floor(z * log2e + half)
-        r = z - k * ln2_high - k * ln2_low
-        p = ((((p5 * r + p4) * r + p3) * r + p2) * r + p1) * r + p0
-        power = np.int32((np.int32(k) + bias) << mantissa).view(np.float32)
-        return (p * r * r + r + one) * power
-
-    return exp_float32
+    z = _LOW if z < _LOW else z
+    k = np.floor(z * _LOG2E + _HALF)
+    r = z - k * _LN2_HIGH - k * _LN2_LOW
+    p = ((((_P5 * r + _P4) * r + _P3) * r + _P2) * r + _P1) * r + _P0
+    power = np.int32((np.int32(k) + _BIAS) << _MANTISSA).view(np.float32)
+    return (p * r * r + r + _ONE) * power
 
 
 # Each buffer is an array of its own: what the compiler knows not to overlap, it can vectorise.
 @_compiled
-def _row(like: Any) -> Any:
-    return np.empty(CHANNELS, like.dtype)
+def _row() -> Any:
+    return np.empty(CHANNELS, np.float32)
 
 
 @_compiled
-def _matrix(rows: int, like: Any) -> Any:
-    return np.empty((rows, CHANNELS), like.dtype)
-
-
-@_compiled
-def _states(steps: int, rows: int, like: Any) -> Any:
-    return np.empty((steps, rows, CHANNELS), like.dtype)
+def _matrix(rows: int) -> Any:
+    return np.empty((rows, CHANNELS), np.float32)
 
 
 @_compiled
@@ -231,8 +215,8 @@ def _forward(x: Any, dt: Any, A: Any, B: Any, C: Any, D: Any, y: Any, stored: An
     """Set y (b, t, d), and ``stored`` (b, chunk, n, d) to the states before each chunk."""
     batch, T, width = x.shape
     N = len(A)
-    a, h = _matrix(N, x), _matrix(N, x)
-    s, u, skip, out = _row(x), _row(x), _row(x), _row(x)
+    a, h = _matrix(N), _matrix(N)
+    s, u, skip, out = _row(), _row(), _row(), _row()
     for b in range(batch):
         for first in range(0, width, CHANNELS):
             _load(D, first, skip)
@@ -268,13 +252,13 @@ def _backward(
     """
     batch, T, width = x.shape
     N = len(A)
-    h = _states(STEPS + 1, N, x)  # h[i] is the state before step i of a chunk
-    decay = _states(STEPS, N, x)
-    s, v, u = _matrix(STEPS, x), _matrix(STEPS, x), _matrix(STEPS, x)  # dt, x and their product
-    a, da = _matrix(N, x), _matrix(N, x)
-    g_next = _matrix(N, x)  # exp(dt_(t+1) A) g_(t+1)
-    zero, tiny = x.dtype.type(0), x.dtype.type(1e-35)
-    e, du, ds, skip, dskip = _row(x), _row(x), _row(x), _row(x), _row(x)
+    h = np.empty((STEPS + 1, N, CHANNELS), np.float32)  # h[i]: the state before step i of a chunk
+    decay = np.empty((STEPS, N, CHANNELS), np.float32)
+    s, v, u = _matrix(STEPS), _matrix(STEPS), _matrix(STEPS)  # dt, x and their product
+    a, da = _matrix(N), _matrix(N)
+    g_next = _matrix(N)  # exp(dt_(t+1) A) g_(t+1)
+    zero, tiny = np.float32(0), np.float32(1e-35)
+    e, du, ds, skip, dskip = _row(), _row(), _row(), _row(), _row()
     for b in range(batch):
         for first in range(0, width, CHANNELS):
             _load(D, first, skip)
@@ -305,7 +289,7 @@ def _backward(
                     ds[:] = 0
                     for n in range(N):
                         Bn, Cn = B[b, t, n], C[b, t, n]
-                        dBn, dCn = x.dtype.type(0), x.dtype.type(0)
+                        dBn, dCn = zero, zero
                         for d in range(CHANNELS):
                             g = Cn * e[d] + g_next[n, d]
                             dCn += e[d] * h[i + 1, n, d]

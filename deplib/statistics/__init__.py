@@ -10,24 +10,9 @@ from deplib.statistics.correlation import (
     critical_r,
     fisher_interval,
 )
-from deplib.statistics.intervals import (
-    RESAMPLES,
-    SEED,
-    Interval,
-    cluster_bootstrap,
-    interval_of,
-    mean_over_persons,
-)
+from deplib.statistics.intervals import Interval, interval_of, mean_over_persons
 from deplib.statistics.population import persons_of
 from deplib.statistics.power import ErrorModel, Samples, fit, power_curve, twins
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
 from deplib.statistics.scores import Components, Equivalence, Scores, Summary, score_runs
 from deplib.statistics.significance import MCID_SHARE, TestResult, holm, sign_flip_test
-
-__all__ = [
-    "MCID_SHARE", "RESAMPLES", "SEED", "Components", "Equivalence", "ErrorModel", "Interval",
-    "Samples", "Scores", "Summary", "TestResult", "bootstrap_distribution", "cluster_bootstrap",
-    "compare_correlations", "correlation_p_value", "critical_r", "fisher_interval", "fit", "holm",
-    "interval_of", "jackknife", "mean_over_persons", "persons_of", "power_curve", "score_runs",
-    "sign_flip_test", "twins",
-]  # fmt: skip

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy import stats
 
-from deplib.statistics.intervals import check_confidence
-
 
 def critical_r(n: int, *, alpha: float = 0.05) -> float:
     """Return the smallest absolute r of n pairs that differs from 0 in a two-sided test.
@@ -29,16 +27,15 @@ def correlation_p_value(r: float, n: int) -> float:
     return float(2 * stats.t.sf(t, n - 2))
 
 
-def fisher_interval(r: float, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a Pearson correlation of n independent pairs, by Fisher's z.
+def fisher_interval(r: float, n: int) -> tuple[float, float]:
+    """95 % interval of a Pearson correlation of n independent pairs, by Fisher's z.
 
     >>> low, high = fisher_interval(0.267, 50)
     >>> round(low, 2), round(high, 2)
     (-0.01, 0.51)
     """
     _check(n, 4, r)
-    check_confidence(confidence)
-    half = stats.norm.isf((1 - confidence) / 2) / np.sqrt(n - 3)
+    half = stats.norm.isf(0.025) / np.sqrt(n - 3)
     with np.errstate(divide="ignore"):
         z = np.arctanh(r)
     return float(np.tanh(z - half)), float(np.tanh(z + half))

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, stdtrit  # as in scipy.stats, without its checks
 
-from deplib.metrics import METRICS
-from deplib.statistics.resampling import bootstrap_distribution, check_metric, jackknife
+from deplib.statistics.resampling import bootstrap_distribution, jackknife
 
 Method = Literal["expanded", "bca", "percentile"]
 METHODS: tuple[Method, ...] = ("expanded", "bca", "percentile")
@@ -38,61 +37,6 @@ class Interval:
         return f"{self.estimate:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
 
 
-def cluster_bootstrap(
-    y: ArrayLike,
-    y_hat: ArrayLike,
-    persons: ArrayLike,
-    *,
-    metric: str = "mae",
-    n_resamples: int = RESAMPLES,
-    confidence: float = 0.95,
-    method: Method = "expanded",
-    rng: np.random.Generator,
-) -> Interval:
-    """Interval of one metric of one model, persons resampled with replacement.
-
-    Parameters
-    ----------
-    y, y_hat
-        Labels and predictions, (n_recordings,).
-    persons
-        Who each recording shows, (n_recordings,).
-    metric
-        A key of ``deplib.metrics.METRICS``.
-    n_resamples
-        Resamples of persons.
-    confidence
-        Between 0 and 1.
-    method
-        ``"percentile"``; ``"expanded"``, the same widened by Student's t and by the factor that a
-        bootstrap of few persons loses (Hesterberg 2015); or ``"bca"``: bias-corrected and
-        accelerated (Efron 1987), the acceleration from leaving out one person at a time.
-    rng
-        The same state gives the same interval.
-
-    Raises
-    ------
-    ValueError
-        If the vectors are empty, unequal or not finite, if the metric or method is unknown, or if
-        there is one person only.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.normal(15, 12, 50).clip(0, 63)
-    >>> interval = cluster_bootstrap(y, np.full(50, 15.0), np.arange(50) // 2, rng=rng)
-    >>> interval.low < interval.estimate < interval.high
-    True
-    """
-    check_metric(metric)
-    row = np.asarray(y_hat)[None]
-    draws = bootstrap_distribution(y, row, persons, n_resamples=n_resamples, rng=rng)
-    left_out = jackknife(y, row, persons)[metric][:, 0]
-    estimate = METRICS[metric](y, y_hat)
-    ends = interval_of(draws[metric][:, 0], estimate, left_out, confidence, method)
-    return Interval(estimate, *ends, n_persons=len(left_out))
-
-
 def mean_over_persons(
     values: ArrayLike, persons: ArrayLike, *, n_resamples: int = RESAMPLES, rng: np.random.Generator
 ) -> Interval:
@@ -101,9 +45,35 @@ def mean_over_persons(
     Of the absolute errors of one model minus those of another, it is the interval of their paired
     difference in MAE: about these two trained networks. What other seeds would give is in
     ``Scores.difference(..., draw_seeds=True)``.
+
+    Parameters
+    ----------
+    values
+        (n_recordings,).
+    persons
+        Who each recording shows, (n_recordings,).
+    n_resamples
+        Resamples of persons, with replacement.
+    rng
+        The same state gives the same interval.
+
+    Raises
+    ------
+    ValueError
+        If the vectors are empty, unequal or not finite, or if there is one person only.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> interval = mean_over_persons(rng.normal(2, 5, 50), np.arange(50) // 2, rng=rng)
+    >>> interval.low < interval.estimate < interval.high
+    True
     """
-    zero = np.zeros(np.shape(values))
-    return cluster_bootstrap(zero, values, persons, metric="bias", n_resamples=n_resamples, rng=rng)
+    zero, row = np.zeros(np.shape(values)), np.asarray(values)[None]
+    draws = bootstrap_distribution(zero, row, persons, n_resamples=n_resamples, rng=rng)["bias"]
+    left_out, estimate = jackknife(zero, row, persons)["bias"], float(np.mean(row))
+    ends = interval_of(draws[:, 0], estimate, left_out[:, 0])
+    return Interval(estimate, *ends, n_persons=len(left_out))
 
 
 def interval_of(
@@ -124,12 +94,17 @@ def interval_of(
     left_out
         (n_persons,), the statistic without one person at a time: for the acceleration of BCa, and
         for how many persons there are.
-    confidence, method
-        As of ``cluster_bootstrap``.
+    confidence
+        Between 0 and 1.
+    method
+        ``"percentile"``; ``"expanded"``, the same widened by Student's t and by the factor that a
+        bootstrap of few persons loses (Hesterberg 2015); or ``"bca"``: bias-corrected and
+        accelerated (Efron 1987), the acceleration from leaving out one person at a time.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose from {list(METHODS)}")
-    check_confidence(confidence)
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
     values = values[np.isfinite(values)]
     if not len(values) or not np.isfinite(estimate):
         return float("nan"), float("nan")
@@ -162,9 +137,3 @@ def _bca_constants(
     cubed, squared = (influence**3).sum(), (influence**2).sum()
     a = cubed / (6 * squared**1.5) if squared > 0 else 0.0
     return float(ndtri(below / len(values))), float(a)
-
-
-def check_confidence(confidence: float) -> None:
-    """Refuse a level of confidence that is none, such as 95."""
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from deplib.metrics import METRICS, is_constant
+from deplib.metrics import is_constant
 
-# Sums over the recordings of one person: one column each, then (n_models,) columns each.
-_SUMS = ("n", "y", "yy", "h", "hh", "yh", "abs", "square", "error")
+SUMS = ("n", "y", "yy", "h", "hh", "yh", "abs", "square", "error")
+"""What is summed over the recordings of one person, for each model."""
 
 
 def bootstrap_distribution(
@@ -47,10 +47,10 @@ def bootstrap_distribution(
     Raises
     ------
     ValueError
-        As ``cluster_bootstrap``.
+        If the vectors are empty, unequal or not finite, or if there is one person only.
     """
     check_resamples(n_resamples)
-    sums = _person_sums(y, predictions, persons)
+    sums = person_sums(y, predictions, persons)
     share = np.full(len(sums), 1 / len(sums))
     counts = rng.multinomial(len(sums), share, size=n_resamples).astype(float)
     return _metrics_of(counts, sums)
@@ -66,24 +66,8 @@ def jackknife(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> dict[
     dict of str to ndarray, shape (n_persons, n_models)
         Metric -> its values, persons in the order in which they come.
     """
-    sums = _person_sums(y, predictions, persons)
+    sums = person_sums(y, predictions, persons)
     return _metrics_of(1.0 - np.eye(len(sums)), sums)
-
-
-def person_codes(persons: ArrayLike) -> tuple[np.ndarray, int]:
-    """Return each recording's person as a number, in the order in which they come, and their count.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two, or a recording does not say whom it shows.
-    """
-    code, names = pd.factorize(np.asarray(persons))
-    if (code < 0).any():
-        raise ValueError("a person is missing: every recording needs to say whom it shows")
-    if len(names) < 2:
-        raise ValueError(f"{len(names)} person: intervals and tests over persons need at least two")
-    return code, len(names)
 
 
 def check_resamples(n_resamples: int) -> None:
@@ -92,14 +76,17 @@ def check_resamples(n_resamples: int) -> None:
         raise ValueError(f"n_resamples is {n_resamples}; it must be at least 1")
 
 
-def check_metric(metric: str) -> None:
-    """Refuse a metric that ``deplib.metrics`` does not have."""
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
+def person_sums(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> np.ndarray:
+    """Sum over the recordings of each person: (n_persons, 9, n_models), in the order of ``SUMS``.
 
+    Persons stand in the order in which they come.
 
-def _person_sums(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> np.ndarray:
-    """Check, and sum over the recordings of each person: -> (n_persons, 9, n_models)."""
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a value is not finite, there are fewer than two persons, or a
+        recording does not say whom it shows.
+    """
     y, h = np.asarray(y, dtype=float), np.asarray(predictions, dtype=float)
     who = np.asarray(persons)
     if y.ndim != 1 or h.ndim != 2 or h.shape[1:] != y.shape or who.shape != y.shape:
@@ -108,14 +95,18 @@ def _person_sums(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> np
             "(n,), (n_models, n) and (n,) over the same recordings"
         )
     if not (np.isfinite(y).all() and np.isfinite(h).all()):
-        raise ValueError("a label or a prediction is NaN or infinite")
-    code, n_persons = person_codes(who)
+        raise ValueError("a value is NaN or infinite")
+    code, names = pd.factorize(who)
+    if (code < 0).any():
+        raise ValueError("a person is missing: every recording needs to say whom it shows")
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} person: intervals and tests over persons need at least two")
     # Centred first, so that the differences of sums in _metrics_of do not cancel.
     a = np.broadcast_to(_centred(y), h.shape)
     b = np.stack([_centred(row) for row in h])
     error = h - y
     terms = [np.ones_like(h), a, a * a, b, b * b, a * b, np.abs(error), error**2, error]
-    sums = np.zeros((n_persons, len(_SUMS), len(h)))
+    sums = np.zeros((len(names), len(SUMS), len(h)))
     np.add.at(sums, code, np.stack(terms).transpose(2, 0, 1))
     return sums
 
@@ -123,7 +114,7 @@ def _person_sums(y: ArrayLike, predictions: ArrayLike, persons: ArrayLike) -> np
 def _metrics_of(counts: np.ndarray, sums: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics of each resample, (k, n_models) each, from means over its recordings."""
     total = (counts @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:])
-    mean = {name: total[:, i] / total[:, 0] for i, name in enumerate(_SUMS)}
+    mean = {name: total[:, i] / total[:, 0] for i, name in enumerate(SUMS)}
     for name, first, second in (("yy", "y", "y"), ("hh", "h", "h"), ("yh", "y", "h")):
         mean[name] = mean[name] - mean[first] * mean[second]
     for name, first in (("yy", "y"), ("hh", "h")):  # exactly 0 where only rounding is left

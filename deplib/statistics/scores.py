@@ -18,7 +18,7 @@ import pandas as pd
 from deplib.errors import ResultError
 from deplib.metrics import METRICS
 from deplib.statistics.intervals import RESAMPLES, SEED, Interval, interval_of
-from deplib.statistics.resampling import bootstrap_distribution, check_metric, jackknife
+from deplib.statistics.resampling import bootstrap_distribution, jackknife
 from deplib.statistics.significance import TestResult, sign_flip_test
 
 LABEL_TOLERANCE = 1e-3  # BDI-II points: results keep six digits of the z-scored labels
@@ -90,14 +90,18 @@ class Scores:
 
     def values(self, model: str, metric: str = "mae") -> np.ndarray:
         """Return one metric of one predictor, (n_runs of it,), in the order of its seeds."""
-        check_metric(metric)
+        if metric not in METRICS:
+            raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
         return self.runs.loc[self._rows(model), metric].to_numpy()
 
     def draws(
         self, model: str, metric: str = "mae", *, draw_seeds: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean over seeds in each resample, (n_resamples,), and without each person."""
-        rows = self._rows(model)
+    ) -> tuple[np.ndarray, float, np.ndarray]:
+        """Return the mean over seeds: (n_resamples,) resampled, itself, and without each person.
+
+        Runs in which the metric is undefined play no part.
+        """
+        rows, values = self._rows(model), self.values(model, metric)
         runs, left_out = self.resampled[metric][:, rows], self.left_out[metric][:, rows]
         if draw_seeds:
             # A generator a model, so that no two share their draws of seeds.
@@ -106,21 +110,21 @@ class Scores:
             runs = np.take_along_axis(runs, drawn, axis=1)
         with warnings.catch_warnings():  # of resamples in which no run has a value: nan says so
             warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-            return np.nanmean(runs, axis=1), np.nanmean(left_out, axis=1)
+            estimate = float(np.nanmean(values))
+            return np.nanmean(runs, axis=1), estimate, np.nanmean(left_out, axis=1)
 
     def summary(self, model: str, metric: str = "mae", *, draw_seeds: bool = False) -> Summary:
         """Return the mean of a metric over seeds, its 95 % interval, and the spread of seeds."""
-        values = pd.Series(self.values(model, metric))  # nan, where undefined, plays no part
-        estimate, seed_sd, n_runs = values.mean(), values.std(), int(values.count())
-        resampled, left_out = self.draws(model, metric, draw_seeds=draw_seeds)
+        resampled, estimate, left_out = self.draws(model, metric, draw_seeds=draw_seeds)
         ends = interval_of(resampled, estimate, left_out)
-        return Summary(float(estimate), *ends, len(left_out), float(seed_sd), n_runs)
+        values = pd.Series(self.values(model, metric))  # nan, where undefined, plays no part
+        return Summary(estimate, *ends, len(left_out), float(values.std()), int(values.count()))
 
     def difference(
         self, first: str, second: str, metric: str = "mae", *, draw_seeds: bool = False
     ) -> Interval:
         """Return mean over seeds of the first minus that of the second, same persons."""
-        resampled, value, left_out = self._difference(first, second, metric, draw_seeds)
+        resampled, value, left_out = self._apart(first, second, metric, draw_seeds)
         return Interval(value, *interval_of(resampled, value, left_out), n_persons=len(left_out))
 
     def equivalence(
@@ -139,7 +143,7 @@ class Scores:
         """
         if not 0.0 < margin < np.inf:
             raise ValueError(f"margin is {margin}; it must be above 0, in points of the MAE")
-        values, difference, left_out = self._difference(first, second, "mae", draw_seeds)
+        values, difference, left_out = self._apart(first, second, "mae", draw_seeds)
         if len(values) < 20:
             raise ValueError(f"{len(values)} resamples cannot tell a test at 5 %; draw more")
         low, high = interval_of(values, difference, left_out, 0.9)
@@ -186,13 +190,12 @@ class Scores:
             raise ResultError(f"no run of {model!r} was scored; there are {self.models}")
         return rows
 
-    def _difference(
+    def _apart(
         self, first: str, second: str, metric: str, draw_seeds: bool
     ) -> tuple[np.ndarray, float, np.ndarray]:
-        """Return the difference of two means over seeds: resampled, itself, without each person."""
-        a, b = (float(pd.Series(self.values(m, metric)).mean()) for m in (first, second))
-        of_a, of_b = (self.draws(m, metric, draw_seeds=draw_seeds) for m in (first, second))
-        return of_a[0] - of_b[0], a - b, of_a[1] - of_b[1]
+        """Return ``draws`` of the first minus those of the second."""
+        a, b = (self.draws(model, metric, draw_seeds=draw_seeds) for model in (first, second))
+        return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
 def score_runs(table: pd.DataFrame, *, n_resamples: int = RESAMPLES, seed: int = SEED) -> Scores:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from statsmodels.stats.multitest import multipletests
 
-from deplib.statistics.resampling import check_resamples, person_codes
+from deplib.statistics.resampling import SUMS, check_resamples, person_sums
 
 MCID_SHARE = 0.175
 """Share of a patient's first BDI-II score that is the least change the patient notices.
@@ -77,16 +77,9 @@ def sign_flip_test(
     (2.0, 0.25, 8)
     """
     check_resamples(n_resamples)
-    d, who = np.asarray(differences, dtype=float), np.asarray(persons)
-    if d.ndim != 1 or who.shape != d.shape:
-        raise ValueError(
-            f"differences {d.shape} and persons {who.shape} must be two vectors over the same "
-            "recordings"
-        )
-    if not np.isfinite(d).all():
-        raise ValueError("a difference is NaN or infinite")
-    code, n_persons = person_codes(who)
-    sums = np.bincount(code, weights=d)
+    d = np.asarray(differences, dtype=float)
+    sums = person_sums(np.zeros_like(d), d[None], persons)[:, SUMS.index("error"), 0]
+    n_persons = len(sums)
     exact = 2**n_persons <= n_resamples
     if exact:
         signs = np.array(list(product((1.0, -1.0), repeat=n_persons)))

@@ -1,17 +1,8 @@
-"""AttentionMIL against Ilse, Tomczak and Welling 2018, and where it meets mean pooling."""
+"""AttentionMIL against Ilse, Tomczak and Welling 2018."""
 
 import numpy as np
 import torch
 from samples import batch, close, make
-
-
-def test_without_scores_it_is_mean_pooling():
-    model, mean = make("AttentionMIL"), make("TemporalMeanMLP")
-    mean.mlp.load_state_dict(model.regressor.state_dict())
-    x, mask = batch()
-    with torch.no_grad():
-        model.score.weight.zero_()
-    close(model(x, mask), mean(x, mask))
 
 
 def test_equations_7_and_8_in_a_plain_loop():

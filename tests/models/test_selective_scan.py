@@ -1,7 +1,7 @@
 """The fast scan against the sequential one in float64, and that one against the paper's formula.
 
 Stated tolerances, as parts of the largest element of a tensor: 1e-5 for an output in float32, 5e-5
-for a gradient (the sequential scan in float32 is no closer), 1e-12 for both in float64.
+for a gradient (the sequential scan in float32 is no closer).
 """
 
 import math
@@ -44,22 +44,14 @@ def output_and_gradients(scan, arguments, dtype=torch.float32):
     return {"y": y.detach(), **dict(zip(NAMES, gradients, strict=True))}
 
 
-def assert_close(ours, reference, output_tolerance, gradient_tolerance):
-    for name, expected in reference.items():
-        tolerance = output_tolerance if name == "y" else gradient_tolerance
-        error = (ours[name].double() - expected).abs().max()
-        assert error <= tolerance * expected.abs().max(), f"{name}: {error}"
-
-
 @pytest.mark.parametrize("steps", STEP_SIZES.values(), ids=STEP_SIZES)
 @pytest.mark.parametrize("shape", ODD, ids=str)
 def test_fast_scan_is_the_sequential_one(shape, steps):
     arguments = inputs(*shape, low=steps[0], high=steps[1])
     reference = output_and_gradients(sequential_scan, arguments, torch.float64)
-    assert_close(output_and_gradients(selective_scan, arguments), reference, 1e-5, 5e-5)
-    if shape[1] <= 100:
-        double = output_and_gradients(selective_scan, arguments, torch.float64)
-        assert_close(double, reference, 1e-12, 1e-12)
+    for name, ours in output_and_gradients(selective_scan, arguments).items():
+        error = (ours.double() - reference[name]).abs().max()
+        assert error <= (1e-5 if name == "y" else 5e-5) * reference[name].abs().max(), name
 
 
 def test_sequential_scan_is_the_papers_recurrence():
@@ -127,18 +119,10 @@ def test_hardly_anything_is_kept_for_the_gradient():
     assert kept(selective_scan) < 0.3 * every_state
 
 
-def test_a_second_derivative_is_refused_rather_than_wrong():
-    arguments = inputs(1, 4, 2, 2)
-    (first,) = torch.autograd.grad(
-        selective_scan(*arguments).square().sum(), arguments[:1], create_graph=True
-    )
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        first.sum().backward()
-
-
-def test_half_precision_takes_the_sequential_scan():
-    half = [a.detach().bfloat16() for a in inputs(1, 5, 3, 2)]
-    assert torch.equal(selective_scan(*half), sequential_scan(*half))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_another_precision_takes_the_sequential_scan(dtype):
+    other = [a.detach().to(dtype) for a in inputs(1, 5, 3, 2)]
+    assert torch.equal(selective_scan(*other), sequential_scan(*other))
 
 
 @pytest.mark.parametrize("scan", [sequential_scan, selective_scan])

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from deplib import metrics
+from deplib.metrics import METRICS
+from deplib.statistics import Interval, bootstrap_distribution, interval_of, jackknife
 
 N = 50
 
@@ -20,7 +21,7 @@ def runs_of(model: str, errors: np.ndarray, *, persons: int = 25) -> pd.DataFram
 
 def by_hand(table: pd.DataFrame, model: str, metric: str) -> np.ndarray:
     runs = table[table["model"] == model].groupby("seed")
-    return np.array([metrics.METRICS[metric](run["bdi"], run["bdi_hat"]) for _, run in runs])
+    return np.array([METRICS[metric](run["bdi"], run["bdi_hat"]) for _, run in runs])
 
 
 def sample(n=50, n_models=2, seed=0):
@@ -33,3 +34,11 @@ def sample(n=50, n_models=2, seed=0):
 
 def rng(seed=1):
     return np.random.default_rng(seed)
+
+
+def interval(y, y_hat, persons, *, metric="mae", n_resamples=10_000, method="expanded", rng):
+    """One metric of one model, put together from what the library offers."""
+    draws = bootstrap_distribution(y, [y_hat], persons, n_resamples=n_resamples, rng=rng)[metric]
+    left_out, estimate = jackknife(y, [y_hat], persons)[metric], METRICS[metric](y, y_hat)
+    ends = interval_of(draws[:, 0], estimate, left_out[:, 0], method=method)
+    return Interval(estimate, *ends, len(left_out))

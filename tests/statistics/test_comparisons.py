@@ -6,7 +6,8 @@ import pytest
 from drawn import N, rng, runs_of
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
-from deplib.statistics import SEED, score_runs, sign_flip_test
+from deplib.statistics import score_runs, sign_flip_test
+from deplib.statistics.intervals import SEED
 
 
 def test_sign_flips_are_of_the_errors_that_seeds_have_on_average(table, scores):

@@ -2,15 +2,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from drawn import rng, sample
+from drawn import interval, rng, sample
 from scipy import stats
 
 from deplib.metrics import METRICS, mae
 from deplib.statistics import (
     bootstrap_distribution,
-    cluster_bootstrap,
+    interval_of,
     mean_over_persons,
-)
+    sign_flip_test,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -18,7 +19,7 @@ from deplib.statistics import (
 def test_agrees_with_scipy_when_each_person_has_one_recording(metric, method):
     y, (y_hat, _), _ = sample()
     how = {"metric": metric, "method": method, "n_resamples": 20_000}
-    ours = cluster_bootstrap(y, y_hat, np.arange(50), **how, rng=rng())
+    ours = interval(y, y_hat, np.arange(50), **how, rng=rng())
     how = {"paired": True, "vectorized": False, "method": method, "n_resamples": 2_000}
     theirs = stats.bootstrap((y, y_hat), METRICS[metric], **how, rng=rng(2))
     assert ours.estimate == METRICS[metric](y, y_hat)
@@ -35,7 +36,7 @@ def test_quantiles_are_scipys_given_the_same_resamples():
     given = SimpleNamespace(bootstrap_distribution=values["mae"][:, 0])
     how = {"n_resamples": 0, "bootstrap_result": given, "method": "BCa"}
     theirs = stats.bootstrap((error,), np.mean, **how).confidence_interval
-    ours = cluster_bootstrap(y, y_hat, np.arange(20), n_resamples=500, method="bca", rng=rng())
+    ours = interval(y, y_hat, np.arange(20), n_resamples=500, method="bca", rng=rng())
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
@@ -47,7 +48,7 @@ def test_the_expanded_interval_of_a_normal_mean_is_students(n):
     width = {}
     for method in ("expanded", "percentile"):
         how = {"method": method, "n_resamples": 40_000, "rng": rng()}
-        ours = cluster_bootstrap(np.zeros(n), error, np.arange(n), **how)
+        ours = interval(np.zeros(n), error, np.arange(n), **how)
         width[method] = ours.high - ours.low
     assert width["expanded"] == pytest.approx(student.high - student.low, rel=0.025)
     assert width["percentile"] < 0.98 * width["expanded"]
@@ -56,12 +57,12 @@ def test_the_expanded_interval_of_a_normal_mean_is_students(n):
 def test_two_clips_of_a_person_are_not_two_persons():
     y, (y_hat, _), _ = sample()
     persons = np.arange(50)
-    once = cluster_bootstrap(y, y_hat, persons, rng=rng())
+    once = interval(y, y_hat, persons, rng=rng())
     y2, y_hat2 = np.repeat(y, 2), np.repeat(y_hat, 2)
-    twice = cluster_bootstrap(y2, y_hat2, np.repeat(persons, 2), rng=rng())
+    twice = interval(y2, y_hat2, np.repeat(persons, 2), rng=rng())
     assert (twice.low, twice.high) == pytest.approx((once.low, once.high), abs=1e-9)
     assert twice.n_persons == 50
-    naive = cluster_bootstrap(y2, y_hat2, np.arange(100), rng=rng())
+    naive = interval(y2, y_hat2, np.arange(100), rng=rng())
     assert naive.high - naive.low < 0.8 * (once.high - once.low)
 
 
@@ -86,8 +87,7 @@ def test_interval_covers_a_known_truth(method):
         y = draw.uniform(0, 40, 60)
         y_hat = y + 2 + draw.normal(0, 4, 40)[persons] + draw.normal(0, 2, 60)
         how = {"metric": "bias", "n_resamples": 500, "method": method, "rng": draw}
-        interval = cluster_bootstrap(y, y_hat, persons, **how)
-        covered += 2.0 in interval
+        covered += 2.0 in interval(y, y_hat, persons, **how)
     assert 0.91 <= covered / 400 <= 0.98
 
 
@@ -97,17 +97,16 @@ def test_undefined_resamples_are_left_out():
     values = bootstrap_distribution(y, [y_hat], list("abcd"), n_resamples=2_000, rng=rng())["pcc"]
     assert np.isnan(values).mean() == pytest.approx(0.75**4, abs=0.04)
     how = {"metric": "pcc", "n_resamples": 2_000, "method": "percentile", "rng": rng()}
-    interval = cluster_bootstrap(y, y_hat, list("abcd"), **how)
-    ends = np.nanquantile(values, [0.025, 0.975])
-    assert (interval.low, interval.high) == pytest.approx(tuple(ends))
+    found, ends = interval(y, y_hat, list("abcd"), **how), np.nanquantile(values, [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
 
 
 def test_a_constant_prediction_has_no_correlation_and_no_spread():
     y, _, persons = sample()
     constant = np.full(50, 15.1)
-    r = cluster_bootstrap(y, constant, persons, metric="pcc", rng=rng())
+    r = interval(y, constant, persons, metric="pcc", rng=rng())
     assert np.isnan([r.estimate, r.low, r.high]).all()
-    sigma = cluster_bootstrap(y, constant, persons, metric="sigma_ratio", rng=rng())
+    sigma = interval(y, constant, persons, metric="sigma_ratio", rng=rng())
     assert (sigma.estimate, sigma.low, sigma.high) == (0.0, 0.0, 0.0)
 
 
@@ -117,16 +116,20 @@ def test_a_constant_prediction_has_no_correlation_and_no_spread():
         ({"persons": ["a"] * 50}, "1 person"),
         ({"persons": [None] * 50}, "a person is missing"),
         ({"persons": ["a", "b"]}, "over the same recordings"),
-        ({"y_hat": np.full(50, np.nan)}, "NaN or infinite"),
-        ({"y_hat": np.zeros(49)}, "over the same recordings"),
-        ({"metric": "r2"}, "unknown metric 'r2'"),
-        ({"method": "basic"}, "unknown method 'basic'"),
-        ({"confidence": 95}, "confidence is 95"),
+        ({"values": np.full(50, np.nan)}, "NaN or infinite"),
+        ({"values": np.zeros(49)}, "over the same recordings"),
+        ({"values": [], "persons": []}, "0 person"),
         ({"n_resamples": 0}, "n_resamples is 0"),
     ],
 )
-def test_bad_input_is_refused(change, message):
-    y, (y_hat, _), persons = sample()
-    arguments = {"y": y, "y_hat": y_hat, "persons": persons, "rng": rng(), **change}
+@pytest.mark.parametrize("of", [mean_over_persons, sign_flip_test])
+def test_bad_input_is_refused(of, change, message):
+    arguments = {"values": np.ones(50), "persons": np.arange(50), "n_resamples": 9} | change
     with pytest.raises(ValueError, match=message):
-        cluster_bootstrap(**arguments)
+        of(arguments.pop("values"), **arguments, rng=rng())
+
+
+@pytest.mark.parametrize("change", [{"method": "basic"}, {"confidence": 95}])
+def test_an_interval_of_no_kind_or_level_is_refused(change):
+    with pytest.raises(ValueError, match=r"unknown method 'basic'|confidence is 95"):
+        interval_of(np.ones(9), 1.0, np.ones(9), **change)

@@ -9,7 +9,7 @@ from drawn import N, by_hand, runs_of
 from scipy import stats
 
 from deplib.errors import ResultError
-from deplib.statistics import SEED, cluster_bootstrap, score_runs
+from deplib.statistics import score_runs
 
 
 def bounds(interval):
@@ -29,16 +29,6 @@ def test_mean_and_sd_over_seeds_are_those_of_the_single_runs(table, scores, metr
     assert summary.seed_sd == pytest.approx(values.std(ddof=1))
     assert summary.low < summary.estimate < summary.high
     assert summary.n_runs == 5
-
-
-@pytest.mark.parametrize("metric", ["mae", "pcc"])
-def test_the_interval_of_one_run_is_that_of_the_cluster_bootstrap(table, metric):
-    one = table.query("model == 'a' and seed == 0")
-    summary = score_runs(one).summary("a", metric)
-    rng = np.random.default_rng(SEED)
-    expected = cluster_bootstrap(one["bdi"], one["bdi_hat"], one["person"], metric=metric, rng=rng)
-    assert bounds(summary) == pytest.approx(bounds(expected), abs=1e-9)
-    assert np.isnan(summary.seed_sd)
 
 
 def test_the_interval_of_a_mean_over_seeds_is_that_of_scipy_where_persons_come_once():
