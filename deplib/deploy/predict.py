@@ -17,8 +17,8 @@ import pandas as pd
 from deplib.cohorts.base import COLUMNS, FrameBlock, FrameFault
 from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_numbers
 from deplib.deploy.bundle import Bundle, Card, open_model
-from deplib.errors import CohortError, ModelError, VerificationError
-from deplib.extraction import MissCount, embed_recording
+from deplib.errors import CohortError, ModelError
+from deplib.extraction import embed_recording, require_few
 from deplib.streams import ENCODED
 from deplib.windows import BDI_MAX, BDI_MIN, WindowSet
 
@@ -124,11 +124,7 @@ def predict_folder(
     require_one_encoder(card.features)
     clip = _Clip(Path(folder), card.sequence_length, progress)
     features, valid, faults = embed_recording(clip, bundle.encoder, clip.name, clip.n_frames)
-    (misses := MissCount()).add(faults)
-    if misses.misses > MOST_MISSING * clip.n_frames:
-        few = f"{misses.misses:,} of the {clip.n_frames:,} frames of {folder} could not be used"
-        rule = f"up to {MOST_MISSING:.0%} may be missing: mend the frames"
-        raise VerificationError(f"{few}; {rule}\n{misses.describe()}")
+    require_few(faults, clip.n_frames, MOST_MISSING, f"frames of {folder}", "mend the frames")
     x, mask, numbers = cut(features, valid, card.window_length)
     z = bundle.predict(np.ascontiguousarray(x.transpose(0, 2, 1)), mask).astype(float)
     starts = numbers * card.window_length
@@ -139,19 +135,10 @@ def predict_folder(
     })  # fmt: skip
     unclipped = card.label_mean + float(windows["contribution"].sum())
     score = float(np.clip(unclipped, BDI_MIN, BDI_MAX))
-    return Prediction(
-        score=score,
-        # Around the clipped score: it is at least as near to any label as the unclipped one.
-        low=max(score - card.half_width, BDI_MIN),
-        high=min(score + card.half_width, BDI_MAX),
-        unclipped=unclipped,
-        windows=windows,
-        n_frames=len(valid),
-        n_missing=int((~valid).sum()),
-        n_gaps=missing_numbers(clip.numbers),
-        faults=faults,
-        card=card,
-    )
+    # Around the clipped score: it is at least as near to any label as the unclipped one.
+    low, high = max(score - card.half_width, BDI_MIN), min(score + card.half_width, BDI_MAX)
+    counts = len(valid), int((~valid).sum()), missing_numbers(clip.numbers)
+    return Prediction(score, low, high, unclipped, windows, *counts, faults, card)
 
 
 def predict_windows(path: Path, windows: WindowSet) -> np.ndarray:

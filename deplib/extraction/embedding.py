@@ -1,9 +1,9 @@
 """One recording through the encoder: read, embed, and decide whether it can be used."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -59,82 +59,51 @@ def is_current(store: FeatureStore, cohort: Cohort, recording: str) -> bool:
         return False
 
 
-def is_miss(kind: str) -> bool:
-    """Return whether a fault of this kind leaves its frame without an embedding."""
-    return kind != "gap"
+def require_few(
+    faults: Sequence[FrameFault],
+    planned: int,
+    max_rate: float,
+    what: str,
+    remedy: str,
+    before: Mapping[str, int] | None = None,
+) -> None:
+    """Pass as long as the frames without an embedding are a bearable share of those planned.
 
+    They only grow and ``planned`` is fixed, so whether this raises at some time does not depend on
+    the order of the recordings.
 
-class MissCount:
-    """Faults by kind, over any number of recordings, and some of their messages.
-
-    Attributes
+    Parameters
     ----------
-    faults : Counter
-        Faults by kind, gaps included.
+    faults
+        What was found; gaps leave their frames sound.
+    planned, max_rate
+        Frames, and the share of them that may fail.
+    what, remedy
+        Which frames they are, and what to do.
+    before
+        Faults by kind that were found earlier.
+
+    Raises
+    ------
+    VerificationError
+        With the counts by kind, examples, and the remedy.
     """
-
-    def __init__(self) -> None:
-        self.faults: Counter[str] = Counter()
-        self._examples: defaultdict[str, list[str]] = defaultdict(list)
-
-    def add(self, faults: Iterable[FrameFault]) -> None:
-        """Count faults, and keep the first messages of each kind."""
-        for fault in faults:
-            self.faults[fault.kind] += 1
-            if len(self._examples[fault.kind]) < _EXAMPLES:
-                self._examples[fault.kind].append(fault.message)
-
-    @property
-    def misses(self) -> int:
-        """Frames without an embedding."""
-        return sum(count for kind, count in self.faults.items() if is_miss(kind))
-
-    def require_few(self, planned: int, max_rate: float) -> None:
-        """Pass as long as the misses so far are a bearable share of all frames planned.
-
-        Misses only grow and ``planned`` is fixed, so whether this raises at some time does not
-        depend on the order of the recordings.
-
-        Raises
-        ------
-        VerificationError
-            With the counts by kind, examples, and the remedy.
-        """
-        if self.misses > max_rate * planned:
-            raise VerificationError(
-                f"{self.misses:,} of {planned:,} planned frames could not be embedded; "
-                f"max_miss_rate is {max_rate:.1%}. Mend the cause, leave the worst recordings out, "
-                f"or raise it, and run again: what is finished is kept\n{self.describe()}"
-            )
-
-    def describe(self) -> str:
-        """Return one line a kind of miss, most frequent first, and examples below it."""
-        lines = []
-        for kind, count in self.faults.most_common():
-            if is_miss(kind):
-                lines.append(f"  {count:,} {kind}: {FAULT_KINDS.get(kind, 'unknown kind')}")
-                lines += [f"    e.g. {message}" for message in self._examples[kind]]
-        return "\n".join(lines)
+    kinds = Counter(before) + Counter(fault.kind for fault in faults)
+    del kinds["gap"]
+    if kinds.total() <= max_rate * planned:
+        return
+    share = f"{kinds.total():,} of {planned:,} {what} could not be embedded"
+    lines = [f"{share}, and {max_rate:.1%} may fail: {remedy}"]
+    for kind, count in kinds.most_common():
+        lines.append(f"  {count:,} {kind}: {FAULT_KINDS.get(kind, 'unknown kind')}")
+        messages = [fault.message for fault in faults if fault.kind == kind]
+        lines += [f"    e.g. {message}" for message in messages[:_EXAMPLES]]
+    raise VerificationError("\n".join(lines))
 
 
-class RecordingFeatures(NamedTuple):
-    """The embeddings of one recording, before anything stands in for those that are missing."""
-
-    features: np.ndarray
-    """float32, shape ``(n, dim)``: unit rows; to be ignored where ``valid`` is False."""
-    valid: np.ndarray
-    """bool, shape ``(n,)``."""
-    faults: tuple[FrameFault, ...]
-    """In the order of frames; at most one of them a frame, gaps not counted."""
-
-
-class Outcome(NamedTuple):
-    """What became of one recording."""
-
-    recording: str
-    entry: LedgerEntry | None  # None: nothing was written
-    faults: tuple[FrameFault, ...]
-    refused: str  # why the recording cannot be used
+Embeddings = tuple[np.ndarray, np.ndarray, tuple[FrameFault, ...]]
+"""Of some frames: features, float32 ``(n, dim)``, unit rows, to be ignored where the next is False;
+valid, bool ``(n,)``; and faults in the order of frames, at most one a frame, gaps not counted."""
 
 
 def extract_recording(
@@ -146,33 +115,36 @@ def extract_recording(
     *,
     block: int,
     max_miss_rate: float,
-) -> Outcome:
+) -> tuple[str, LedgerEntry | str, tuple[FrameFault, ...]]:
     """Embed the first ``n_frames`` frames of one recording and write them.
 
     Nothing is written where more than a share of ``max_miss_rate`` of them failed.
+
+    Returns
+    -------
+    recording : str
+    entry : LedgerEntry or str
+        What was written, or why the recording cannot be used.
+    faults : tuple of FrameFault
     """
+    faults: tuple[FrameFault, ...] = ()
+    remedy = "mend the files, or leave the recording out; nothing was written for it"
     try:
         features, valid, faults = embed_recording(cohort, encoder, recording, n_frames, block=block)
-    except CohortError as error:
-        return Outcome(recording, None, (), str(error))
-    count = MissCount()
-    count.add(faults)
-    if count.misses > max_miss_rate * n_frames:
-        share = f"{count.misses:,} of {n_frames:,} frames of {recording} could not be embedded"
-        remedy = "mend the files, or leave the recording out; nothing was written for it"
-        why = f"{share}, more than {max_miss_rate:.0%}: {remedy}\n{count.describe()}"
-        return Outcome(recording, None, faults, why)
+        require_few(faults, n_frames, max_miss_rate, f"frames of {recording}", remedy)
+    except (CohortError, VerificationError) as error:
+        return recording, str(error), faults
     # Random, but decided by recording and encoder: never by who came first.
     key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
     features = fill_invalid(features, valid, rng=np.random.default_rng([0, *key]))
-    source = source_of(cohort, recording)
-    entry = store.write(recording, features, valid, count.faults, source)
-    return Outcome(recording, entry, faults, "")
+    kinds = Counter(fault.kind for fault in faults)
+    entry = store.write(recording, features, valid, kinds, source_of(cohort, recording))
+    return recording, entry, faults
 
 
 def embed_recording(
     cohort: Cohort, encoder: OnnxEncoder, recording: str, n_frames: int, *, block: int = 128
-) -> RecordingFeatures:
+) -> Embeddings:
     """Embed the first ``n_frames`` frames of one recording, block by block.
 
     Parameters
@@ -194,16 +166,15 @@ def embed_recording(
     faults: list[FrameFault] = []
     for start in range(0, n_frames, step):
         stop = min(start + step, n_frames)
-        features[start:stop], valid[start:stop], found = embed_block(
-            cohort, encoder, recording, start, stop
-        )
-        faults += found
-    return RecordingFeatures(features, valid, tuple(faults))
+        block_of = embed_block(cohort, encoder, recording, start, stop)
+        features[start:stop], valid[start:stop] = block_of[:2]
+        faults += block_of[2]
+    return features, valid, tuple(faults)
 
 
 def embed_block(
     cohort: Cohort, encoder: OnnxEncoder, recording: str, start: int, stop: int
-) -> RecordingFeatures:
+) -> Embeddings:
     """Embed frames ``start`` to ``stop``, and find those that are blank though nobody said so.
 
     Raises
@@ -217,7 +188,7 @@ def embed_block(
             f"{cohort.name} gives {len(frames)} frames of {recording} for {start} to {stop}: "
             f"its table says n_frames is at least {stop}; correct the table or the files"
         )
-    missed = {fault.frame: fault for fault in reversed(found) if is_miss(fault.kind)}
+    missed = {fault.frame: fault for fault in reversed(found) if fault.kind != "gap"}
 
     def miss(which: np.ndarray, kind: str, why: str) -> None:
         for frame in (np.flatnonzero(which) + start).tolist():
@@ -233,6 +204,6 @@ def embed_block(
     no_vector = ": the network's output is not finite or has no length"
     miss(~valid, "not_embedded", f"{no_vector}; look at it, and check the encoder's file")
     valid[[frame - start for frame in missed]] = False
-    gaps = [fault for fault in found if not is_miss(fault.kind)]
+    gaps = [fault for fault in found if fault.kind == "gap"]
     faults = sorted([*gaps, *missed.values()], key=lambda fault: fault.frame)
-    return RecordingFeatures(features, valid, tuple(faults))
+    return features, valid, tuple(faults)

@@ -26,23 +26,15 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from deplib.cohorts.base import Cohort, FrameFault, read_frames
-from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.embedding import (
-    MissCount,
-    embed_block,
-    extract_recording,
-    is_current,
-    shared_source,
-)
+from deplib.errors import CohortError, StoreError
+from deplib.extraction import embedding
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, StoreHeader
 from deplib.paths import data_root
 
 _RECORDINGS = 8  # that a probe looks into
+_FRAMES = 64  # of a probe, at most
 _HOPELESS = 0.5  # share of misses in the probe above which nothing is worth starting
-
-Progress = Callable[[LedgerEntry], None]
-"""Called in the calling process each time a recording is finished."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ def store_header(
     """Return the header of the store that holds this cohort through this encoder."""
     if frame_limit < 1:
         raise StoreError(f"frame_limit is {frame_limit}; keep at least one frame a recording")
-    source, n = shared_source(cohort), len(cohort.recordings)
+    source, n = embedding.shared_source(cohort), len(cohort.recordings)
     return StoreHeader(encoder.id, encoder.dim, cohort.name, source, n, frame_limit, dtype)
 
 
@@ -119,7 +111,7 @@ def plan(
     return {
         str(name): int(n)
         for name, n in frames.items()
-        if store is None or not is_current(store, cohort, str(name))
+        if store is None or not embedding.is_current(store, cohort, str(name))
     }
 
 
@@ -134,7 +126,7 @@ def extract(
     block: int = 128,
     max_miss_rate: float = 0.05,
     max_recording_miss_rate: float = 0.5,
-    progress: Progress | None = None,
+    progress: Callable[[LedgerEntry], object] = lambda entry: None,
     log: str | Path | None = None,
 ) -> ExtractionReport:
     """Embed every recording of a cohort that the store does not hold yet.
@@ -167,7 +159,7 @@ def extract(
         Largest share of one recording's frames that may fail; a recording above it is refused:
         nothing is written for it, and the run goes on. A later call tries it again.
     progress
-        Called with the ledger entry of each recording as it is finished.
+        Called here, in this process, with the ledger entry of each recording as it is finished.
     log
         A file to which each event is appended as one line of JSON: ``time`` (UTC, ISO 8601),
         ``event``, and the event's own fields. Read it with ``pandas.read_json(path, lines=True)``.
@@ -191,26 +183,31 @@ def extract(
         variance, so too many of them would hide that extraction failed.
     """
     began = time.perf_counter()
-    rates = (max_miss_rate, max_recording_miss_rate)
-    if jobs < 1 or block < 1 or not all(0 <= rate <= 1 for rate in rates):
-        raise StoreError(
-            f"jobs={jobs}, block={block}, max_miss_rate={max_miss_rate}, max_recording_miss_rate="
-            f"{max_recording_miss_rate}: the first two must be at least 1, the others from 0 to 1"
-        )
-    store = open_store(cohort, encoder, store, frame_limit)
+    rates = {"max_miss_rate": max_miss_rate, "max_recording_miss_rate": max_recording_miss_rate}
+    if jobs < 1 or block < 1 or not all(0 <= rate <= 1 for rate in rates.values()):
+        least = f"jobs is {jobs}, block {block}: both must be at least 1"
+        raise StoreError(f"{least}; {rates}: each must be from 0 to 1")
+    root = store.root if isinstance(store, FeatureStore) else Path(store)
+    dtype = FeatureStore(root).header.dtype if (root / "store.json").exists() else "float16"
+    header = store_header(cohort, encoder, frame_limit=frame_limit, dtype=dtype)
+    store = FeatureStore(root, header=header)
     damaged = store.discard_damaged()
     asked = plan(cohort, frame_limit=frame_limit, recordings=recordings)
     todo = plan(cohort, store, frame_limit=frame_limit, recordings=recordings)
     kept = [recording for recording in asked if recording not in todo]
-    bound = MissCount()  # of all that is asked for: what the verdict is about
+    before: Counter[str] = Counter()  # the verdict is about all that is asked for
     for recording in kept:
-        bound.faults.update(store.entry(recording).faults)
-    faults: Counter[str] = Counter()  # found by this call: what the report tells
+        before.update(store.entry(recording).faults)
+    faults: list[FrameFault] = []  # found by this call: what the report tells
     finished: list[LedgerEntry] = []
     refused: dict[str, str] = {}
-    planned = sum(asked.values())
+    remedy = "mend the cause, leave the worst recordings out, or raise max_miss_rate, and run again"
+    require_few = partial(
+        embedding.require_few, faults, sum(asked.values()), max_miss_rate, "planned frames",
+        f"{remedy}: what is finished is kept", before=before,
+    )  # fmt: skip
     work = partial(
-        extract_recording, cohort, encoder, store, block=block,
+        embedding.extract_recording, cohort, encoder, store, block=block,
         max_miss_rate=max_recording_miss_rate,
     )  # fmt: skip
     note = partial(_note, None if log is None else Path(log))
@@ -219,22 +216,21 @@ def extract(
         recordings=len(todo), frames=sum(todo.values()), kept=len(kept), damaged=damaged,
     )  # fmt: skip
     try:
-        bound.require_few(planned, max_miss_rate)
-        for outcome in _run_unordered([partial(work, *item) for item in todo.items()], jobs):
-            kinds = {fault.kind: fault.message for fault in outcome.faults}
-            note(
-                "recording", recording=outcome.recording, refused=outcome.refused, examples=kinds,
-                faults={k: [f.frame for f in outcome.faults if f.kind == k] for k in kinds},
-            )  # fmt: skip
-            if outcome.entry is None:
-                refused[outcome.recording] = outcome.refused
+        require_few()
+        calls = [partial(work, *item) for item in todo.items()]
+        for recording, entry, found in _run_unordered(calls, jobs):
+            if isinstance(entry, str):
+                refused[recording] = entry
             else:
-                finished.append(outcome.entry)
-                if progress is not None:
-                    progress(outcome.entry)
-            faults.update(fault.kind for fault in outcome.faults)
-            bound.add(outcome.faults)
-            bound.require_few(planned, max_miss_rate)
+                finished.append(entry)
+                progress(entry)
+            kinds = {fault.kind: fault.message for fault in found}
+            note(
+                "recording", recording=recording, refused=refused.get(recording, ""),
+                faults={k: [f.frame for f in found if f.kind == k] for k in kinds}, examples=kinds,
+            )  # fmt: skip
+            faults += found
+            require_few()
     except BaseException as error:
         note("stop", error=type(error).__name__, why=str(error))
         raise
@@ -243,24 +239,13 @@ def extract(
         tuple(kept),
         {recording: why for recording, why in damaged.items() if recording in todo},
         refused,
-        dict(faults),
+        dict(Counter(fault.kind for fault in faults)),
         sum(entry.n_frames for entry in finished),
         sum(entry.n_invalid for entry in finished),
         round(time.perf_counter() - began, 3),
     )
     note("done", **asdict(report))
     return report
-
-
-def open_store(
-    cohort: Cohort, encoder: OnnxEncoder, store: FeatureStore | str | Path, frame_limit: int
-) -> FeatureStore:
-    """Open or create the store of this cohort and encoder; refuse one that was made otherwise."""
-    root = store.root if isinstance(store, FeatureStore) else Path(store)
-    there = (root / "store.json").exists()
-    dtype = FeatureStore(root).header.dtype if there else "float16"
-    wanted = store_header(cohort, encoder, frame_limit=frame_limit, dtype=dtype)
-    return FeatureStore(root, header=wanted)
 
 
 @dataclass(frozen=True)
@@ -289,11 +274,10 @@ class Estimate:
 def estimate(
     cohort: Cohort,
     encoder: OnnxEncoder,
-    store: FeatureStore | str | Path | None = None,
+    store: FeatureStore | None = None,
     *,
     frame_limit: int = 2000,
     jobs: int = 1,
-    n_frames: int = 64,
 ) -> Estimate:
     """Predict the wall time of `extract` from a few frames; nothing is written.
 
@@ -304,54 +288,45 @@ def estimate(
     Parameters
     ----------
     cohort, encoder, store, frame_limit, jobs
-        As for `extract`; without a store, or where there is none yet, everything is to do.
-    n_frames
-        Frames of the probe, at most.
+        As for `extract`; without a store everything is to do.
 
     Raises
     ------
     VerificationError
         If more than half of the frames tried cannot be embedded: no night's work would mend that.
         Not where the store holds recordings already: what is left may be those that were refused.
-    StoreError
-        If the store was made otherwise.
     EncoderError
         If the encoder fails.
     """
-    if jobs < 1 or n_frames < 1:
-        raise StoreError(f"jobs={jobs}, n_frames={n_frames}: both must be at least 1")
-    root = store.root if isinstance(store, FeatureStore) else Path(store or "")
-    there = store is not None and (root / "store.json").exists()
-    existing = open_store(cohort, encoder, root, frame_limit) if there else None
-    todo = plan(cohort, existing, frame_limit=frame_limit)
+    todo = plan(cohort, store, frame_limit=frame_limit)
     names = [name for name in cohort.recordings["recording"].astype(str) if name in todo]
-    places = np.linspace(0, len(names) - 1, min(len(names), _RECORDINGS, n_frames)).astype(int)
-    count, probed, times = MissCount(), 0, list[float]()
+    places = np.linspace(0, len(names) - 1, min(len(names), _RECORDINGS)).astype(int)
+    faults, probed, times = list[FrameFault](), 0, list[float]()
     for k, name in enumerate(names[place] for place in places):
-        share = min(n_frames // len(places), todo[name])
+        share = min(_FRAMES // len(places), todo[name])
         last = todo[name] - share
         start = min(1 + k * last // len(places), last)  # beginnings of clips are not typical
         try:
             if start:  # going there takes time once; a video must never be read backwards
                 read_frames(cohort, name, start - 1, start)
             began = time.perf_counter()
-            count.add(embed_block(cohort, encoder, name, start, start + share).faults)
+            faults += embedding.embed_block(cohort, encoder, name, start, start + share)[2]
             times.append((time.perf_counter() - began) / share)
         except CohortError as error:
-            count.add([FrameFault(start, "unreadable", str(error))] * share)
+            faults += [FrameFault(start, "unreadable", str(error))] * share
         probed += share
-    begun = existing is not None and existing.done()  # then what is left may be the bad ones
-    if not begun and count.misses > _HOPELESS * probed:
-        raise VerificationError(
-            f"{count.misses} of {probed} frames of a dry run over {len(places)} recordings "
-            f"could not be embedded, so an extraction would fail.\n{count.describe()}\n"
-            "Where no face is found in aligned crops, give them to the encoder directly, without "
-            "a detector; where files are unreadable, run the corpus's check"
+    if store is None or not store.done():  # else what is left may be the bad ones
+        what = f"frames of a dry run over {len(places)} recordings"
+        remedy = (
+            "an extraction would fail. Where aligned crops show no face, give them to the encoder "
+            "directly, without a detector; where files are unreadable, run the corpus's check"
         )
+        embedding.require_few(faults, probed, _HOPELESS, what, remedy)
     frames, each = sum(todo.values()), float(np.median(times)) if times else 0.0
     processes = max(1, min(jobs, cpu_count(), len(todo)))
     seconds = each * max(frames / processes, *todo.values(), 0)
-    return Estimate(seconds, len(todo), frames, jobs, each, probed, count.misses)
+    misses = sum(fault.kind != "gap" for fault in faults)
+    return Estimate(seconds, len(todo), frames, jobs, each, probed, misses)
 
 
 def duration(seconds: float) -> str:

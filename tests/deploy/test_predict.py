@@ -138,7 +138,7 @@ def test_too_few_frames_are_no_ground_for_a_score(bundle, frames):
     answer = predict_folder(bundle, frames)
     assert (answer.n_missing, answer.windows["window"].tolist()) == (20, [1, 2])
     damage(frames, 21)
-    with pytest.raises(VerificationError, match=r"21 of the 40 frames.*50%.*\n.*unreadable"):
+    with pytest.raises(VerificationError, match=r"21 of 40 frames.*50.0%.*\n.*unreadable"):
         predict_folder(bundle, frames)
     black = write_frames(frames.with_name("black"), np.zeros((8, 112, 112, 3), np.uint8))
     with pytest.raises(VerificationError, match="8 blank"):
