@@ -7,7 +7,9 @@ more than the runs in hand; when all of a world are there, they go into its tabl
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from joblib import delayed
 from tqdm import tqdm
@@ -21,7 +23,7 @@ from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams import parse
-from deplib.study.inputs import LIMITS, PRETRAINED, SMALL, Inputs, MissLimits, in_float, open_cohort
+from deplib.study.inputs import PRETRAINED, SMALL, Inputs, in_float, open_cohort
 from deplib.study.pairs import results_in_8_bits
 from deplib.study.runs import in_processes, run
 from deplib.study.signature import same_features, write_signature
@@ -39,12 +41,8 @@ def complete(
     root: Path | None = None,
     cohorts: Mapping[str, Cohort] | None = None,
     encoder: OnnxEncoder | None = None,
-    limits: MissLimits = LIMITS,
-    protocol: Protocol | None = None,
-    stream_folder: Path | None = None,
-    jobs: int = 2,
     scheduler: str | None = None,
-    progress: bool = False,
+    **given: Any,
 ) -> list[Result]:
     """Return the results of all runs, computing those that are missing or stale.
 
@@ -63,18 +61,10 @@ def complete(
         those of the simulation.
     encoder
         The embedded encoder by default.
-    limits
-        How many frames may lack an embedding.
-    protocol
-        Other controlled variables than those of the report.
-    stream_folder
-        Files of streams that no encoder makes; the simulated cohort needs none.
-    jobs
-        Processes of one thread each.
     scheduler
         Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers train instead.
-    progress
-        Show bars.
+    **given
+        ``protocol``, ``limits``, ``jobs``, ``progress`` and ``stream_folder``, as of `Inputs`.
 
     Raises
     ------
@@ -84,15 +74,8 @@ def complete(
     needed = list(dict.fromkeys(one for spec in specs for one in (in_float(spec), spec)))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
-        inputs = Inputs(
-            (cohorts or {}).get(world) or open_cohort(world),
-            encoder or embedded_encoder(),
-            protocol=protocol,
-            limits=limits,
-            jobs=jobs,
-            progress=progress,
-            stream_folder=stream_folder,
-        )
+        cohort = (cohorts or {}).get(world) or open_cohort(world)
+        inputs = Inputs(cohort, encoder or embedded_encoder(), **given)
         here = [spec for spec in needed if spec.world == world]
         done |= _complete(world, here, inputs, root, scheduler)
     return [done[spec] for spec in specs]
@@ -121,6 +104,7 @@ def _complete(
     world: str, specs: Sequence[RunSpec], inputs: Inputs, root: Path | None, scheduler: str | None
 ) -> dict[RunSpec, Result]:
     """Complete the runs of one world, and put them into its tables."""
+    parts = data_root() / "parts" / world  # a folder of tables each finished run, as of a world
 
     def held() -> tuple[dict[RunSpec, str], dict[RunSpec, Result]]:
         """Return the key of each run, and those that hold: finished parts, or in the tables."""
@@ -128,7 +112,11 @@ def _complete(
             spec: inputs.key(spec) if root else results.versioned_key(spec, inputs.protocol)
             for spec in specs
         }
-        return keys, results.holding(world, keys, root=root) | _parts(keys)
+        found = results.holding(world, keys, root=root)
+        for spec, key in keys.items():
+            with contextlib.suppress(ResultError):  # what is damaged is done again
+                found |= results.holding(spec.name, {spec: key}, root=parts)
+        return keys, found
 
     keys, done = held()
     missing = [spec for spec in specs if spec not in done]
@@ -141,14 +129,14 @@ def _complete(
             else in_parallel(group, inputs, keys, scheduler)
         )
         for result in finished:
-            part = _part(result.spec)
-            shutil.rmtree(part, ignore_errors=True)  # of another key, or damaged
-            results.merge(part.name, [result], root=part.parent)
+            name = result.spec.name
+            shutil.rmtree(parts / name, ignore_errors=True)  # of another key, or damaged
+            results.merge(name, [result], root=parts)
             done[result.spec] = result.rounded()
-    parts = [part for spec in specs if (part := _part(spec)).exists()]
-    if parts:  # also those of a call that was killed before or while it merged them
+    there = [part for spec in specs if (part := parts / spec.name).exists()]
+    if there:  # also those of a call that was killed before or while it merged them
         results.merge(world, done.values(), root=root)
-        for part in parts:
+        for part in there:
             shutil.rmtree(part)
     return done
 
@@ -164,26 +152,12 @@ def _renew(specs: Sequence[RunSpec], inputs: Inputs, world: str) -> bool:
     return renewed
 
 
-def _part(spec: RunSpec) -> Path:
-    """Return the folder of a finished run: tables like those of a world."""
-    return data_root() / "parts" / spec.world / spec.name
-
-
-def _parts(keys: Mapping[RunSpec, str]) -> dict[RunSpec, Result]:
-    """Return the finished parts that hold; what is damaged is done again."""
-    found: dict[RunSpec, Result] = {}
-    for spec, key in keys.items():
-        with contextlib.suppress(ResultError):
-            found |= results.holding(spec.name, {spec: key}, root=_part(spec).parent)
-    return found
-
-
 def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
     """Group the runs that see the same windows; those in float32 come first."""
-    groups: dict[tuple, list[RunSpec]] = {}
+    groups: dict[RunSpec, list[RunSpec]] = {}
     for spec in sorted(specs, key=lambda spec: spec.precision != RunSpec.precision):
-        seen = (spec.features, spec.missing, spec.labels, spec.lost, spec.fill, spec.split_rule)
-        groups.setdefault((*seen, spec.recipe == PRETRAINED, spec.precision), []).append(spec)
+        recipe = PRETRAINED if spec.recipe == PRETRAINED else ""
+        groups.setdefault(replace(spec, model="", seed=0, recipe=recipe), []).append(spec)
     return list(groups.values())
 
 

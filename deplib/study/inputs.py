@@ -1,7 +1,7 @@
 """From a cohort to what its runs see: extraction, verification, streams, and what a run changes."""
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -11,24 +11,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from deplib import results
+from deplib import extraction, results
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
 from deplib.errors import CohortError, EncoderError
-from deplib.extraction import (
-    DEFAULT_BOUNDS,
-    Bounds,
-    FeatureStore,
-    OnnxEncoder,
-    embedded_encoder,
-    extract,
-    open_encoder,
-    plan,
-    store_folder,
-    store_header,
-    verify,
-)
+from deplib.extraction import Bounds, FeatureStore, OnnxEncoder, embedded_encoder
 from deplib.keys import run_key
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
@@ -99,14 +87,13 @@ def unlabelled_cohort(
     """Return simulated video of other persons than the labelled cohort's, to pretrain on.
 
     Every recording is of the split "train", since no split means anything here, ``bdi`` is NaN,
-    which no training survives, and the truth is not kept. By default each is one window long.
+    which no training survives. By default each is one window long.
     """
     cohort = SimulatedCohort(
         world, UNLABELLED_SEED, n_recordings=n_recordings, max_frames=max_frames
     )
     cohort.name = f"{cohort.name}/unlabelled"
     cohort.recordings = cohort.recordings.assign(split="train", bdi=np.nan)
-    cohort.truth = cohort.truth[["recording"]]
     return cohort
 
 
@@ -119,8 +106,12 @@ class Inputs:
         Whose recordings.
     encoder
         The one that the stream ``identity`` stands for.
-    protocol, limits, jobs, progress
-        As of ``deplib.study.complete``.
+    protocol
+        Other controlled variables than those of the report.
+    limits
+        How many frames may lack an embedding.
+    jobs, progress
+        Processes of one thread each; show bars.
     stream_folder
         Where the files of streams lie that no encoder makes; the simulated cohort needs none.
     """
@@ -168,8 +159,12 @@ class Inputs:
                 store, usable = self.store(name, in_8_bits)
                 into[name] = store.read
                 recordings = recordings[recordings["recording"].isin(usable["recording"])]
-        if spec.missing:
-            recordings, readers = _without(recordings, readers, spec.missing)
+        if spec.missing:  # always the same recordings
+            hidden = lacking(recordings, spec.missing, rng=np.random.default_rng(0))
+            others = readers.keys() - ENCODED
+            readers |= {name: hiding(readers[name], hidden) for name in others}
+            if len(others) == len(readers):
+                recordings = recordings[~recordings["recording"].isin(hidden)]
         recordings = split_as(recordings, spec.split_rule)
         train = set(recordings["recording"][recordings["split"] == "train"])
         readers |= {name: _either(train, readers[name], read) for name, read in small.items()}
@@ -201,7 +196,7 @@ class Inputs:
         return open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
 
     def unlabelled(self, spec: RunSpec) -> WindowSet | None:
-        """Return windows without labels to pretrain on, or None where a run needs none.
+        """Return windows to pretrain on, their labels NaN, or None where a run needs none.
 
         For the simulated cohort other persons in other recordings; of a real one nothing but its
         Train part is used, and the recipe takes that by itself.
@@ -220,7 +215,11 @@ class Inputs:
             )
         video = unlabelled_cohort(self.cohort.world.name)
         store, recordings = self._prepare(video, spec.features)
-        return unlabelled_windows(store.read, recordings, self.protocol)
+        # build_windows wants labels that differ; these have nothing to do with anybody.
+        drawn = recordings.assign(bdi=np.arange(len(recordings)) % 2)
+        windows = build_windows(drawn, store.read, self.protocol)
+        blank = windows.index.assign(bdi=np.nan, y=np.nan)
+        return replace(windows, index=blank, label_mean=np.nan, label_std=np.nan)
 
     def _prepare(
         self, cohort: Cohort, name: str, in_8_bits: bool = False
@@ -234,12 +233,12 @@ class Inputs:
                 f"on {self.protocol.feature_dim}: choose an encoder of that width"
             )
         limit = self.protocol.sequence_length
-        header = store_header(cohort, encoder, frame_limit=limit)
-        store = FeatureStore(store_folder(header), header=header)
-        todo = sum(plan(cohort, store, frame_limit=limit).values())
+        header = extraction.store_header(cohort, encoder, frame_limit=limit)
+        store = FeatureStore(extraction.store_folder(header), header=header)
+        todo = sum(extraction.plan(cohort, store, frame_limit=limit).values())
         silent = not (self.progress and todo)
         with tqdm(total=todo, unit="frame", desc="features", disable=silent) as bar:
-            report = extract(
+            report = extraction.extract(
                 cohort,
                 encoder,
                 store,
@@ -257,11 +256,11 @@ class Inputs:
             warnings.warn(f"left out {recording}: {why}", stacklevel=4)
         recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
         bounds = replace(
-            BOUNDS.get(name, DEFAULT_BOUNDS),
+            BOUNDS.get(name, extraction.DEFAULT_BOUNDS),
             invalid_rate=limits.overall,
             recording_invalid_rate=limits.recording,
         )
-        verify(store, recordings, bounds=bounds).raise_for_faults()
+        extraction.verify(store, recordings, bounds=bounds).raise_for_faults()
         return store, recordings
 
 
@@ -275,34 +274,9 @@ def encoder_of(stream: str, given: OnnxEncoder) -> OnnxEncoder:
     return given if stream == RunSpec.features else _twin(stream)
 
 
-_twin = cache(open_encoder)
-
-
-def _without(
-    recordings: pd.DataFrame, readers: Mapping[str, Read], share: float
-) -> tuple[pd.DataFrame, dict[str, Read]]:
-    """Hide the streams that no encoder makes in a share of the recordings, always the same."""
-    hidden = lacking(recordings, share, rng=np.random.default_rng(0))
-    kept = {n: read if n in ENCODED else hiding(read, hidden) for n, read in readers.items()}
-    if not any(name in ENCODED for name in readers):
-        recordings = recordings[~recordings["recording"].isin(hidden)]
-    return recordings, kept
+_twin = cache(extraction.open_encoder)
 
 
 def _either(chosen: Collection[str], read: Read, otherwise: Read) -> Read:
     """Read some recordings by one reader, and all others by another."""
     return lambda recording: (read if recording in chosen else otherwise)(recording)
-
-
-def unlabelled_windows(read: Read, recordings: pd.DataFrame, protocol: Protocol) -> WindowSet:
-    """Cut features into windows of "train" without labels, in the order of ``recordings``.
-
-    ``recording`` and ``person`` begin with "u"; ``bdi``, ``y``, ``label_mean`` and ``label_std``
-    are NaN. Read and raised is what ``build_windows`` reads and raises.
-    """
-    # build_windows wants labels that differ; these have nothing to do with anybody.
-    blank = recordings.assign(split="train", bdi=np.arange(len(recordings)) % 2)
-    windows = build_windows(blank, read, protocol)
-    names = {column: "u" + windows.index[column] for column in ("recording", "person")}
-    index = windows.index.assign(**names, bdi=np.nan, y=np.nan)
-    return replace(windows, index=index, label_mean=np.nan, label_std=np.nan)

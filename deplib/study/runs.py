@@ -55,21 +55,13 @@ def run(
     """
     protocol = protocol or Protocol()
     if spec.model not in REGISTRY:
-        return _baseline(spec, windows, key)
-    fitted = _fit(spec, windows, key, protocol, unlabelled)
-    if spec.seed == KEPT_SEED:
-        keep(spec, key, fitted.state_dict)
-    return Result(
-        spec=spec,
-        key=key,
-        predictions=fitted.predictions,
-        history=fitted.history,
-        epoch=fitted.epoch,
-        chosen_by=protocol.chosen_by,
-        label_mean=fitted.label_mean,
-        label_std=fitted.label_std,
-        n_parameters=fitted.n_parameters,
-    )
+        fitted = _baseline(spec, windows)
+    else:
+        fitted = _fit(spec, windows, key, protocol, unlabelled)
+        if spec.seed == KEPT_SEED:
+            keep(spec, key, fitted.state_dict)
+    about = {name: value for name, value in vars(fitted).items() if name != "state_dict"}
+    return Result(spec, key, chosen_by=protocol.chosen_by, **about)
 
 
 def trained(
@@ -170,7 +162,7 @@ def _fit(
     return train_by(spec.recipe, spec.model, windows, protocol, **given, unlabelled=unlabelled)
 
 
-def _baseline(spec: RunSpec, windows: WindowSet, key: str) -> Result:
+def _baseline(spec: RunSpec, windows: WindowSet) -> Run:
     """Fit ridge on fixed features; its prediction of a recording stands as one window."""
     if spec.model in RIDGE:
         features, table = baselines.pool(windows, RIDGE[spec.model])
@@ -179,14 +171,5 @@ def _baseline(spec: RunSpec, windows: WindowSet, key: str) -> Result:
     fitted = baselines.ridge(features, table, name=spec.model)
     scaled = (fitted.predictions[["bdi", "bdi_hat"]] - windows.label_mean) / windows.label_std
     predictions = table.assign(window=0, y=scaled["bdi"], y_hat=scaled["bdi_hat"])
-    return Result(
-        spec=spec,
-        key=key,
-        predictions=predictions[PREDICTION_COLUMNS],
-        history=pd.DataFrame(),
-        epoch=0,
-        chosen_by=fitted.chosen_by,
-        label_mean=windows.label_mean,
-        label_std=windows.label_std,
-        n_parameters=features.shape[1] + 1,
-    )
+    scale, n_parameters = (windows.label_mean, windows.label_std), features.shape[1] + 1
+    return Run(predictions[PREDICTION_COLUMNS], pd.DataFrame(), 0, *scale, n_parameters, {})
