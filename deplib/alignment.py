@@ -8,8 +8,7 @@ landmarks (J. Guo et al., "Sample and computation redistribution for efficient f
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -115,11 +114,14 @@ class Detector(ABC):
     canvas
         Height and width that images are fitted to, pixels. A small image is enlarged, as in
         insightface: that makes the face of a tight crop larger than any that a detector looks for.
+    grey
+        Whether colours are taken away first.
     """
 
     id: str
     threshold: float
     canvas: tuple[int, int]
+    grey: ClassVar[bool] = False
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Return the faces in an image, RGB uint8 ``(height, width, 3)``, largest first.
@@ -142,35 +144,29 @@ class Detector(ABC):
         return max((face.score for face in found), default=0.0)
 
     def _fit(self, image: np.ndarray) -> tuple[np.ndarray, float]:
-        return letterbox(image, *self.canvas)
+        """Scale an image to fill the canvas, padded with black at the right and bottom.
+
+        Returns
+        -------
+        canvas : ndarray of uint8, shape (height, width, 3)
+        scale : float
+            Pixels of the canvas a pixel of the image.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise EncoderError(f"image is {image.dtype} {image.shape}; give RGB, uint8 (h, w, 3)")
+        if self.grey:  # before it is enlarged: the other order rounds differently
+            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        height, width = self.canvas
+        scale = min(height / image.shape[0], width / image.shape[1])
+        # the nudge keeps an exact fit exact: 112 * (256 / 112) is not 256 in floating point
+        fitted = [max(1, int(side * scale + 1e-6)) for side in image.shape[1::-1]]
+        canvas = np.zeros((height, width, 3), np.uint8)
+        canvas[: fitted[1], : fitted[0]] = cv2.resize(image, fitted)
+        return canvas, scale
 
     @abstractmethod
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         """Return the faces of at least that score, in pixels of the canvas."""
-
-
-def letterbox(image: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float]:
-    """Scale an image to fill a canvas, padded with black at the right and bottom.
-
-    Returns
-    -------
-    canvas : ndarray of uint8, shape (height, width, 3)
-    scale : float
-        Pixels of the canvas a pixel of the image.
-
-    Raises
-    ------
-    EncoderError
-        If the image is no RGB uint8 image.
-    """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise EncoderError(f"image is {image.dtype} {image.shape}; give RGB, uint8 (h, w, 3)")
-    scale = min(height / image.shape[0], width / image.shape[1])
-    # the nudge keeps an exact fit exact: 112 * (256 / 112) is not 256 in floating point
-    fitted = [max(1, int(side * scale + 1e-6)) for side in image.shape[1::-1]]
-    canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[: fitted[1], : fitted[0]] = cv2.resize(image, fitted)
-    return canvas, scale
 
 
 class BoundedHaarDetector(Detector):
@@ -195,6 +191,8 @@ class BoundedHaarDetector(Detector):
         Largest face, share of the canvas.
     """
 
+    grey = True
+
     def __init__(
         self,
         det_size: int = 256,
@@ -209,20 +207,11 @@ class BoundedHaarDetector(Detector):
             f"sizes={self.sizes} opencv={cv2.__version__}"
         )
 
-    def _fit(self, image: np.ndarray) -> tuple[np.ndarray, float]:
-        if image.dtype == np.uint8 and image.shape[2:] == (3,) and image.size:
-            # without its colours before it is enlarged: the other order rounds differently
-            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        return super()._fit(image)
-
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         found, hits = _cascade()[0].detectMultiScale2(
-            cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY),
-            scaleFactor=1.1,
-            minNeighbors=1,
-            minSize=self.sizes[:1] * 2,
-            maxSize=self.sizes[1:] * 2,
-        )
+            cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY), scaleFactor=1.1, minNeighbors=1,
+            minSize=self.sizes[:1] * 2, maxSize=self.sizes[1:] * 2,
+        )  # fmt: skip
         boxes = np.asarray(found, np.float64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         faces = [Face(box, float(n), None) for box, n in zip(boxes, np.ravel(hits), strict=True)]
@@ -315,10 +304,9 @@ class NetworkDetector(Detector):
                     "the file again"
                 )
 
-    @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _run(self, call: Callable[..., Any], *given: Any) -> Any:
         try:
-            yield
+            return call(*given)
         except Exception as error:  # the exceptions of runtime and OpenCV share no base
             raise EncoderError(
                 f"{self.path} cannot run on a canvas of {self.canvas[1]}x{self.canvas[0]} "
@@ -355,8 +343,8 @@ class ScrfdDetector(NetworkDetector):
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         planes = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5))
-        with self._running():
-            outputs = self._session.run(None, {self._session.get_inputs()[0].name: planes})
+        entry = self._session.get_inputs()[0].name
+        outputs = self._run(self._session.run, None, {entry: planes})
         names = [one.name for one in self._session.get_outputs()]
         shapes = [(len(n), width) for width in _SCRFD_WIDTHS for n in self._anchors]
         self._check(dict(zip(names, outputs, strict=True)), shapes)
@@ -391,19 +379,17 @@ class YunetDetector(NetworkDetector):
 
     def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         network, (height, width) = np.frombuffer(content, np.uint8), self.canvas
-        with self._running():
-            net = cv2.dnn.readNetFromONNX(network)  # FaceDetectorYN reads its outputs unchecked
-            net.setInput(np.zeros((1, 3, height, width), np.float32))
-            probe = dict(zip(_YUNET, net.forward(list(_YUNET)), strict=True))
-            self._net = cv2.FaceDetectorYN.create(
-                "onnx", network, np.empty(0, np.uint8), (width, height), self.threshold, self.nms
-            )
+        net = self._run(cv2.dnn.readNetFromONNX, network)  # FaceDetectorYN checks no output
+        net.setInput(np.zeros((1, 3, height, width), np.float32))
+        probe = dict(zip(_YUNET, self._run(net.forward, list(_YUNET)), strict=True))
         self._check(probe, [(height * width // s**2, k) for k, s in _YUNET.values()])
+        settings = (width, height), self.threshold, self.nms
+        create, no_config = cv2.FaceDetectorYN.create, np.empty(0, np.uint8)
+        self._net = self._run(create, "onnx", network, no_config, *settings)
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
         self._net.setScoreThreshold(threshold)
-        with self._running():
-            _, found = self._net.detect(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+        _, found = self._run(self._net.detect, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)
         # a row: left, top, width, height, five points from the image's left, score
         rows[:, 2:4] += rows[:, :2]

@@ -153,17 +153,6 @@ def longest(model: nn.Module) -> int | None:
     return len(positions) if isinstance(positions, Tensor) else None
 
 
-def _define_scans(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a traced network with each node ``SelectiveScan`` replaced by what defines it."""
-    own = [one for one in network.opset_import if one.domain == ONNX_DOMAIN]
-    if not own:
-        return network
-    network.functions.append(parser.parse_function(SCAN_NODE))
-    inlined = inliner.inline_local_functions(network)
-    inlined.opset_import.remove(own[0])
-    return inlined
-
-
 def _trace(model: nn.Module, card: Card) -> onnx.ModelProto:
     batch, time = _EXAMPLE[0], min(_EXAMPLE[1], card.max_length or _EXAMPLE[1])
     x, mask = torch.ones(batch, card.channels, time), torch.ones(batch, time).bool()
@@ -183,7 +172,11 @@ def _trace(model: nn.Module, card: Card) -> onnx.ModelProto:
     except Exception as error:  # the exporter's exceptions share no base of their own
         why = first_line(error)
         raise ModelError(f"{type(model).__name__} cannot be traced: {why}; {_REMEDY}") from error
-    network = _define_scans(onnx.load_model_from_string(buffer.getvalue()))
+    network = onnx.load_model_from_string(buffer.getvalue())
+    if own := [one for one in network.opset_import if one.domain == ONNX_DOMAIN]:
+        network.functions.append(parser.parse_function(SCAN_NODE))
+        network = inliner.inline_local_functions(network)  # each node becomes what defines it
+        network.opset_import.remove(own[0])
     onnx.checker.check_model(network, full_check=True)
     return network
 

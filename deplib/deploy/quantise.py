@@ -20,18 +20,9 @@ import onnxruntime as ort
 from filelock import FileLock
 from onnx import TensorProto, helper, numpy_helper
 
+from deplib import extraction
 from deplib.deploy.bundle import open_model, put_card
 from deplib.errors import DeplibError, EncoderError, ModelError
-from deplib.extraction import (
-    OnnxEncoder,
-    Preprocess,
-    first_line,
-    known_renders,
-    parse,
-    read_file,
-    rewrite_prelu,
-    stream,
-)
 from deplib.paths import data_root, write_atomically
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 
@@ -72,7 +63,7 @@ def quantise_dynamic(source: Path, target: Path) -> None:
 
 
 def quantise_static(
-    encoder_path: Path, target: Path, frames: np.ndarray, preprocess: Preprocess
+    encoder_path: Path, target: Path, frames: np.ndarray, preprocess: extraction.Preprocess
 ) -> None:
     """Write an encoder with 8-bit weights and activations.
 
@@ -96,17 +87,17 @@ def quantise_static(
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    encoder = OnnxEncoder(encoder_path, preprocess)
+    encoder = extraction.OnnxEncoder(encoder_path, preprocess)
     reference = encoder.embed(frames).features  # checks what they are
-    network = parse(read_file(encoder_path), encoder_path)
-    rewrite_prelu(network)  # there is no PRelu in 8 bits
+    network = extraction.parse(extraction.read_file(encoder_path), encoder_path)
+    extraction.rewrite_prelu(network)  # there is no PRelu in 8 bits
     with _quietly(network, encoder_path, EncoderError) as partial:
         options = _COMMON | {"nodes_to_exclude": _front_nodes(network.graph)}
         kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
         reader = _Calibration(_entry(network.graph), frames, preprocess)
         form = QuantFormat.QOperator
         quantize_static(network, partial, reader, quant_format=form, **kinds, **options)
-        small = OnnxEncoder(partial, preprocess).embed(frames).features
+        small = extraction.OnnxEncoder(partial, preprocess).embed(frames).features
         if not (mean := float((reference * small).sum(axis=1).mean())) >= LEAST_COSINE:
             low = f"in 8 bits agrees with itself in float32 to a cosine of {mean:.3f} only"
             raise EncoderError(f"{encoder_path} {low}: calibrate it on more faces, or use float32")
@@ -120,11 +111,11 @@ def calibration_frames(persons: int = 32, renders: int = 8, *, seed: int) -> np.
     -------
     ndarray of uint8, shape (persons * renders, 112, 112, 3)
     """
-    rng = stream("calibration", seed)
-    return np.concatenate([known_renders(renders, rng=rng)[0] for _ in range(persons)])
+    rng = extraction.stream("calibration", seed)
+    return np.concatenate([extraction.known_renders(renders, rng=rng)[0] for _ in range(persons)])
 
 
-def small_encoder(encoder: OnnxEncoder) -> OnnxEncoder:
+def small_encoder(encoder: extraction.OnnxEncoder) -> extraction.OnnxEncoder:
     """Return an encoder in 8 bits; its file is written where it is not there yet.
 
     Another processor may round another activation's range, so the file, and with it the hash in
@@ -147,13 +138,15 @@ def small_encoder(encoder: OnnxEncoder) -> OnnxEncoder:
             frames = calibration_frames(seed=CALIBRATION_SEED)
             quantise_static(encoder.path, path, frames, encoder.preprocess)
     settings = {name: getattr(encoder, name) for name in ("threads", "device", "flip")}
-    return OnnxEncoder(path, encoder.preprocess, **settings)
+    return extraction.OnnxEncoder(path, encoder.preprocess, **settings)
 
 
 class _Calibration:
     """Frames as onnxruntime's calibration reads them: a batch a call, None at the end."""
 
-    def __init__(self, entry: onnx.ValueInfoProto, frames: np.ndarray, preprocess: Preprocess):
+    def __init__(
+        self, entry: onnx.ValueInfoProto, frames: np.ndarray, preprocess: extraction.Preprocess
+    ):
         size = entry.type.tensor_type.shape.dim[0].dim_value or max(1, min(_BATCH, len(frames)))
         if len(frames) < size:
             few = f"takes batches of {size}, and there are {len(frames)} frames to calibrate on"
@@ -185,7 +178,7 @@ def _quietly(network: onnx.ModelProto, source: Path, kind: type[DeplibError]) ->
     except (DeplibError, OSError):
         raise
     except Exception as error:  # its exceptions share no base of their own
-        why = f"onnxruntime cannot quantise {source}: {first_line(error)}"
+        why = f"onnxruntime cannot quantise {source}: {extraction.first_line(error)}"
         raise kind(f"{why}; use it in float32") from error
     finally:
         logging.disable(disabled)

@@ -4,24 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from deplib.errors import EncoderError
-from deplib.extraction.onnx_graph import (
-    Device,
-    FrontNormalisation,
-    check_signature,
-    first_line,
-    front_normalisation,
-    open_session,
-    parse,
-    read_file,
-    rewrite_prelu,
-)
+from deplib.extraction import onnx_graph
 from deplib.extraction.preprocess import ARCFACE, Preprocess
 
 _MIN_NORM = 1e-6  # a shorter output has no direction worth the name
@@ -91,7 +81,7 @@ class OnnxEncoder:
         sha256: str | None = None,
         threads: int = 1,
         batch_size: int | None = None,
-        device: Device = "cpu",
+        device: onnx_graph.Device = "cpu",
         flip: bool = False,
     ) -> None:
         if device not in _BATCH_SIZES:
@@ -101,19 +91,20 @@ class OnnxEncoder:
             raise EncoderError(f"threads is {threads}, batch_size {size}; both must be 1 or more")
         self.path, self.threads, self.batch_size = Path(path), threads, size
         self.device, self.flip = device, flip
-        content = read_file(self.path, sha256)
+        content = onnx_graph.read_file(self.path, sha256)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        model = parse(content, self.path)
-        inside = front_normalisation(model.graph)
-        if device == "cpu" and rewrite_prelu(model):
+        model = onnx_graph.parse(content, self.path)
+        inside = onnx_graph.front_normalisation(model.graph)
+        if device == "cpu" and onnx_graph.rewrite_prelu(model):
             del content  # 170 MB in an IResNet-50
             content = model.SerializeToString()
         del model  # a large network need not be in memory twice while it is opened
-        self._session = open_session(content, self.path, threads=threads, device=device)
+        self._session = onnx_graph.open_session(content, self.path, threads=threads, device=device)
         self.normalises_inside = None if inside is None else str(inside)
         self.preprocess = _decide(preprocess, inside, self.path)
         self._input = self._session.get_inputs()[0]
-        self._fixed_batch = check_signature(self._session, self.path, self.preprocess.size)
+        side = self.preprocess.size
+        self._fixed_batch = onnx_graph.check_signature(self._session, self.path, side)
         self.dim = self._probe()
         self.id = f"sha256={self.sha256} {self.preprocess}" + (" flip" if flip else "")
 
@@ -122,7 +113,9 @@ class OnnxEncoder:
 
     def __reduce__(self) -> tuple[Callable[..., "OnnxEncoder"], tuple[Any, ...]]:
         # A runtime session cannot be pickled: a worker opens the same file, by hash, once.
-        return _reopen, (self.path, self.preprocess, *(getattr(self, name) for name in _KEPT))
+        names = ("sha256", "threads", "batch_size", "device", "flip")
+        kept = {name: getattr(self, name) for name in names}
+        return partial(_reopen, self.path, self.preprocess, **kept), ()
 
     def embed(self, frames: np.ndarray) -> Embedded:
         """Embed aligned face frames.
@@ -171,10 +164,9 @@ class OnnxEncoder:
         try:
             return self._session.run(None, {self._input.name: planes})[0][:n]
         except Exception as error:  # the runtime's exceptions share no base of their own
-            raise EncoderError(
-                f"{self.path} failed on a batch of {n}: {first_line(error)}; if the network was "
-                "exported for a fixed batch, export it again with a free first dimension"
-            ) from error
+            why = f"{self.path} failed on a batch of {n}: {onnx_graph.first_line(error)}"
+            remedy = "if it was exported for a fixed batch, export it with a free first dimension"
+            raise EncoderError(f"{why}; {remedy}") from error
 
     def _probe(self) -> int:
         """Check the outputs for two fixed frames and return their width."""
@@ -260,7 +252,9 @@ def embedded_encoder(**options: Any) -> OnnxEncoder:
     return open_encoder("embedded", **options)
 
 
-def _decide(given: Preprocess | None, inside: FrontNormalisation | None, path: Path) -> Preprocess:
+def _decide(
+    given: Preprocess | None, inside: onnx_graph.FrontNormalisation | None, path: Path
+) -> Preprocess:
     """Return the preprocessing to use; pixels must be normalised once, not twice."""
     needed = ARCFACE if inside is None else inside.convention
     if given is None or inside is None:
@@ -274,9 +268,6 @@ def _decide(given: Preprocess | None, inside: FrontNormalisation | None, path: P
     return given
 
 
-_KEPT = ("sha256", "threads", "batch_size", "device", "flip")
-
-
 @lru_cache(maxsize=2)
-def _reopen(path: Path, preprocess: Preprocess, *kept: Any) -> OnnxEncoder:
-    return OnnxEncoder(path, preprocess, **dict(zip(_KEPT, kept, strict=True)))
+def _reopen(path: Path, preprocess: Preprocess, **kept: Any) -> OnnxEncoder:
+    return OnnxEncoder(path, preprocess, **kept)

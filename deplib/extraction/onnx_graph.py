@@ -96,11 +96,6 @@ def open_session(
         If onnxruntime cannot run it, or not on that device: it would quietly take the CPU.
     """
     provider, settings = _PROVIDERS[device]
-    if provider not in ort.get_available_providers():
-        raise EncoderError(
-            f"this onnxruntime has no {provider} (it has {', '.join(ort.get_available_providers())}"
-            "): pip uninstall onnxruntime, then pip install onnxruntime-gpu; or use device='cpu'"
-        )
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -114,8 +109,10 @@ def open_session(
         raise _broken(path, error) from error
     if provider not in session.get_providers():
         raise EncoderError(
-            f"{path} would not run on {provider}: the driver, CUDA or cuDNN does not fit this "
-            "onnxruntime-gpu; mend that, or use device='cpu'"
+            f"{path} would not run on {provider}. This onnxruntime has "
+            f"{', '.join(ort.get_available_providers())}: pip uninstall onnxruntime, then pip "
+            "install onnxruntime-gpu; or mend the driver, CUDA or cuDNN that do not fit it; or use "
+            "device='cpu'"
         )
     session.disable_fallback()
     session._model_bytes = None  # kept for falling back only: 170 MB in an IResNet-50

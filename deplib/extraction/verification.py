@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,10 +91,6 @@ class Finding(NamedTuple):
     value: float
     bound: float
     message: str
-
-
-Progress = Callable[[str], None]
-"""Called with the name of each recording once its rows have been examined."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +181,7 @@ def verify(
     encoder: OnnxEncoder | None = None,
     cohort: Cohort | None = None,
     reference: Reference | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[str], object] = lambda name: None,
 ) -> VerificationReport:
     """Examine every recording of a store. One recording is in memory at a time.
 
@@ -205,7 +202,7 @@ def verify(
     reference
         A frame and its right embedding; needs the encoder.
     progress
-        Called for each recording.
+        Called with the name of each recording once its rows have been examined.
 
     Raises
     ------
@@ -225,11 +222,10 @@ def verify(
     names = done if table is None else table["recording"].astype(str).tolist()
     missing = [name for name in names if name not in done]
     findings: list[Finding] = []
-    words: dict[str, Any]
+    of_all = partial(finding, root=store.root, cohort=header.cohort)
     if encoder is not None:
         if encoder.id != header.encoder:
-            made = header.encoder
-            findings += [finding("wrong_encoder", root=store.root, made=made, given=encoder.id)]
+            findings += [of_all("wrong_encoder", made=header.encoder, given=encoder.id)]
         if reference is not None:
             try:
                 check_reference(encoder, reference, min_cosine=bounds.reference_cosine)
@@ -239,8 +235,8 @@ def verify(
             not_checked.setdefault("spot_check", "the encoder is at fault")
     if cohort is not None:
         if (source := shared_source(cohort)) != header.fingerprint:
-            words = {"root": store.root, "cohort": header.cohort, "made": header.fingerprint}
-            findings += [finding("wrong_cohort", **words, given=cohort.name, now=source)]
+            made, given_name = header.fingerprint, cohort.name
+            findings += [of_all("wrong_cohort", made=made, given=given_name, now=source)]
             for check in ("exposure", "spot_check"):
                 not_checked.setdefault(check, "the cohort is another one")
         else:
@@ -249,8 +245,7 @@ def verify(
             findings += [finding("wrong_cohort", name, form=1) for name in changed]
     findings += [finding("missing", name, 0, 1) for name in missing]
     if table is None and (n := header.n_recordings - len(done)) > 0:
-        words = {"cohort": header.cohort, "root": store.root, "n": n}
-        findings += [finding("missing", "", len(done), header.n_recordings, form=1, **words)]
+        findings += [of_all("missing", "", len(done), header.n_recordings, form=1, n=n)]
 
     present = [name for name in names if name not in missing]
     rows, means, entries = _examine(store, present, bounds, progress)
@@ -277,7 +272,7 @@ def verify(
 
 
 def _examine(
-    store: FeatureStore, names: list[str], bounds: Bounds, progress: Progress | None
+    store: FeatureStore, names: list[str], bounds: Bounds, progress: Callable[[str], object]
 ) -> tuple[list[Finding], dict[str, np.ndarray], list[LedgerEntry]]:
     """Return findings, the mean row of each recording without a fault, and what was read."""
     findings: list[Finding] = []
@@ -294,19 +289,20 @@ def _examine(
             continue
         n, lost, said = len(valid), int((~valid).sum()), entry.n_frames
         if (n, lost) != (said, entry.n_invalid):
-            edited = finding("integrity", name, lost, entry.n_invalid, form=1, n=n, said=said)
-            findings.append(edited)
+            findings += [finding("integrity", name, lost, entry.n_invalid, form=1, n=n, said=said)]
             continue
         entries.append(entry)
         zero += not features.any()
         copies.setdefault(hashlib.sha256(features.tobytes()).digest(), []).append(name)
-        findings += _lost_frames(entry, bounds)
+        counts = [(kind, entry.faults.get(kind, 0)) for kind in FAULT_KINDS]
+        findings += [finding(kind, name, count, 0, n=n) for kind, count in counts if count]
+        limits = bounds.invalid_rate, bounds.recording_invalid_rate
+        findings += _graded("invalid_rate", name, lost / n, *limits, n=n)
         faults = list(_row_faults(name, features, valid, bounds))
         findings += faults
         if valid.any() and not any(fault.severity == FAULT for fault in faults):
             means[name] = features[valid].mean(axis=0)
-        if progress is not None:
-            progress(name)
+        progress(name)
     if entries and zero == len(entries):
         # One cause, one finding: rows of zeros, all alike, follow from it.
         findings = [found for found in findings if found.check != "all_zero"]
@@ -317,8 +313,8 @@ def _examine(
             means = {name: mean for name, mean in means.items() if name not in group}
     total, lost = (sum(getattr(e, what) for e in entries) for what in ("n_frames", "n_invalid"))
     if lost > bounds.invalid_rate * total:
-        words = {"severity": FAULT, "form": 1, "n": total, "lost": lost}
-        findings.append(finding("invalid_rate", "", lost / total, bounds.invalid_rate, **words))
+        of_all = partial(finding, "invalid_rate", severity=FAULT, form=1, n=total, lost=lost)
+        findings.append(of_all("", lost / total, bounds.invalid_rate))
     return findings, means, entries
 
 
@@ -376,16 +372,6 @@ def _graded(
         yield finding(check, recording, value, fault, severity=FAULT, **words)
     elif value > warning:
         yield finding(check, recording, value, warning, severity=WARNING, **words)
-
-
-def _lost_frames(entry: LedgerEntry, bounds: Bounds) -> Iterator[Finding]:
-    """Yield what the ledger says of a recording's frames."""
-    name, n = entry.recording, entry.n_frames
-    for kind in FAULT_KINDS:
-        if count := entry.faults.get(kind, 0):
-            yield finding(kind, name, count, 0, n=n)
-    limits = bounds.invalid_rate, bounds.recording_invalid_rate
-    yield from _graded("invalid_rate", name, entry.n_invalid / n, *limits, n=n)
 
 
 def _row_faults(
