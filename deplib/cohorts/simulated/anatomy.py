@@ -107,7 +107,7 @@ def column(params: np.ndarray, name: str) -> np.ndarray:
 
 
 def blend(coefficients: Sequence[np.ndarray], basis: np.ndarray) -> np.ndarray:
-    """Return the mixtures of a basis, float32 (n, size), for n of at most ``BLOCK`` frames.
+    """Return the mixtures of a basis, float32 (n, ...), for n of at most ``BLOCK`` frames.
 
     A matrix product's rounding depends on its shape. The shape is therefore always the same, padded
     with empty rows, and a frame's bytes do not depend on what it is rendered with.
@@ -117,12 +117,12 @@ def blend(coefficients: Sequence[np.ndarray], basis: np.ndarray) -> np.ndarray:
     coefficients
         One array (n,) a basis row.
     basis
-        Shape (K, size).
+        Shape (K, ...).
     """
     n = len(coefficients[0])
     rows = np.zeros((BLOCK, len(basis)), np.float32)
     rows[:n] = np.stack(coefficients, 1)
-    return (rows @ basis)[:n]
+    return (rows @ basis.reshape(len(basis), -1))[:n].reshape(n, *basis.shape[1:])
 
 
 def hill(x: np.ndarray, y: np.ndarray, cx: float, cy: float, sx: float, sy: float) -> np.ndarray:

@@ -7,18 +7,17 @@ already composed.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import cv2
 import numpy as np
 
-from deplib.cohorts.simulated import warp
+from deplib.cohorts.simulated import parts, warp
 from deplib.cohorts.simulated.anatomy import BLOCK, CENTRE_X, IDENTITY_DIM, Anatomy, column
 from deplib.cohorts.simulated.motion import CHANNELS, INDEX
-from deplib.cohorts.simulated.parts import EYE_REACH, MOUTH_REACH, EyePainter, MouthPainter
-from deplib.cohorts.simulated.texture import Canvas, ShadingModel, paint_head, ramp, shoulder
+from deplib.cohorts.simulated.texture import Canvas, brightness, paint_head, ramp, shading, shoulder
 from deplib.errors import CohortError
 
 HEIGHT, WIDTH = 480, 640
@@ -117,10 +116,10 @@ def white_balance(scene: Scene) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _bare(identity: bytes, canvas: Canvas) -> tuple[np.ndarray, ShadingModel]:
+def _bare(identity: bytes, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
     """Return what a head looks like in any scene; painting it is most of a renderer's cost."""
     anatomy = Anatomy(np.frombuffer(identity, np.float32))
-    return paint_head(anatomy, canvas), ShadingModel(anatomy, canvas)
+    return paint_head(anatomy, canvas), shading(anatomy, canvas)
 
 
 class PaintedHead:
@@ -131,21 +130,21 @@ class PaintedHead:
         texture, self._shading = _bare(identity.tobytes(), canvas)
         balance = np.append(white_balance(scene), np.float32(1))
         self._texture = np.clip(texture * balance + 0.5, 0, 255).astype(np.uint8)
-        self._painters: list[tuple[tuple[slice, slice], EyePainter | MouthPainter]] = []
+        self._painters: list[tuple[tuple[slice, slice], Callable[[np.ndarray], np.ndarray]]] = []
         mouth = np.array([CENTRE_X, anatomy.mouth_y])
         for outer, centre in zip((-1, 1, 0), (*anatomy.eyes, mouth), strict=True):
-            window, place = canvas.window(centre, EYE_REACH if outer else MOUTH_REACH)
-            part = anatomy, window, self._texture[place][..., :3]
-            painter = EyePainter(*part, outer) if outer else MouthPainter(*part)
-            self._painters.append((place, painter))
+            window, place = canvas.window(centre, parts.EYE_REACH if outer else parts.MOUTH_REACH)
+            skin = self._texture[place][..., :3]
+            draw = partial(parts.draw_eye, outer) if outer else parts.draw_mouth
+            self._painters.append((place, partial(draw, anatomy, window, skin)))
 
     def drawn(self, params: np.ndarray, fields: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield each frame's texture, brightness factors, and where a field's knots lie on both.
 
         The texture is valid until the next frame.
         """
-        patches = [(place, painter.draw(params)) for place, painter in self._painters]
-        factors = self._shading.factors(params, key_light=self._key_light)
+        patches = [(place, draw(params)) for place, draw in self._painters]
+        factors = brightness(self._shading, params, key_light=self._key_light)
         canvas, texture = self._canvas, self._texture.copy()
         start = (warp.KNOTS - (canvas.left, canvas.top)) * canvas.density
         maps = fields * np.float32(canvas.density) + start.astype(np.float32)
@@ -198,7 +197,7 @@ class FaceRenderer:
             text = f"an identity code is {IDENTITY_DIM} finite numbers, got shape {identity.shape}"
             raise CohortError(f"{text}; draw one with sample_identity(rng=...)")
         self._identity, self._scene, anatomy = identity, scene, Anatomy(identity)
-        self._landmarks, self._warp = anatomy.landmarks, warp.WarpModel(anatomy)
+        self._landmarks, self._warp = anatomy.landmarks, warp.warp_basis(anatomy)
         self._surroundings = paint_surroundings(anatomy, scene)
         shift = np.array(scene.seat) - scene.scale * np.array([CENTRE_X, 70.0])
         self._placement = np.array([[scene.scale, 0, shift[0]], [0, scene.scale, shift[1]]])
@@ -269,8 +268,8 @@ class FaceRenderer:
 
     def _posed(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return displacement fields and head-space landmarks of a block."""
-        fields = self._warp.fields(params)
-        moved = MouthPainter.corners(params).astype(np.float32)
+        fields = warp.warp_fields(self._warp, params)
+        moved = parts.mouth_corners(params).astype(np.float32)
         canonical = np.repeat(self._landmarks[None], len(params), 0)
         canonical[:, 3] += moved * np.array([-1, 1], np.float32)
         canonical[:, 4] += moved

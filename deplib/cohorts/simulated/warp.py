@@ -50,46 +50,39 @@ _BLENDSHAPES: tuple[tuple[str, str, tuple[float, float, float, float, float, flo
 )
 
 
-class WarpModel:
-    """The basis fields of one head.
+def warp_basis(anatomy: Anatomy) -> np.ndarray:
+    """Return a head's basis fields, float32 (K, rows, columns, 2): canonical minus posed (x, y)."""
+    x, y = np.moveaxis(KNOTS, -1, 0)
+    anchors = {
+        "mouth": (CENTRE_X, anatomy.mouth_y),
+        "eye": (CENTRE_X + anatomy.eye_gap, anatomy.eye_y),
+        "brow": (CENTRE_X + anatomy.eye_gap, anatomy.brow_y),
+        "chin": (CENTRE_X, anatomy.chin),
+    }
+    fields = []
+    for _, anchor, (ox, oy, sx, sy, dx, dy) in _BLENDSHAPES:
+        centre_x, centre_y = anchors[anchor]
+        field = np.zeros((*FIELD_SHAPE, 2))
+        for side in (1, -1):
+            bump_x = CENTRE_X + side * (centre_x + ox - CENTRE_X)
+            bump = hill(x, y, bump_x, centre_y + oy, sx, sy)
+            field -= bump[..., None] * (side * dx, dy)
+        fields.append(field)
+    # only depth relative to the face is a displacement; the rest is ``pose_shift``'s, so that a
+    # nose keeps its own depth wherever the turn takes it
+    height = depth(anatomy, x, y) - FACE_DEPTH
+    zero = np.zeros_like(height)
+    pairs = [(-height, zero), (x - CENTRE_X, zero), (zero, -height), (zero, y - _POSE_CENTRE_Y)]
+    fields += [np.stack(pair, -1) for pair in pairs]
+    return np.stack(fields).astype(np.float32)
 
-    Attributes
-    ----------
-    basis
-        Float32, shape (K, rows * columns * 2): canonical minus posed position, (x, y) interleaved.
-    """
 
-    def __init__(self, anatomy: Anatomy) -> None:
-        x, y = np.moveaxis(KNOTS, -1, 0)
-        anchors = {
-            "mouth": (CENTRE_X, anatomy.mouth_y),
-            "eye": (CENTRE_X + anatomy.eye_gap, anatomy.eye_y),
-            "brow": (CENTRE_X + anatomy.eye_gap, anatomy.brow_y),
-            "chin": (CENTRE_X, anatomy.chin),
-        }
-        fields = []
-        for _, anchor, (ox, oy, sx, sy, dx, dy) in _BLENDSHAPES:
-            centre_x, centre_y = anchors[anchor]
-            field = np.zeros((*FIELD_SHAPE, 2))
-            for side in (1, -1):
-                bump_x = CENTRE_X + side * (centre_x + ox - CENTRE_X)
-                bump = hill(x, y, bump_x, centre_y + oy, sx, sy)
-                field -= bump[..., None] * (side * dx, dy)
-            fields.append(field)
-        # only depth relative to the face is a displacement; the rest is ``pose_shift``'s, so that a
-        # nose keeps its own depth wherever the turn takes it
-        height = depth(anatomy, x, y) - FACE_DEPTH
-        zero = np.zeros_like(height)
-        pairs = [(-height, zero), (x - CENTRE_X, zero), (zero, -height), (zero, y - _POSE_CENTRE_Y)]
-        fields += [np.stack(pair, -1) for pair in pairs]
-        self.basis = np.stack(fields).reshape(len(fields), -1).astype(np.float32)
-
-    def fields(self, params: np.ndarray) -> np.ndarray:
-        """Return the displacement fields, shape (n, rows, columns, 2), of a block of parameters."""
-        yaw, pitch = np.radians(column(params, "yaw")), np.radians(column(params, "pitch"))
-        coefficients = [column(params, channel) for channel, _, _ in _BLENDSHAPES]
-        coefficients += [np.sin(yaw), 1 - np.cos(yaw), np.sin(pitch), 1 - np.cos(pitch)]
-        return blend(coefficients, self.basis).reshape(len(params), *FIELD_SHAPE, 2)
+def warp_fields(basis: np.ndarray, params: np.ndarray) -> np.ndarray:
+    """Return the displacement fields, shape (n, rows, columns, 2), of a block of parameters."""
+    yaw, pitch = np.radians(column(params, "yaw")), np.radians(column(params, "pitch"))
+    coefficients = [column(params, channel) for channel, _, _ in _BLENDSHAPES]
+    coefficients += [np.sin(yaw), 1 - np.cos(yaw), np.sin(pitch), 1 - np.cos(pitch)]
+    return blend(coefficients, basis)
 
 
 def pose_shift(params: np.ndarray) -> np.ndarray:
