@@ -188,9 +188,9 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
         If the file is unreadable, lacks a column, holds anything but numbers in a valid frame,
         shows several faces, or its frames are not whole numbers in ascending order.
     """
-    name, table = shown(path.name), read_table(path, ["frame", "confidence", "success", *ACTION])
-    again = "run FeatureExtraction, which follows one face, again"
-    frame, confidence, success = numbers(table, ["frame", "confidence", "success"], name).T
+    marks = ["frame", "confidence", "success"]
+    name, table = shown(path.name), read_table(path, [*marks, *ACTION])
+    frame, confidence, success = numbers(table, marks, name).T
     valid = (success == 1) & (confidence >= CONFIDENCE)
     values = np.nan_to_num(numbers(table, ACTION, name, valid))
     whole = (frame % 1 == 0) & (frame >= 0) & (frame <= MAX_SAMPLES)

@@ -15,11 +15,7 @@ class StreamMissingError(StoreError):
 
 
 def join(
-    features: str,
-    reads: Mapping[str, Read],
-    recordings: pd.DataFrame,
-    *,
-    frame_limit: int = 2000,
+    features: str, reads: Mapping[str, Read], recordings: pd.DataFrame, *, frame_limit: int = 2000
 ) -> Read:
     """Return one reader of the streams that ``features`` names.
 

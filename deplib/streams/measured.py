@@ -10,12 +10,11 @@ import hashlib
 from functools import cached_property
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import detrend
 
-from deplib.cohorts.simulated import FPS, INDEX, LATENT_NAMES, SimulatedCohort, heart
+from deplib.cohorts.simulated import CHANNELS, FPS, INDEX, LATENT_NAMES, SimulatedCohort, heart
 from deplib.errors import CohortError
-from deplib.streams import PULSE, UNITS
+from deplib.streams import ACTION, PULSE, UNITS
 from deplib.streams.join import to_frames
 from deplib.windows import lose_bursts
 
@@ -138,12 +137,11 @@ def true_actions(cohort: SimulatedCohort, *, average: int = 1) -> np.ndarray:
             f"not stack in rows of {average}: make the cohort with n_frames=512"
         )
     used = lengths[0] // average * average
-    actions = (
-        true_action(cohort.trajectories(name)[:used]) for name in cohort.recordings["recording"]
-    )
-    return np.stack(
-        [a.reshape(-1, average, a.shape[1]).mean(axis=1, dtype=np.float32) for a in actions]
-    )
+    rows = []
+    for name in cohort.recordings["recording"]:
+        action = true_action(cohort.trajectories(name)[:used])
+        rows.append(action.reshape(-1, average, len(ACTION)).mean(axis=1, dtype=np.float32))
+    return np.stack(rows)
 
 
 def measured_action(
@@ -166,7 +164,6 @@ def measured_action(
         0 where tracking failed.
     valid : ndarray of bool, shape (n_frames,)
     """
-    n = len(trajectory)
     units, place, angles, gaze = _state(trajectory)
     units = units + UNIT_OFFSET * rng.standard_normal(len(UNITS))
     units += UNIT_NOISE * rng.standard_normal(units.shape)
@@ -179,18 +176,18 @@ def measured_action(
         offset = GAZE_OFFSET * rng.standard_normal(2)
         eyes.append(_directions(gaze + offset + GAZE_NOISE * rng.standard_normal(gaze.shape)))
     parts = [np.clip(units, 0.0, MAX_INTENSITY), place, np.radians(angles), *eyes]
-    valid = lose_bursts(n, FAILED, rng=rng, mean_burst=max(1.0, MEAN_BURST / frame_step))
-    values = np.hstack(parts).astype(np.float32)
+    values, burst = np.hstack(parts).astype(np.float32), max(1.0, MEAN_BURST / frame_step)
+    valid = lose_bursts(len(values), FAILED, rng=rng, mean_burst=burst)
     values[~valid] = 0.0
     return values, valid
 
 
 def _state(trajectory: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return intensities, mm, degrees of the head (pitch, yaw, roll) and of the gaze (x, y)."""
-    channel = {name: trajectory[:, column].astype(float) for name, column in INDEX.items()}
-    units = np.zeros((len(trajectory), len(UNITS)))
-    for unit, name in CHANNEL_OF.items():
-        units[:, UNITS.index(unit)] = MAX_INTENSITY * channel[name]
+    channel = dict(zip(CHANNELS, trajectory.T.astype(float), strict=True))
+    still = np.zeros(len(trajectory))
+    moved = [channel.get(CHANNEL_OF.get(unit, ""), still) for unit in UNITS]
+    units = MAX_INTENSITY * np.column_stack(moved)
     angles = np.column_stack([channel["pitch"], channel["yaw"], channel["roll"]])
     pitch, yaw, roll = np.radians(angles).T
     right = NECK_DEPTH * np.sin(yaw) + NECK_HEIGHT * np.sin(roll)
@@ -240,7 +237,7 @@ class SimulatedPulse(_Simulated):
         seed, step = self.cohort.seed, self.cohort.frame_step
         head = self.cohort.trajectories(recording)[:, [INDEX["yaw"], INDEX["pitch"]]]
         rng = np.random.default_rng([seed, *b"pulse", *recording.encode()])
-        row = self.cohort.recordings["recording"].tolist().index(recording)
+        row = self.cohort.row_of(recording)
         person = str(self.cohort.recordings["person"].iloc[row])
         person_rng = np.random.default_rng([seed, *b"heart of", *person.encode()])
         latents = self.cohort.truth[list(LATENT_NAMES)].iloc[row].to_numpy()
@@ -249,7 +246,7 @@ class SimulatedPulse(_Simulated):
         return heart.camera_trace(beats, head, fps=FPS / step, rng=rng), beats
 
 
-def estimates(trace: np.ndarray, *, fps: float = FPS) -> tuple[np.ndarray, np.ndarray]:
+def estimates(trace: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the 23 columns of ``PULSE`` once a second, each from the ten seconds before.
 
     The spectrum is the periodogram of the detrended trace under a Hann window. Quality is the
@@ -259,45 +256,33 @@ def estimates(trace: np.ndarray, *, fps: float = FPS) -> tuple[np.ndarray, np.nd
     Parameters
     ----------
     trace
-        Shape ``(n,)``.
-    fps
-        Samples of it a second.
+        30 samples a second, shape ``(n,)``.
 
     Returns
     -------
-    values : ndarray of float32, shape (ceil(n / fps), 23)
+    values : ndarray of float32, shape (ceil(n / 30), 23)
         Row ``k`` belongs to the second that begins at ``k``. On another processor equal within
         1e-4, but where two peaks are as high.
-    valid : ndarray of bool, shape (ceil(n / fps),)
+    valid : ndarray of bool, shape (ceil(n / 30),)
         False for the first ``SHORTEST`` seconds, where there is no estimate yet.
     """
-    n_rows = -(-len(trace) // round(fps))
-    values = np.zeros((n_rows, len(PULSE)), np.float32)
-    seconds = np.arange(n_rows)
-    valid = seconds >= SHORTEST
-    for second in seconds[valid & (seconds < WINDOW)]:  # from what there is so far
-        values[second] = _described(trace[None, : round(second * fps)], fps)[0]
-    whole = seconds[seconds >= WINDOW]
-    if len(whole):
-        length = round(WINDOW * fps)
-        start = np.round(whole * fps).astype(int) - length
-        values[whole] = _described(sliding_window_view(trace, length)[start], fps)
+    values = np.zeros((-(-len(trace) // FPS), len(PULSE)), np.float32)
+    valid = np.arange(len(values)) >= SHORTEST
+    for second in np.flatnonzero(valid):  # of the first ten, from what there is so far
+        end = second * FPS
+        values[second] = _described(trace[max(0, end - round(WINDOW * FPS)) : end])
     return values, valid
 
 
-def _described(parts: np.ndarray, fps: float) -> np.ndarray:
-    """Return the 23 columns of each part of a trace: (m, length) -> (m, 23)."""
-    bpm = 60 * np.fft.rfftfreq(_TRANSFORM, 1 / fps)
+def _described(part: np.ndarray) -> np.ndarray:
+    """Return the 23 columns of a part of a trace."""
+    bpm = 60 * np.fft.rfftfreq(_TRANSFORM, 1 / FPS)
     inside = (bpm >= EDGES[0]) & (bpm < EDGES[-1])
     bpm = bpm[inside]
-    spectrum = np.fft.rfft(detrend(parts, axis=1) * np.hanning(parts.shape[1]), _TRANSFORM)[
-        :, inside
-    ]
+    spectrum = np.fft.rfft(detrend(part) * np.hanning(len(part)), _TRANSFORM)[inside]
     power = np.abs(spectrum) ** 2 + 1e-12  # a flat trace has a flat spectrum, not 0 / 0
-    starts = np.searchsorted(bpm, EDGES[:-1])
-    share = np.add.reduceat(power, starts, axis=1) / power.sum(axis=1, keepdims=True)
-    peak = bpm[power.argmax(axis=1)][:, None]
+    share = np.add.reduceat(power, np.searchsorted(bpm, EDGES[:-1])) / power.sum()
+    peak = bpm[power.argmax()]
     pulse = (np.abs(bpm - peak) <= NEAR) | (np.abs(bpm - 2 * peak) <= 2 * NEAR)
-    signal, rest = (power * pulse).sum(axis=1), (power * ~pulse).sum(axis=1)
-    quality = 10 * np.log10(signal / rest)[:, None]
-    return np.hstack([np.log10(np.maximum(share, 1e-4)), peak, quality])
+    quality = 10 * np.log10((power * pulse).sum() / (power * ~pulse).sum())
+    return np.array([*np.log10(np.maximum(share, 1e-4)), peak, quality])
