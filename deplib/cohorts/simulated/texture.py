@@ -117,54 +117,48 @@ def _outline(anatomy: Anatomy, angle: np.ndarray) -> np.ndarray:
 
 def _skin(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, noise: _Noise) -> np.ndarray:
     """Return the bare face's RGB, float32 (h, w, 3)."""
-    mx, side = CENTRE_X, np.abs(x - CENTRE_X)
+    side = np.abs(x - CENTRE_X)
     eyes_y, nose, mouth = anatomy.eye_y, anatomy.nose_y, anatomy.mouth_y
-    wing = anatomy.nose_width
-
-    def both(cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
-        return bump(side, y, cx, cy, sx, sy)
-
+    gap, wing, middle = anatomy.eye_gap, anatomy.nose_width, 0.5 * (nose + mouth)
+    fold = curve((wing + 2, nose + 1), (16, nose + 9), (19.5, mouth + 1))
+    # brightness, then place and size on both sides of the head's axis
+    spots = [
+        # sockets, and the bridge between them
+        (-0.15, gap - 1, eyes_y - 3.5, 10.0, 5.0), (-0.09, 8.0, eyes_y - 1.0, 3.2, 5.5),
+        (-0.07 * anatomy.eye_bag, gap - 1, eyes_y + 7.0, 7.0, 2.0),
+        (0.07 * anatomy.nose_bridge, 0.0, nose - 14, 2.4, 13.0), (0.09, 0.0, nose - 1.0, 2.6, 2.6),
+        (-0.08, 5.6, nose - 8.0, 2.0, 8.5), (-0.05, 0.95 * wing, nose - 2.0, 1.6, 2.4),
+        # wings, nostrils, the nose's shadow, philtrum
+        (-0.15, wing + 0.8, nose + 2.0, 1.2, 2.8), (0.04, wing - 2.2, nose + 0.8, 1.8, 2.0),
+        (-0.40, 0.50 * wing, nose + 4.8, 0.22 * wing, 0.95),
+        (-0.11, 0.0, nose + 6.6, wing * 0.8, 1.7),
+        (-0.05, 0.0, middle + 3.0, 1.3, 3.0), (0.03, 2.6, middle + 3.0, 1.0, 3.0),
+        # cheeks, forehead, chin
+        (0.03 + 0.05 * anatomy.cheek, 21.0, eyes_y + 17.0, 8.0, 6.0),
+        (-0.06 * anatomy.cheek, 27.0, mouth - 4.0, 5.0, 10.0), (0.05, 0.0, 24.0, 18.0, 9.0),
+        (-0.12, 0.0, mouth + anatomy.lower_lip + 5.0, 8.0, 2.2),
+        (0.05, 0.0, anatomy.chin - 8.0, 7.0, 4.0),
+    ]  # fmt: skip
     slope_y, slope_x = np.gradient(depth(anatomy, x, y, features=0.55))
     step = float(x[0, 1] - x[0, 0])
     facing = 1.0 / np.sqrt(1.0 + (slope_x / step) ** 2 + (slope_y / step) ** 2)
     light = 0.60 + 0.40 * np.clip(facing * 1.12, 0, 1)
     # the light stands a little above: upward slopes gain, undersides lose
     light += 0.07 * np.clip(slope_y / step, -0.8, 0.8)
-    # sockets, and the bridge between them
-    light -= 0.15 * both(anatomy.eye_gap - 1, eyes_y - 3.5, 10.0, 5.0)
-    light -= 0.09 * both(8.0, eyes_y - 1.0, 3.2, 5.5)
-    light -= 0.07 * anatomy.eye_bag * both(anatomy.eye_gap - 1, eyes_y + 7.0, 7.0, 2.0)
-    light += 0.07 * anatomy.nose_bridge * bump(x, y, mx, nose - 14, 2.4, 13.0)
-    light += 0.09 * bump(x, y, mx, nose - 1.0, 2.6, 2.6)
-    light -= 0.08 * both(5.6, nose - 8.0, 2.0, 8.5)
-    light -= 0.05 * both(0.95 * wing, nose - 2.0, 1.6, 2.4)
-    # wings, nostrils, the nose's shadow, philtrum
-    light -= 0.15 * both(wing + 0.8, nose + 2.0, 1.2, 2.8)
-    light += 0.04 * both(wing - 2.2, nose + 0.8, 1.8, 2.0)
-    light -= 0.40 * both(0.50 * wing, nose + 4.8, 0.22 * wing, 0.95)
-    light -= 0.11 * bump(x, y, mx, nose + 6.6, wing * 0.8, 1.7)
-    light -= 0.05 * bump(x, y, mx, 0.5 * (nose + mouth) + 3.0, 1.3, 3.0)
-    light += 0.03 * both(2.6, 0.5 * (nose + mouth) + 3.0, 1.0, 3.0)
-    # cheeks, forehead, chin
-    light += (0.03 + 0.05 * anatomy.cheek) * both(21.0, eyes_y + 17.0, 8.0, 6.0)
-    light -= 0.06 * anatomy.cheek * both(27.0, mouth - 4.0, 5.0, 10.0)
-    light += 0.05 * bump(x, y, mx, 24.0, 18.0, 9.0)
-    light -= 0.12 * bump(x, y, mx, mouth + anatomy.lower_lip + 5.0, 8.0, 2.2)
-    light += 0.05 * bump(x, y, mx, anatomy.chin - 8.0, 7.0, 4.0)
-    light -= 0.05 * stroke(
-        side, y, curve((wing + 2, nose + 1), (16, nose + 9), (19.5, mouth + 1)), 1.1
-    )
+    for gain, *place in spots:
+        light += gain * bump(side, y, *place)
+    light -= 0.05 * stroke(side, y, fold, 1.1)
     pores = 0.6 * noise(1.7 * x + 11, 1.7 * y + 5) + 0.4 * noise(0.45 * x, 0.45 * y + 90)
     light += 0.012 * pores
     rgb = anatomy.skin * light[..., None]
-    blush = both(23.0, eyes_y + 20.0, 9.0, 8.0) + 0.8 * bump(x, y, mx, nose, 5.0, 4.0)
+    blush = bump(side, y, 23.0, eyes_y + 20.0, 9.0, 8.0) + 0.8 * bump(side, y, 0.0, nose, 5.0, 4.0)
     rgb += (5.0 * blush)[..., None] * np.array([0.5, -0.6, -0.5], np.float32)
     freckle = np.clip(noise(0.9 * x + 40, 0.9 * y + 70) - 0.9, 0, 1) * anatomy.freckles
-    freckle *= bump(x, y, mx, nose - 6, 22.0, 9.0)
+    freckle *= bump(side, y, 0.0, nose - 6, 22.0, 9.0)
     rgb *= 1 - (0.55 * freckle)[..., None] * np.array([0.5, 0.8, 1.0], np.float32)
     for _ in range(int(noise.rng.integers(0, 3))):
         across, down = noise.rng.uniform(-30, 30), noise.rng.uniform(14, 110)
-        mole = bump(x, y, mx + across, down, *[noise.rng.uniform(0.6, 1.0)] * 2)
+        mole = bump(x, y, CENTRE_X + across, down, *[noise.rng.uniform(0.6, 1.0)] * 2)
         rgb *= 1 - 0.38 * mole[..., None] * np.array([0.85, 1.0, 1.0], np.float32)
     return _beard(anatomy, x, y, rgb, noise)
 
