@@ -158,10 +158,8 @@ def permute_labels(windows: WindowSet, *, rng: np.random.Generator) -> WindowSet
 
 def _checked_table(recordings: pd.DataFrame) -> pd.DataFrame:
     recordings = _required(recordings, COLUMNS)
-    short = recordings["recording"][~(pd.to_numeric(recordings["n_frames"], errors="coerce") >= 1)]
-    if len(short):
-        n = recordings["n_frames"][short.index[0]]
-        raise CohortError(f"recording {short.iloc[0]!r} has {n} frames; leave it out")
+    n_frames = pd.to_numeric(recordings["n_frames"], errors="coerce")
+    _refuse(recordings, ~(n_frames >= 1), "has {n_frames} frames; leave it out")
     order = recordings["split"].map(SPLITS.index).argsort(kind="stable")
     return recordings.iloc[order].reset_index(drop=True)
 
@@ -214,14 +212,15 @@ def split_as(recordings: pd.DataFrame, rule: SplitRule) -> pd.DataFrame:
     return person_disjoint(recordings, rng=np.random.default_rng(DISJOINT_SEED))
 
 
-def person_disjoint(
-    recordings: pd.DataFrame, *, rng: np.random.Generator, balanced: bool = True
-) -> pd.DataFrame:
+def person_disjoint(recordings: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
     """Split the same recordings anew, so that nobody is in two splits.
 
     Persons are drawn at random and placed in the split with the most room left, those with many
     recordings first. The sizes aimed at are those of the table's own splits; they are met exactly
     where enough persons have a single recording, and as nearly as whole persons allow otherwise.
+    Afterwards two persons with as many recordings each are exchanged, always the pair that lowers
+    most how far the labels of the splits are from all labels (the mean Wasserstein distance),
+    until no pair lowers it: the official splits are balanced, too. No prediction is looked at.
 
     Parameters
     ----------
@@ -229,11 +228,6 @@ def person_disjoint(
         ``recording``, ``person``, ``split``, ``bdi``; one row a recording.
     rng
         Draws who is placed first.
-    balanced
-        Afterwards exchange two persons with as many recordings each, always the pair that lowers
-        most how far the labels of the splits are from all labels (the mean Wasserstein distance),
-        until no pair lowers it: the official splits are balanced, too. Persons, not recordings,
-        move, and no prediction is looked at.
 
     Returns
     -------
@@ -272,8 +266,7 @@ def person_disjoint(
         place[person] = rng.choice(most)
         room[place[person]] -= n_recordings[person]
         empty[place[person]] = False
-    if balanced:
-        _balance(place, code, bdi.to_numpy())
+    _balance(place, code, bdi.to_numpy())
     return recordings.assign(split=np.array(SPLITS, dtype=object)[place[code]])
 
 
@@ -319,23 +312,22 @@ def _required(recordings: pd.DataFrame, columns: Collection[str]) -> pd.DataFram
         raise CohortError(f"the table of recordings lacks {missing}; it needs {list(columns)}")
     if recordings.empty:
         raise CohortError("the table of recordings is empty: there is nothing to split or cut")
-    twice = recordings["recording"][recordings["recording"].duplicated()]
-    if len(twice):
-        raise CohortError(f"recording {twice.iloc[0]!r} occurs more than once in the table")
-    unknown = sorted(set(recordings["split"].astype(str)) - set(SPLITS))
-    if unknown:
-        raise CohortError(f"unknown split {unknown}; the splits are {list(SPLITS)}")
-    nobody = recordings["recording"][recordings["person"].isna()]
-    if len(nobody):
-        raise CohortError(f"recording {nobody.iloc[0]!r} has no person: leave it out")
     bdi = pd.to_numeric(recordings["bdi"], errors="coerce")
-    bad = recordings["recording"][~bdi.between(BDI_MIN, BDI_MAX)]  # NaN is not between
-    if len(bad):
-        raise CohortError(
-            f"recording {bad.iloc[0]!r} has BDI-II {recordings['bdi'][bad.index[0]]}: a label "
-            f"must be a number from {BDI_MIN:g} to {BDI_MAX:g} ({len(bad)} recordings are wrong)"
-        )
+    of_split = f"is of an unknown split, {{split!r}}; the splits are {', '.join(SPLITS)}"
+    of_label = f"has BDI-II {{bdi}}: a label must be a number from {BDI_MIN:g} to {BDI_MAX:g}"
+    _refuse(recordings, recordings["recording"].duplicated(), "occurs more than once in the table")
+    _refuse(recordings, ~recordings["split"].isin(SPLITS), of_split)
+    _refuse(recordings, recordings["person"].isna(), "has no person: leave it out")
+    _refuse(recordings, ~bdi.between(BDI_MIN, BDI_MAX), of_label)  # NaN is not between
     return recordings.assign(bdi=bdi.astype(float))
+
+
+def _refuse(recordings: pd.DataFrame, wrong: pd.Series, text: str) -> None:
+    """Name the first recording of which something is wrong, and how many there are."""
+    if wrong.any():
+        row = recordings[wrong].iloc[0]
+        why = f"recording {row['recording']!r} {text.format(**row)}"
+        raise CohortError(f"{why} ({wrong.sum()} recordings are wrong)")
 
 
 def interpolate_invalid(features: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -123,7 +123,7 @@ def test_features_may_end_at_the_sequence_length():
         (RECORDINGS.drop(columns="person"), r"lacks \['person'\]"),
         (RECORDINGS.iloc[:0], "is empty"),
         (pd.concat([RECORDINGS, RECORDINGS.iloc[:1]]), "'t1' occurs more than once"),
-        (RECORDINGS.assign(split="validation"), "unknown split"),
+        (RECORDINGS.assign(split="validation"), "of an unknown split"),
         (RECORDINGS.assign(bdi=[0.0, np.nan, 1, 2, 3]), "'d1' has BDI-II nan"),
         (RECORDINGS.assign(bdi=[0.0, 1, 64, 2, 3]), "'e1' has BDI-II 64"),
         (RECORDINGS.assign(bdi=[-1.0, 1, 2, 2, 3]), "'t1' has BDI-II -1"),
