@@ -35,10 +35,8 @@ better start by itself: ``Pretraining(learning_rate=0)`` is the control that has
 """
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,7 +44,6 @@ import torch
 from torch import Tensor, nn
 
 from deplib.errors import ModelError
-from deplib.models import build
 from deplib.models.blocks import check_input, masked_mean
 from deplib.models.mamba_gru import MambaGRU
 from deplib.training.loop import batches, inputs_of
@@ -87,14 +84,6 @@ class Pretraining:
 DEFAULT = Pretraining()
 
 
-class Scales(NamedTuple):
-    """What standardises frames and deviations, over all real frames."""
-
-    mean: np.ndarray  # (C,), the mean frame
-    sd: float  # root mean square of a component about the mean frame
-    within: float  # s, the same about the mean frame of its own window
-
-
 class MaskedFrames(nn.Module):
     """A model and what it takes to pretrain it.
 
@@ -102,16 +91,14 @@ class MaskedFrames(nn.Module):
     ----------
     model
         Trained in place, on standardised frames until ``fold`` is called.
-    scales
-        Of the windows that are learnt from.
+    mean, sd, within
+        As `scales_of` measures them on the windows that are learnt from.
     """
 
-    def __init__(self, model: MambaGRU, scales: Scales) -> None:
+    def __init__(self, model: MambaGRU, mean: np.ndarray, sd: float, within: float) -> None:
         super().__init__()
-        self.model = model
-        self.within = scales.within / scales.sd
-        self.sd = scales.sd
-        self.mean = torch.from_numpy(scales.mean.astype(np.float32))
+        self.model, self.sd, self.within = model, sd, within / sd
+        self.mean = torch.from_numpy(mean.astype(np.float32))
         self.spread = 1.0  # r
         # G, g; a Linear built in the ordinary way would draw from torch's global generator.
         self.head = nn.utils.skip_init(nn.Linear, model.positions.shape[1], model.channels)
@@ -182,8 +169,17 @@ def states(model: MambaGRU, x: Tensor, visible: Tensor) -> Tensor:
     return h.masked_fill((seen == 0)[..., None], 0.0)
 
 
-def scales_of(windows: WindowSet, rows: np.ndarray) -> Scales:
+def scales_of(windows: WindowSet, rows: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Measure the real frames of some windows.
+
+    Returns
+    -------
+    mean : ndarray, (C,)
+        The mean frame.
+    sd : float
+        Root mean square of a component about the mean frame.
+    within : float
+        s, the same about the mean frame of its own window.
 
     Raises
     ------
@@ -205,64 +201,7 @@ def scales_of(windows: WindowSet, rows: np.ndarray) -> Scales:
         )
     mean = total / n
     sd = np.sqrt(square / (n * channels) - (mean**2).mean())
-    return Scales(mean, float(sd), float(np.sqrt(within / (n * channels))))
-
-
-def pretrained_model(
-    name: str,
-    unlabelled: WindowSet,
-    *,
-    seed: int,
-    config: Mapping[str, Any] | None = None,
-    settings: Pretraining = DEFAULT,
-) -> tuple[MambaGRU, pd.DataFrame]:
-    """Build a model from a seed, and pretrain it.
-
-    Returns
-    -------
-    model : MambaGRU
-    history : DataFrame
-        As ``pretrain`` returns it, with ``settings.held_out`` of the
-        persons, drawn by the seed, measured and not learnt from.
-
-    Raises
-    ------
-    ModelError
-        If the model is not a ``MambaGRU``, and as ``pretrain`` does.
-
-    Warns
-    -----
-    UserWarning
-        If nothing was learnt.
-    """
-    model = build(name, seed=seed, **(config or {}))
-    if not isinstance(model, MambaGRU):
-        raise ModelError(
-            f"{name} cannot be pretrained on hidden frames, which takes a state at every frame "
-            "that has seen only the frames before it: choose MambaGRU"
-        )
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
-    held_out = _some_persons(unlabelled.index["person"], settings.held_out, rng=rng)
-    history = pretrain(model, unlabelled, settings, rng=rng, held_out=held_out)
-    if len(history) and settings.learning_rate:
-        last = history.iloc[-1]
-        part = "held_out_" if held_out.any() else ""
-        loss, baseline = last[f"{part}loss"], last[f"{part}baseline"]
-        if not loss < baseline:
-            warnings.warn(
-                f"{name}, seed {seed}: pretraining ends at a loss of {loss:.4f} on hidden frames, "
-                f"where the mean of the visible ones has {baseline:.4f}: it has learnt nothing "
-                "that carries over to other persons; more windows or epochs may help",
-                stacklevel=2,
-            )
-    return model, history
-
-
-def _some_persons(persons: pd.Series, share: float, *, rng: np.random.Generator) -> np.ndarray:
-    """Tell which rows are of a share of the persons; at least one other person is left."""
-    names = persons.unique()
-    n = min(round(share * len(names)), len(names) - 1)
-    return persons.isin(rng.choice(names, n, replace=False)).to_numpy()
+    return mean, float(sd), float(np.sqrt(within / (n * channels)))
 
 
 def draw_hidden(
@@ -308,26 +247,25 @@ def draw_hidden(
 
 
 def pretrain(
-    model: MambaGRU,
+    model: nn.Module,
     windows: WindowSet,
     settings: Pretraining = DEFAULT,
     *,
-    rng: np.random.Generator,
-    held_out: np.ndarray | None = None,
+    seed: int,
 ) -> pd.DataFrame:
     """Train a model, in place, to predict hidden frames; no label is read.
 
     Parameters
     ----------
     model
-        Its ``input_proj``, ``positions`` and ``gru`` learn; its ``regressor`` stays as it is.
+        A ``MambaGRU``, whose ``regressor`` stays as it is.
     windows
-        Of any split: ``features`` and ``mask`` alone are read.
-    rng
-        Draws the order of the windows and, anew in every epoch, what is hidden.
-    held_out
-        (n_windows,) bool: windows that are only measured, after each epoch, the same frames of
-        theirs being hidden each time.
+        Of any split.
+    settings
+        A share ``held_out`` of the persons is only measured, after each epoch, the same frames
+        of theirs being hidden each time.
+    seed
+        Determines these persons, the order of the windows and, anew in every epoch, what is hidden.
 
     Returns
     -------
@@ -342,14 +280,27 @@ def pretrain(
     Raises
     ------
     ModelError
-        If no frame can be hidden, nothing varies within a window, a window breaks the model's
-        contract, or the loss is no longer finite.
+        If the model is not a ``MambaGRU``, no frame can be hidden, nothing varies within a window,
+        a window breaks the model's contract, or the loss is no longer finite.
+
+    Warns
+    -----
+    UserWarning
+        If nothing was learnt.
     """
+    if not isinstance(model, MambaGRU):
+        raise ModelError(
+            f"{type(model).__name__} cannot be pretrained on hidden frames, which takes a state at "
+            "every frame that has seen only the frames before it: choose MambaGRU"
+        )
     if not settings.epochs:
         return pd.DataFrame(columns=list(HISTORY_COLUMNS), dtype=float)
-    held = np.zeros(len(windows), dtype=bool) if held_out is None else held_out
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
+    persons = windows.index["person"].unique()
+    n_held = min(round(settings.held_out * len(persons)), len(persons) - 1)
+    held = windows.index["person"].isin(rng.choice(persons, n_held, replace=False))
     learnt, measured = np.flatnonzero(~held), np.flatnonzero(held)
-    task = MaskedFrames(model, scales_of(windows, learnt))
+    task = MaskedFrames(model, *scales_of(windows, learnt))
     task.spread = _spread(task, windows, learnt, settings.batch_size)
     learning = [part.parameters() for part in (model.input_proj, model.gru, task.head)]
     optimizer = torch.optim.Adam([model.positions, *chain(*learning)], lr=settings.learning_rate)
@@ -374,6 +325,14 @@ def pretrain(
             others = _pass(task, windows, measured, fixed, settings)
         history.append((epoch, *errors, *others))
     task.fold()
+    loss, baseline = history[-1][3:] if n_held else history[-1][1:3]
+    if settings.learning_rate and not loss < baseline:
+        warnings.warn(
+            f"MambaGRU, seed {seed}: pretraining ends at a loss of {loss:.4f} on hidden frames, "
+            f"where the mean of the visible ones has {baseline:.4f}: it has learnt nothing that "
+            "carries over to other persons; more windows or epochs may help",
+            stacklevel=2,
+        )
     return pd.DataFrame(history, columns=list(HISTORY_COLUMNS))
 
 

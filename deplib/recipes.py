@@ -41,7 +41,7 @@ from deplib.models import build
 from deplib.models.blocks import check_input, masked_mean
 from deplib.models.dropout import SeededDropout
 from deplib.models.hybrid import HybridPooling
-from deplib.pretraining import DEFAULT, Pretraining, pretrained_model
+from deplib.pretraining import DEFAULT, Pretraining, pretrain
 from deplib.protocol import Protocol
 from deplib.training import Objective, Run, train
 from deplib.training.loop import batches, inputs_of
@@ -356,7 +356,8 @@ def pretrained(
             f"the frames without labels have {video.features.shape[2]} numbers and those with "
             f"labels {windows.features.shape[2]}: extract both by the same encoder"
         )
-    start, _ = pretrained_model(model, video, seed=seed, config=config, settings=settings)
+    start = build(model, seed=seed, **(config or {}))
+    pretrain(start, video, settings, seed=seed)
     return train(start, windows, protocol, seed=seed, name=model)
 
 

@@ -57,20 +57,6 @@ def test_a_run_is_read_back_as_it_was_written_and_by_its_key(root):
     assert results.holding("none", keys, root=root) == {}
 
 
-def test_a_full_disk_leaves_the_old_file(root, monkeypatch):
-    path = root / "default" / "predictions.parquet"
-    before = path.read_bytes()
-
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("deplib.paths.os.fsync", full)
-    with pytest.raises(ResultError, match="No space left"):
-        results.merge("default", RUNS[:1], root=root)
-    assert path.read_bytes() == before
-    assert len(list(path.parent.iterdir())) == 3
-
-
 def test_recordings_are_means_of_windows_in_points(root):
     table = results.load("default", root=root, **results.ABLATION, model="LDBM", seed=0)
     windows = RUNS[0].predictions

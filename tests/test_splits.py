@@ -77,15 +77,6 @@ def test_balance_moves_persons_until_no_exchange_helps(seed):
                 assert imbalance(moved) >= reached - 1e-9
 
 
-def test_the_same_state_draws_the_same_split_and_another_one_another():
-    recordings = table([1, 2, 3] * 8)
-    one, same, other = (
-        person_disjoint(recordings, rng=np.random.default_rng(seed)) for seed in (0, 0, 1)
-    )
-    assert one.equals(same)
-    assert not one.equals(other)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,18 +1,15 @@
 """One image file: only a whole 8-bit RGB crop passes, and every refusal names file and remedy."""
 
-import os
 import struct
 import zlib
 from io import BytesIO
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from deplib.cohorts.base import is_blank
-from deplib.cohorts.images import read_crop, shown
+from deplib.cohorts.images import read_crop
 from deplib.errors import CohortError
 
 
@@ -101,22 +98,3 @@ def test_what_is_no_aligned_frame_is_refused_with_file_and_remedy(tmp_path, cont
     assert message.startswith(str(file))
     assert text in message
     assert "extract this recording's frames again" in message or "OpenFace" in message
-
-
-def test_files_that_cannot_be_opened_are_named(tmp_path):
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-    for name in ("folder.png", "loop.png", "missing.png"):
-        with pytest.raises(CohortError, match=rf"{name} cannot be read \(.+\): restore it"):
-            read_crop(tmp_path / name)
-
-
-def test_names_are_shown_on_one_line():
-    assert shown(Path("a/plain name é.png")) == "a/plain name é.png"
-    assert shown("two\nlines\x1b[31m") == r"two\nlines\x1b[31m"
-    assert shown(os.fsdecode(b"\xff")) == r"\udcff"
-
-
-def test_only_a_single_tone_is_blank():
-    frames = np.stack([np.zeros((112, 112, 3)), np.full((112, 112, 3), 90), picture()])
-    assert is_blank(frames.astype(np.uint8)).tolist() == [True, True, False]

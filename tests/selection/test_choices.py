@@ -78,15 +78,6 @@ def test_other_code_or_another_surrogate_makes_other_rows(trained, tmp_path, mon
     assert module.key("null", tmp_path) != before
 
 
-def test_a_disk_that_cannot_be_written_is_named(trained, tmp_path, monkeypatch):
-    def full(path, content):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(results, "write_atomically", full)
-    with pytest.raises(ResultError, match=r"cannot write .*growth.parquet: No space left"):
-        run(tmp_path)
-
-
 def test_the_versioned_rows_are_what_the_code_still_gives():
     """The protocol's own candidate on one cohort, drawn and trained again; 2 s."""
     folder = results.folder() / "selection"

@@ -5,15 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lessons import PROTOCOL, SMALL
+from lessons import PROTOCOL
 
 from deplib.errors import ModelError
 from deplib.metrics import describe
-from deplib.training import train
 from deplib.training.course import Course
 
-SAME = 1e-4
-"""Below this, what went through training is the same: batches of other sizes round otherwise."""
 LABELS, CONSTANT = 1.0, 0.0  # how much of the label a prediction holds
 
 
@@ -89,14 +86,6 @@ def test_a_resumed_course_goes_on_and_does_not_warn_twice(windows):
     assert collapse_warnings(again, [CONSTANT] * 9) == []
     assert (again.epoch, again.best["epoch"]) == (10, 1)
     assert again.rows[-1]["collapsed"]
-
-
-def test_zero_features_collapse_and_the_flag_says_so(windows):
-    zeros = replace(windows, features=np.zeros_like(windows.features))
-    result = train("TemporalMeanMLP", zeros, PROTOCOL, seed=0, config=SMALL)
-    # After three epochs, not at the first.
-    assert result.history["collapsed"].tolist() == [False, False, True, True]
-    assert (result.history["dev_sigma_ratio"] < SAME).all()
 
 
 def test_predictions_that_are_no_numbers_end_the_course(windows):

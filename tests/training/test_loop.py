@@ -31,26 +31,6 @@ def test_predictions_are_those_of_the_chosen_epoch(windows):
     assert (result.predictions[[*about]] == about.values()).all(axis=None)
 
 
-def test_mean_model_trained_on_pooled_frames_is_the_plain_loop(windows):
-    """The same batches through ``forward`` of whole windows."""
-    protocol = replace(PROTOCOL, epochs=2)
-    result = train("TemporalMeanMLP", windows, protocol, seed=4, config=SMALL)
-    model = build("TemporalMeanMLP", seed=4, **SMALL)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, weight_decay=1e-4)
-    data = windows.subset("train")
-    x = torch.from_numpy(data.features).transpose(1, 2)
-    mask, y = torch.from_numpy(data.mask), torch.tensor(data.index["y"], dtype=torch.float32)
-    order = np.random.default_rng(4)
-    for epoch in range(1, 3):
-        for rows in torch.from_numpy(order.permutation(len(data))).split(16):
-            optimizer.zero_grad()
-            (model(x[rows], mask[rows]) - y[rows]).abs().mean().backward()
-            optimizer.step()
-        if epoch == result.epoch:
-            expected = predict(model, windows)
-    np.testing.assert_allclose(result.predictions["y_hat"], expected, atol=SAME)
-
-
 def test_predict_keeps_the_remainder_of_a_batch_and_the_mode(windows):
     model = build("VanillaTransformer", seed=0, **SMALL).train()
     whole = predict(model, windows, batch_size=1000)

@@ -11,20 +11,12 @@ from lessons import LONGER, RECURRENT, WIDTH, behaving
 from deplib import pretraining
 from deplib.errors import CohortError, ModelError
 from deplib.models import build
-from deplib.pretraining import (
-    MaskedFrames,
-    Pretraining,
-    Scales,
-    draw_hidden,
-    pretrain,
-    pretrained_model,
-    states,
-)
+from deplib.pretraining import Pretraining, draw_hidden, pretrain, states
 from deplib.recipes import pretrained
 from deplib.training import train
 
 NAME = "MambaGRU"
-QUICK = Pretraining(epochs=3, batch_size=8, shortest=3, longest=6, learning_rate=3e-3)
+QUICK = Pretraining(3, 8, shortest=3, longest=6, learning_rate=3e-3, held_out=0.0)
 SAME = 1e-4
 """z-units by which two ways of computing one training may differ."""
 # Few epochs on few recordings are for what is equal to what, not for learning.
@@ -44,15 +36,16 @@ def video():
 @pytest.fixture
 def task():
     """An untrained model with a head that says something."""
-    task = MaskedFrames(build(NAME, seed=3, **RECURRENT), Scales(np.full(WIDTH, 0.2), 0.5, 0.3))
+    model = build(NAME, seed=3, **RECURRENT)
+    task = pretraining.MaskedFrames(model, np.full(WIDTH, 0.2), 0.5, 0.3)
     with torch.no_grad():
         task.head.weight.copy_(torch.from_numpy(np.random.default_rng(1).normal(size=(WIDTH, 16))))
     return task
 
 
-def learn(windows, settings=QUICK, *, seed=0, **keywords):
+def learn(windows, settings=QUICK, *, seed=0):
     model = build(NAME, seed=seed, **RECURRENT)
-    return model, pretrain(model, windows, settings, rng=np.random.default_rng(seed), **keywords)
+    return model, pretrain(model, windows, settings, seed=seed)
 
 
 def taught(windows, *, seed=0, settings=QUICK, **given):
@@ -92,15 +85,15 @@ def test_spans_have_their_lengths_do_not_touch_and_leave_the_first_frame():
 
 
 def test_behaviour_that_lasts_is_learnt_and_noise_is_not(windows):
-    held_out = windows.index["person"].isin([f"p{i}" for i in range(6)]).to_numpy()
-    _, history = learn(windows, replace(QUICK, epochs=15), held_out=held_out)
+    settings = replace(QUICK, epochs=15, held_out=0.2)
+    _, history = learn(windows, settings)
     assert history["epoch"].tolist() == list(range(1, 16))
     last = history.iloc[-1]
     assert last["loss"] < 0.65 * last["baseline"]
     assert last["held_out_loss"] < 0.75 * last["held_out_baseline"]
     assert np.ptp(history["held_out_baseline"]) == 0  # the same frames each time
     assert np.ptp(history["baseline"]) > 0
-    _, nothing = learn(behaving(rho=0.0), replace(QUICK, epochs=5), held_out=held_out)
+    _, nothing = learn(behaving(rho=0.0), replace(settings, epochs=5))
     assert (nothing["held_out_loss"] > 0.98 * nothing["held_out_baseline"]).all()
 
 
@@ -206,24 +199,13 @@ def test_no_label_of_the_video_is_read_and_without_video_train_is_looked_at(wind
     assert not np.allclose(a.predictions["y_hat"], c.predictions["y_hat"], atol=1e-3)
 
 
-def test_some_persons_are_measured_only(video):
-    persons = video.index["person"]
-    one, same, other = (
-        pretraining._some_persons(persons, 0.2, rng=np.random.default_rng(k)) for k in (0, 0, 1)
-    )
-    assert set(persons[one]).isdisjoint(persons[~one])
-    assert persons[one].nunique() == 3  # of 15
-    np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)
-
-
 @pytest.mark.filterwarnings("error")
 def test_a_pretraining_that_learnt_nothing_says_so(video):
-    given, noise = {"seed": 0, "config": RECURRENT}, behaving(rho=0.0, n=30, seed=1)
+    settings = replace(QUICK, epochs=12, held_out=0.1)
     with pytest.warns(UserWarning, match="MambaGRU, seed 0: pretraining ends at a loss of"):
-        pretrained_model(NAME, noise, settings=replace(QUICK, epochs=12), **given)
-    pretrained_model(NAME, video, settings=replace(QUICK, epochs=12), **given)
-    pretrained_model(NAME, video, settings=replace(QUICK, learning_rate=0.0), **given)
+        learn(behaving(rho=0.0, n=30, seed=1), settings)
+    learn(video, settings)
+    learn(video, replace(settings, epochs=3, learning_rate=0.0))
 
 
 def test_what_cannot_be_learnt_from_is_refused(windows, video):
