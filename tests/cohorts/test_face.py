@@ -36,10 +36,8 @@ def quiet():
 def trajectory(n, seed=0):
     rng = np.random.default_rng(seed)
     params = np.abs(rng.normal(0, 0.3, (n, len(CHANNELS)))).astype(np.float32)
-    params[:, INDEX["yaw"]] = rng.normal(0, 8, n)
-    params[:, INDEX["pitch"]] = rng.normal(0, 6, n)
-    params[:, INDEX["roll"]] = rng.normal(0, 6, n)
-    params[:, INDEX["align_scale"]] = rng.normal(0, 0.02, n)
+    for name, spread in {"yaw": 8, "pitch": 6, "roll": 6, "align_scale": 0.02}.items():
+        params[:, INDEX[name]] = rng.normal(0, spread, n)
     return params
 
 
@@ -70,10 +68,8 @@ def test_bad_parameters_and_identities_are_refused():
             renderer(1).crops(np.zeros(shape, np.float32))
     params = trajectory(4)
     params[2, 5] = np.nan
-    with pytest.raises(CohortError, match="row 2 of 4"):
+    with pytest.raises(CohortError, match="must be finite: row 2 of 4"):
         renderer(1).crops(params)
-    with pytest.raises(CohortError, match="finite"):
-        renderer(1).scene_frame(params[2])
     for identity in (np.zeros(31), np.full(32, np.nan)):
         with pytest.raises(CohortError, match="32 finite numbers"):
             FaceRenderer(identity, sample_scene(rng=np.random.default_rng(0)))
@@ -160,8 +156,8 @@ def test_an_action_changes_its_part_of_the_face(quiet, channel, place):
 
 def test_the_key_light_comes_from_the_side_it_names(quiet):
     lights = quiet.crops(np.stack([frame(light_azimuth=side) for side in (-1, 0, 1)])).astype(float)
-    assert (np.diff(lights[:, 66:84, 74:90].mean(axis=(1, 2, 3))) > 0).all()  # the right cheek
-    assert (np.diff(lights[:, 66:84, 22:38].mean(axis=(1, 2, 3))) < 0).all()
+    for cheek, sign in ((np.s_[66:84, 74:90], 1), (np.s_[66:84, 22:38], -1)):  # the right one first
+        assert (sign * np.diff([light[cheek].mean() for light in lights]) > 0).all()
 
 
 # --- the texture

@@ -195,8 +195,6 @@ def test_bad_worlds_and_sizes_are_refused():
     for sizes in (5, (50, 1, 50), (50, 50), (0, 9, 9), (50, 50, -1)):
         with pytest.raises(CohortError, match="at least 2 in each, at least 6 in all"):
             SimulatedCohort("pace", n_recordings=sizes)
-    with pytest.raises(CohortError, match="at least 1"):
-        SimulatedCohort("pace", n_recordings=6, n_frames=0)
     uneven = SimulatedCohort("pace", n_recordings=6)
     with pytest.raises(CohortError, match="n_frames=512"):
         true_actions(uneven)

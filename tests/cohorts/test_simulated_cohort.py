@@ -168,7 +168,7 @@ def test_unknown_names_sizes_and_blocks_are_refused(small):
             small.frames(first, *block)
     with pytest.raises(CohortError, match="0 to 29"):
         small.scene_frame(first, 30)
-    for size in ({"frame_step": 0}, {"max_frames": 0}):
+    for size in ({"frame_step": 0}, {"max_frames": 0}, {"n_frames": 0}):
         with pytest.raises(CohortError, match="at least 1"):
             SimulatedCohort(**size)
 

@@ -158,15 +158,15 @@ def test_a_simulated_cohort_measures_itself_and_a_filmed_one_needs_files(tmp_pat
     assert isinstance(open_stream("pulse", cohort), SimulatedPulse)
     with pytest.raises(CohortError, match="simulates its own action"):
         open_stream("action", cohort, folder=Path())
-    with pytest.raises(CohortError, match=r"tiny has no action of its own.*OpenFace"):
-        open_stream("action", TinyCohort())
-    with pytest.raises(CohortError, match="no folder"):
-        open_stream("action", TinyCohort(), folder=tmp_path / "none")
-    with pytest.raises(CohortError, match=r"no file of the cohort's 6 recordings.*201_1\.csv"):
-        open_stream("action", TinyCohort(), folder=tmp_path)
-    for name in ("identity", "action+pulse"):
-        with pytest.raises(CohortError, match="action and pulse"):
-            open_stream(name, TinyCohort())
+    for name, folder, message in (
+        ("action", None, "tiny has no action of its own.*OpenFace"),
+        ("action", tmp_path / "none", "no folder"),
+        ("action", tmp_path, r"no file of the cohort's 6 recordings.*201_1\.csv"),
+        ("identity", None, "action and pulse"),
+        ("action+pulse", None, "action and pulse"),
+    ):
+        with pytest.raises(CohortError, match=message):
+            open_stream(name, TinyCohort(), folder=folder)
 
 
 def test_files_are_found_by_the_clips_name_in_any_folder_and_case(folder: Path) -> None:

@@ -150,8 +150,7 @@ def test_quality_falls_with_noise_and_a_flat_or_short_trace_is_finite() -> None:
 
 def test_an_estimate_knows_nothing_of_what_comes_later() -> None:
     trace = tone(70, seconds=30, noise=1.0)
-    changed = trace.copy()
-    changed[600:] = tone(150, seconds=10)
+    changed = np.concatenate([trace[:600], tone(150, seconds=10)])
     one, two = estimates(trace)[0], estimates(changed)[0]
     np.testing.assert_array_equal(one[:21], two[:21])
     assert not np.array_equal(one[21:], two[21:])
@@ -182,22 +181,19 @@ def test_the_cameras_noise_and_motion_are_those_stated() -> None:
     np.testing.assert_allclose(moved - trace, 15 * heart.MOTION_ARTEFACT, atol=1e-9)
     rng = np.random.default_rng(0)
     runs = np.array([heart.heart_rate(3000, 75, 4, rng=rng) for _ in range(150)])
-    assert runs.mean() == pytest.approx(75, abs=0.5)
-    assert runs.std() == pytest.approx(4, rel=0.05)
+    assert (runs.mean(), runs.std()) == pytest.approx((75, 4), abs=0.2)
 
 
 def test_latents_move_the_heart_by_their_loadings_and_nothing_else_does() -> None:
-    def of(latents: np.ndarray) -> tuple[float, float]:
-        rng, person_rng = np.random.default_rng(5), np.random.default_rng(6)
-        return heart.heart_tendencies(latents, rng=rng, person_rng=person_rng)
+    def of(latents: np.ndarray) -> np.ndarray:
+        rngs = {"rng": np.random.default_rng(5), "person_rng": np.random.default_rng(6)}
+        rate, spread = heart.heart_tendencies(latents, **rngs)
+        return np.array([rate / heart.REST_SPREAD, np.log(spread) / heart.VARIABILITY_SPREAD])
 
-    rate, spread = of(np.zeros(len(LATENT_NAMES)))
-    for k, name in enumerate(LATENT_NAMES):
-        moved_rate, moved_spread = of(np.eye(len(LATENT_NAMES))[k])
-        wanted = heart.REST_SPREAD * heart.RATE_LOADINGS.get(name, 0)
-        assert moved_rate - rate == pytest.approx(wanted, abs=1e-9)
-        wanted = heart.VARIABILITY_SPREAD * heart.VARIABILITY_LOADINGS.get(name, 0)
-        assert np.log(moved_spread / spread) == pytest.approx(wanted, abs=1e-9)
+    moved = [of(latents) - of(0 * latents) for latents in np.eye(len(LATENT_NAMES))]
+    tables = (heart.RATE_LOADINGS, heart.VARIABILITY_LOADINGS)
+    wanted = [[table.get(name, 0) for table in tables] for name in LATENT_NAMES]
+    np.testing.assert_allclose(moved, wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("world", WORLDS)
