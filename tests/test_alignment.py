@@ -10,20 +10,8 @@ import pytest
 from onnx import helper, numpy_helper
 from tiny import write_onnx
 
-from deplib.alignment import (
-    STRIDES,
-    TEMPLATE,
-    BoundedHaarDetector,
-    Detector,
-    Face,
-    FaceAligner,
-    ScrfdDetector,
-    YunetDetector,
-    align,
-    align_box,
-    open_detector,
-    similarity_transform,
-)
+from deplib import alignment
+from deplib.alignment import TEMPLATE, BoundedHaarDetector, Face, FaceAligner, ScrfdDetector, align
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import EncoderError
 
@@ -55,7 +43,7 @@ def write_constants(path: Path, outputs: dict[str, np.ndarray], side: int | str 
 
 def scrfd_outputs(hits: int = 8, seed: int = 0) -> dict[str, np.ndarray]:
     """Draw SCRFD's nine outputs: some confident anchors at each stride."""
-    rng, counts = np.random.default_rng(seed), {s: 2 * (SIDE // s) ** 2 for s in STRIDES}
+    rng, counts = np.random.default_rng(seed), {s: 2 * (SIDE // s) ** 2 for s in alignment.STRIDES}
     out = {f"score_{s}": rng.uniform(0, 0.49, (n, 1)) for s, n in counts.items()}
     for score in out.values():
         score[rng.choice(len(score), hits, replace=False)] = rng.uniform(0.5, 1, (hits, 1))
@@ -65,10 +53,8 @@ def scrfd_outputs(hits: int = 8, seed: int = 0) -> dict[str, np.ndarray]:
 
 def yunet_outputs() -> dict[str, np.ndarray]:
     """One face at row 1, column 2 of the finest grid, and a weaker one that overlaps nothing."""
-    widths = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
-    out = {
-        f"{k}_{s}": np.zeros((1, (SIDE // s) ** 2, w)) for k, w in widths.items() for s in STRIDES
-    }
+    grids = {name: (1, (SIDE // s) ** 2, width) for name, (width, s) in alignment._YUNET.items()}
+    out = {name: np.zeros(shape) for name, shape in grids.items()}
     cell = 1 * (SIDE // 8) + 2
     out["cls_8"][0, cell] = out["obj_8"][0, cell] = 0.9
     out["bbox_8"][0, cell] = [0.5, 0.25, np.log(3), np.log(2)]
@@ -78,17 +64,17 @@ def yunet_outputs() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def scrfd(tmp_path: Path) -> Path:
+def scrfd(tmp_path):
     return write_constants(tmp_path / "a red'\n.onnx", scrfd_outputs())
 
 
 @pytest.fixture
-def yunet(tmp_path: Path) -> Path:
+def yunet(tmp_path):
     return write_constants(tmp_path / "yunet.onnx", yunet_outputs())
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list:
+def scenes():
     cohort = SimulatedCohort(n_recordings=6, max_frames=60)
     return [cohort.scene_frame(name, 30) for name in cohort.recordings["recording"]]
 
@@ -97,17 +83,18 @@ def scenes() -> list:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_transform_is_that_of_linear_least_squares(seed: int) -> None:
+def test_the_transform_is_that_of_linear_least_squares(seed):
     source, target = np.random.default_rng(seed).uniform(0, 200, (2, 5, 2))
     x, y = source.T
     one, zero = np.ones(5), np.zeros(5)
     rows = np.hstack([[x, -y, one, zero], [y, x, zero, one]]).T
     a, b, dx, dy = np.linalg.lstsq(rows, target.T.ravel(), rcond=None)[0]
-    np.testing.assert_allclose(similarity_transform(source, target), [[a, -b, dx], [b, a, dy]])
+    found = alignment.similarity_transform(source, target)
+    np.testing.assert_allclose(found, [[a, -b, dx], [b, a, dy]])
 
 
 @pytest.mark.parametrize("size", [112, 224])
-def test_alignment_puts_the_landmarks_on_the_template(size: int) -> None:
+def test_alignment_puts_the_landmarks_on_the_template(size):
     """Five dots on a rotated, scaled face land where the template has them."""
     angle, scale = np.deg2rad(25), 2.2
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -121,13 +108,13 @@ def test_alignment_puts_the_landmarks_on_the_template(size: int) -> None:
     np.testing.assert_allclose(found, sorted(map(tuple, TEMPLATE)), atol=0.6)
 
 
-def test_impossible_landmarks_are_refused() -> None:
+def test_impossible_landmarks_are_refused():
     for landmarks in (np.zeros((5, 2)), TEMPLATE[:4], np.full((5, 2), np.nan)):
         with pytest.raises(EncoderError, match="five distinct, finite points"):
             align(BLANK, landmarks)
 
 
-class Planted(Detector):
+class Planted(alignment.Detector):
     """A detector that gives the faces that it was given."""
 
     id, threshold, canvas = "planted", 0.5, (64, 64)
@@ -139,14 +126,14 @@ class Planted(Detector):
         return [face for face in self.faces if face.score >= threshold]
 
 
-def test_the_largest_face_decides_the_crop_and_no_face_is_none(scenes: list) -> None:
+def test_the_largest_face_decides_the_crop_and_no_face_is_none(scenes):
     image, points = scenes[0].image, scenes[0].landmarks * (64 / 640)
     big = Face(np.array([0.0, 0, 30, 30]), 0.6, points)
     small = Face(np.array([0.0, 0, 3, 3]), 0.9, TEMPLATE)
     crop = FaceAligner(Planted(small, big))(image)
     np.testing.assert_allclose(crop.astype(int), align(image, scenes[0].landmarks), atol=1)
     assert FaceAligner(Planted(big._replace(score=0.4)))(image) is None
-    assert FaceAligner(open_detector())(np.zeros((480, 640, 3), np.uint8)) is None
+    assert FaceAligner(alignment.open_detector())(np.zeros((480, 640, 3), np.uint8)) is None
 
 
 # --- Haar
@@ -156,7 +143,7 @@ def padded(crop: np.ndarray) -> np.ndarray:
     return np.pad(crop, ((28, 28), (28, 28), (0, 0)))
 
 
-def test_the_bounded_detector_finds_the_scene_and_not_the_crop(scenes: list) -> None:
+def test_the_bounded_detector_finds_the_scene_and_not_the_crop(scenes):
     bounded, control = BoundedHaarDetector(), BoundedHaarDetector(max_size_fraction=1.0)
     for scene in scenes:
         crop = align(scene.image, scene.landmarks)
@@ -171,7 +158,7 @@ def test_the_bounded_detector_finds_the_scene_and_not_the_crop(scenes: list) -> 
         assert (face.box[2:] > scene.landmarks.max(axis=0)).all()
 
 
-def test_detections_are_those_of_opencv(scenes: list) -> None:
+def test_detections_are_those_of_opencv(scenes):
     """The hits are counted once and the threshold set afterwards: the same boxes come out."""
     cascade = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_alt.xml")
     for image in (scenes[0].image[:, 100:580], padded(align(*vars(scenes[0]).values()))):
@@ -183,19 +170,19 @@ def test_detections_are_those_of_opencv(scenes: list) -> None:
         np.testing.assert_allclose(found[0].box, [x, y, x + width, y + height], atol=1.5)
 
 
-def test_a_box_alone_is_nearly_aligned(scenes: list) -> None:
+def test_a_box_alone_is_nearly_aligned(scenes):
     distances = []
     for scene in scenes:
-        box = open_detector().detect(scene.image)[0].box
+        box = alignment.open_detector().detect(scene.image)[0].box
         scale = 98 / (box[2] - box[0])
         points = (scene.landmarks - box[:2]) * scale + (8, 12)
         distances.append(np.linalg.norm(points - TEMPLATE, axis=1))
         warped = align(scene.image, (np.array(TEMPLATE) - (8, 12)) / scale + box[:2])
-        np.testing.assert_array_equal(align_box(scene.image, box), warped)
+        np.testing.assert_array_equal(alignment.align_box(scene.image, box), warped)
     assert np.median(distances) < 2.5
 
 
-def test_haar_says_what_decides_its_boxes_and_travels() -> None:
+def test_haar_says_what_decides_its_boxes_and_travels():
     settings = [{}, {"det_size": 320}, {"min_neighbors": 3}, {"max_size_fraction": 1.0}]
     detectors = [BoundedHaarDetector(**one) for one in settings]
     assert len({one.id for one in detectors}) == len(detectors)
@@ -217,11 +204,11 @@ def overlap(a: list[float], b: list[float]) -> float:
 
 
 @pytest.mark.parametrize("shape", [(112, 112), (480, 640)])
-def test_boxes_and_landmarks_are_those_of_a_plain_loop(tmp_path: Path, shape: tuple) -> None:
+def test_boxes_and_landmarks_are_those_of_a_plain_loop(tmp_path, shape):
     """Decode anchor by anchor, best first, as the format's description says."""
     outputs, scale = scrfd_outputs(seed=shape[0]), SIDE / max(shape)
     faces = []
-    for stride in STRIDES:
+    for stride in alignment.STRIDES:
         for anchor, score in enumerate(outputs[f"score_{stride}"][:, 0]):
             row, column = divmod(anchor // 2, SIDE // stride)
             centre = np.array([column, row]) * stride
@@ -244,7 +231,7 @@ def test_boxes_and_landmarks_are_those_of_a_plain_loop(tmp_path: Path, shape: tu
     assert areas == sorted(areas, reverse=True)
 
 
-def test_the_threshold_is_the_least_score(tmp_path: Path) -> None:
+def test_the_threshold_is_the_least_score(tmp_path):
     outputs = {k: v * (not k.startswith("score")) for k, v in scrfd_outputs().items()}
     outputs["score_16"][7] = 0.5
     path = write_constants(tmp_path / "d.onnx", outputs)
@@ -254,7 +241,7 @@ def test_the_threshold_is_the_least_score(tmp_path: Path) -> None:
         assert detector.best_score(BLANK) == pytest.approx(0.5)
 
 
-def test_the_network_sees_normalised_rgb(scrfd: Path) -> None:
+def test_the_network_sees_normalised_rgb(scrfd):
     """Red 255 is 127.5 / 128 in the first plane; outside the image the canvas is black."""
     detector = ScrfdDetector(scrfd)
     detector._session = Mock(wraps=detector._session)
@@ -271,15 +258,16 @@ def test_the_network_sees_normalised_rgb(scrfd: Path) -> None:
 # --- YuNet
 
 
-def test_yunets_boxes_and_landmarks_are_in_pixels_of_the_image(yunet: Path) -> None:
-    (face,) = YunetDetector(yunet, SIDE).detect(np.zeros((256, 96, 3), np.uint8))  # halved
+def test_yunets_boxes_and_landmarks_are_in_pixels_of_the_image(yunet):
+    image = np.zeros((256, 96, 3), np.uint8)  # halved
+    (face,) = alignment.YunetDetector(yunet, SIDE).detect(image)
     assert face.score == pytest.approx(0.9)
     centre, half = 16 * np.array([2.5, 1.25]), 16 * np.array([3, 2]) / 2
     np.testing.assert_allclose(face.box, [*(centre - half), *(centre + half)], rtol=1e-5)
     wanted = 16.0 * np.array([[2, 1], [3, 1], [2.5, 1.5], [2, 2], [3, 2]])
     np.testing.assert_allclose(face.landmarks, wanted, rtol=1e-5)
-    assert len(YunetDetector(yunet, SIDE, threshold=0.4).detect(BLANK)) == 2
-    strict = YunetDetector(yunet, SIDE, threshold=0.95)
+    assert len(alignment.YunetDetector(yunet, SIDE, threshold=0.4).detect(BLANK)) == 2
+    strict = alignment.YunetDetector(yunet, SIDE, threshold=0.95)
     assert strict.best_score(BLANK) == pytest.approx(0.9)
     assert strict.detect(BLANK) == []
 
@@ -287,10 +275,10 @@ def test_yunets_boxes_and_landmarks_are_in_pixels_of_the_image(yunet: Path) -> N
 # --- both, and what is neither
 
 
-def test_networks_travel_and_say_what_decides_their_faces(scrfd: Path, yunet: Path) -> None:
-    assert isinstance(open_detector(), BoundedHaarDetector)
-    for kind, path in ((ScrfdDetector, scrfd), (YunetDetector, yunet)):
-        detector = open_detector(path, SIDE, threshold=0.45)
+def test_networks_travel_and_say_what_decides_their_faces(scrfd, yunet):
+    assert isinstance(alignment.open_detector(), BoundedHaarDetector)
+    for kind, path in ((ScrfdDetector, scrfd), (alignment.YunetDetector, yunet)):
+        detector = alignment.open_detector(path, SIDE, threshold=0.45)
         assert isinstance(detector, kind)
         assert detector.threshold == 0.45
         copy = pickle.loads(pickle.dumps(detector))
@@ -300,7 +288,7 @@ def test_networks_travel_and_say_what_decides_their_faces(scrfd: Path, yunet: Pa
         assert str(path.parent) not in detector.id
 
 
-def test_a_canvas_is_the_files_own_or_640(tmp_path: Path, scrfd: Path) -> None:
+def test_a_canvas_is_the_files_own_or_640(tmp_path, scrfd):
     assert ScrfdDetector(scrfd).canvas == (SIDE, SIDE)
     with pytest.raises(EncoderError, match=r"canvas of 640x640 \(.*give the det_size that"):
         ScrfdDetector(scrfd, 640)
@@ -334,9 +322,9 @@ NO_LANDMARKS = {name: v for name, v in scrfd_outputs().items() if not name.start
         (spoilt(yunet_outputs()), "damaged"),
     ],
 )
-def test_another_or_a_damaged_network_is_named(tmp_path: Path, outputs, message: str) -> None:
+def test_another_or_a_damaged_network_is_named(tmp_path, outputs, message):
     with pytest.raises(EncoderError, match=rf"d\.onnx.*{message}"):
-        open_detector(write_constants(tmp_path / "d.onnx", outputs), SIDE)
+        alignment.open_detector(write_constants(tmp_path / "d.onnx", outputs), SIDE)
 
 
 @pytest.mark.parametrize(
@@ -349,13 +337,13 @@ def test_another_or_a_damaged_network_is_named(tmp_path: Path, outputs, message:
         ({"path": None, "threshold": 0.5}, "give its path"),
     ],
 )
-def test_impossible_files_and_settings_are_refused(scrfd: Path, settings, message: str) -> None:
+def test_impossible_files_and_settings_are_refused(scrfd, settings, message):
     with pytest.raises(EncoderError, match=message):
-        open_detector(**{"path": scrfd} | settings)
+        alignment.open_detector(**{"path": scrfd} | settings)
 
 
 @pytest.mark.parametrize("image", [BLANK[..., 0], BLANK / 255, BLANK[:0]])
-def test_impossible_images_are_refused(scrfd: Path, image: np.ndarray) -> None:
+def test_impossible_images_are_refused(scrfd, image):
     for detector in (ScrfdDetector(scrfd), BoundedHaarDetector()):
         with pytest.raises(EncoderError, match="give RGB"):
             detector.detect(image)

@@ -12,7 +12,7 @@ def unit_rows(n: int, dim: int = 16, seed: int = 0) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_interpolation_is_numpys_along_each_dimension_at_unit_length() -> None:
+def test_interpolation_is_numpys_along_each_dimension_at_unit_length():
     features = unit_rows(40)
     valid = np.random.default_rng(1).random(40) > 0.4
     valid[[0, 1, 39]] = False  # before the first and after the last valid row
@@ -30,7 +30,7 @@ def test_interpolation_is_numpys_along_each_dimension_at_unit_length() -> None:
 
 
 @pytest.mark.parametrize("how", get_args(Fill))
-def test_each_way_keeps_valid_rows_and_says_what_models_may_see(how: str) -> None:
+def test_each_way_keeps_valid_rows_and_says_what_models_may_see(how):
     valid = np.arange(30) % 3 > 0
     features = np.where(valid[:, None], unit_rows(30), np.float32(np.nan))
     before = features.copy()
@@ -47,14 +47,14 @@ def test_each_way_keeps_valid_rows_and_says_what_models_may_see(how: str) -> Non
 
 
 @pytest.mark.parametrize(("rate", "mean_burst"), [(0.05, 30), (0.3, 30), (0.3, 5), (0.8, 12)])
-def test_losses_have_the_rate_and_length_asked_for(rate: float, mean_burst: float) -> None:
+def test_losses_have_the_rate_and_length_asked_for(rate, mean_burst):
     valid = lose_bursts(400_000, rate, rng=np.random.default_rng(0), mean_burst=mean_burst)
     assert (~valid).mean() == pytest.approx(rate, rel=0.1)
     edges = np.flatnonzero(np.diff(np.concatenate([[True], valid, [True]]).astype(int)))
     assert np.diff(edges)[::2].mean() == pytest.approx(mean_burst, rel=0.1)
 
 
-def test_losses_are_seeded_and_never_take_all() -> None:
+def test_losses_are_seeded_and_never_take_all():
     rngs = map(np.random.default_rng, (0, 0, 1))
     first, again, other = (lose_bursts(500, 0.3, rng=rng) for rng in rngs)
     np.testing.assert_array_equal(first, again)
@@ -69,12 +69,12 @@ def test_losses_are_seeded_and_never_take_all() -> None:
     "options",
     [{"rate": -0.1}, {"rate": 1}, {"rate": 0.5, "mean_burst": 0.5}, {"rate": 0.7, "mean_burst": 2}],
 )
-def test_impossible_losses_are_refused(options: dict) -> None:
+def test_impossible_losses_are_refused(options):
     with pytest.raises(StoreError, match="rate is"):
         lose_bursts(10, **options, rng=np.random.default_rng(0))
 
 
-def test_every_way_and_every_call_meets_the_same_gaps() -> None:
+def test_every_way_and_every_call_meets_the_same_gaps():
     features = unit_rows(400)
     frames = {name: (features, np.ones(400, bool)) for name in ("201_1", "201_2")}
     masked, seen = losing(frames.__getitem__, 0.5, "mask")("201_1")

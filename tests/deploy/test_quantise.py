@@ -10,19 +10,12 @@ from exporting import CHANNELS, run
 from onnx import TensorProto, helper, numpy_helper
 from tiny import TINY_DIM, write_onnx
 
+from deplib import extraction
 from deplib.deploy import quantise
 from deplib.deploy.bundle import open_model
 from deplib.deploy.quantise import calibration_frames, quantise_dynamic, quantise_static
 from deplib.errors import EncoderError, ModelError
-from deplib.extraction import (
-    ARCFACE,
-    RAW,
-    OnnxEncoder,
-    embedded_encoder,
-    known_renders,
-    network_path,
-    stream,
-)
+from deplib.extraction import ARCFACE, RAW, OnnxEncoder, known_renders, network_path, stream
 
 MODELS = ["HybridPooling", "LDBM", "MambaGRU"]
 CLOSE = 0.02
@@ -114,7 +107,7 @@ def test_the_encoder_in_8_bits_is_small_and_close(small_encoder):
     assert small_encoder.stat().st_size < 0.4 * network_path("embedded").stat().st_size
     rng, small = stream("held-out", 3), OnnxEncoder(small_encoder)
     frames = np.concatenate([known_renders(6, rng=rng)[0] for _ in range(4)])
-    agreement = cosines(embedded_encoder(), small, frames)
+    agreement = cosines(extraction.embedded_encoder(), small, frames)
     assert agreement.min() > 0.97  # another person's face is at 0.3 or so
     assert agreement.max() < 1 - 1e-5  # it is another network
 

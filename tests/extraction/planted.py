@@ -14,22 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from deplib import extraction
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
-from deplib.extraction import (
-    IMAGENET,
-    RAW,
-    UNIT,
-    FeatureStore,
-    OnnxEncoder,
-    Preprocess,
-    VerificationReport,
-    embedded_encoder,
-    embedded_reference,
-    extract,
-    fill_invalid,
-    verify,
-)
+from deplib.extraction import FeatureStore, OnnxEncoder, Preprocess, extract, fill_invalid, verify
 
 ONE, OTHER, TWIN = "002_1", "003_1", "002_2"  # of two persons, and another of the first
 FILE, ENTRY = f"recordings/{ONE}.safetensors", f"recordings/{ONE}.json"
@@ -57,11 +45,10 @@ class Extracted:
     cohort: Cohort
     encoder: OnnxEncoder
 
-    def examine(self) -> VerificationReport:
+    def examine(self) -> extraction.VerificationReport:
         """Make every check: the store against its table, encoder, frames and reference."""
-        return verify(
-            self.store, encoder=self.encoder, cohort=self.cohort, reference=embedded_reference()
-        )
+        reference = extraction.embedded_reference()
+        return verify(self.store, encoder=self.encoder, cohort=self.cohort, reference=reference)
 
     def again(self, **changed: Any) -> "Extracted":
         """Extract with another encoder or cohort, into a folder inside the store's."""
@@ -76,7 +63,7 @@ def sound_extraction(folder: Path) -> Extracted:
     cohort = SimulatedCohort(n_recordings=12, max_frames=40)
     kept = {name: cohort.frames(name) for name in cohort.recordings["recording"]}
     held = refilmed(cohort, lambda recording, start, stop: kept[recording][start:stop])
-    encoder = embedded_encoder()
+    encoder = extraction.embedded_encoder()
     extract(held, encoder, folder)
     return Extracted(FeatureStore(folder), held, encoder)
 
@@ -229,9 +216,9 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "another encoder": (edited("store.json", fields(encoder="sha256=0 RGB")), "wrong_encoder"),
     "another corpus": (edited("store.json", fields(fingerprint=64 * "0")), "wrong_cohort"),
     "BGR": (preprocessed(Preprocess("BGR")), "reference"),
-    "divided by 255": (preprocessed(UNIT), "reference"),
-    "ImageNet statistics": (preprocessed(IMAGENET), "reference"),
-    "raw pixels": (preprocessed(RAW), "reference similar_persons"),
+    "divided by 255": (preprocessed(extraction.UNIT), "reference"),
+    "ImageNet statistics": (preprocessed(extraction.IMAGENET), "reference"),
+    "raw pixels": (preprocessed(extraction.RAW), "reference similar_persons"),
     "normalised twice": (preprocessed(TWICE), "reference similar_persons"),
 }  # fmt: skip
 """Every fault, with the checks that find it where all checks are made."""

@@ -11,17 +11,9 @@ import pytest
 from onnx import helper, numpy_helper
 from tiny import TINY_DIM, write_onnx, write_tiny_onnx
 
+from deplib import extraction
 from deplib.errors import EncoderError
-from deplib.extraction import (
-    ARCFACE,
-    RAW,
-    UNIT,
-    OnnxEncoder,
-    Preprocess,
-    embedded_encoder,
-    network_card,
-    network_path,
-)
+from deplib.extraction import ARCFACE, RAW, UNIT, OnnxEncoder, Preprocess, embedded_encoder
 
 
 def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
@@ -45,9 +37,7 @@ CHANNELS = Preprocess("BGR", (123.7, 116.3, 103.5), (58.4, 57.1, 57.4))
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("preprocess", [ARCFACE, CHANNELS], ids=str)
-def test_embedding_equals_the_network_in_float64(
-    tiny_onnx: Path, preprocess: Preprocess, flip: bool
-) -> None:
+def test_embedding_equals_the_network_in_float64(tiny_onnx, preprocess, flip):
     encoder, frames = OnnxEncoder(tiny_onnx, preprocess, flip=flip), noise(5)
     features, valid = encoder.embed(frames)
     bgr = preprocess.channel_order == "BGR"
@@ -62,7 +52,7 @@ def test_embedding_equals_the_network_in_float64(
 
 @pytest.mark.parametrize("n", [0, 1, 17])
 @pytest.mark.parametrize("batch", ["N", 1, 4])
-def test_batches_of_any_size_give_the_same_rows(tmp_path: Path, n: int, batch: int | str) -> None:
+def test_batches_of_any_size_give_the_same_rows(tmp_path, n, batch):
     path, frames = write_tiny_onnx(tmp_path / "e.onnx", batch=batch), noise(n)
     encoder = OnnxEncoder(path, batch_size=7, flip=True)
     features, valid = encoder.embed(frames)
@@ -71,7 +61,7 @@ def test_batches_of_any_size_give_the_same_rows(tmp_path: Path, n: int, batch: i
     np.testing.assert_allclose(features, np.reshape(one_by_one, (n, TINY_DIM)), atol=1e-6)
 
 
-def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx, tmp_path):
     """The runtime's telemetry keeps a device id and a queue in the home folder where it is on."""
     code = "import sys; from deplib.extraction.encoder import OnnxEncoder; OnnxEncoder(sys.argv[1])"
     environment = {
@@ -84,7 +74,7 @@ def test_opening_an_encoder_reports_nothing_to_anyone(tiny_onnx: Path, tmp_path:
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_id_tells_apart_files_and_preprocessing(tiny_onnx, tmp_path):
     others = [
         OnnxEncoder(write_tiny_onnx(tmp_path / "other.onnx", seed=9)),
         OnnxEncoder(tiny_onnx, Preprocess("BGR")),
@@ -96,8 +86,9 @@ def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path)
     assert OnnxEncoder(tiny_onnx, batch_size=2).id in ids
     # Every store and result names the default's: another spelling would make all of them stale.
     convention = "RGB mean=127.5,127.5,127.5 std=127.5,127.5,127.5 size=112"
-    text = f"sha256={network_card('embedded')['sha256']} {convention}"
-    assert embedded_encoder().id == OnnxEncoder(network_path("embedded"), ARCFACE).id == text
+    text = f"sha256={extraction.network_card('embedded')['sha256']} {convention}"
+    shipped = OnnxEncoder(extraction.network_path("embedded"), ARCFACE)
+    assert embedded_encoder().id == shipped.id == text
 
 
 @pytest.mark.parametrize(
@@ -113,9 +104,7 @@ def test_id_tells_apart_files_and_preprocessing(tiny_onnx: Path, tmp_path: Path)
     ],
     ids=["empty", "html", "lfs", "garbage", "half", "nearly whole", "absent"],
 )
-def test_what_is_no_onnx_is_refused(
-    tiny_onnx: Path, tmp_path: Path, content: bytes | float | None, message: str
-) -> None:
+def test_what_is_no_onnx_is_refused(tiny_onnx, tmp_path, content, message):
     path = tmp_path / "encoder.onnx"
     if isinstance(content, float):
         content = tiny_onnx.read_bytes()[: int(content * tiny_onnx.stat().st_size)]
@@ -125,7 +114,7 @@ def test_what_is_no_onnx_is_refused(
         OnnxEncoder(path)
 
 
-def test_a_network_for_other_frames_is_refused(tmp_path: Path) -> None:
+def test_a_network_for_other_frames_is_refused(tmp_path):
     path = write_tiny_onnx(tmp_path / "e.onnx", size=160)
     with pytest.raises(EncoderError, match=r"160.*Preprocess\(size"):
         OnnxEncoder(path)
@@ -140,7 +129,7 @@ def test_a_network_for_other_frames_is_refused(tmp_path: Path) -> None:
     ],
     ids=["a map", "a detector"],
 )
-def test_other_networks_are_refused(tmp_path: Path, outputs: dict, message: str) -> None:
+def test_other_networks_are_refused(tmp_path, outputs, message):
     nodes = [helper.make_node("Relu", ["x"], [output]) for output in outputs]
     inputs = {"x": ["N", 3, 112, 112]}
     path = write_onnx(tmp_path / "e.onnx", nodes, [], inputs=inputs, outputs=outputs)
@@ -148,7 +137,7 @@ def test_other_networks_are_refused(tmp_path: Path, outputs: dict, message: str)
         OnnxEncoder(path)
 
 
-def test_weights_in_a_second_file_are_refused(tmp_path: Path) -> None:
+def test_weights_in_a_second_file_are_refused(tmp_path):
     model = onnx.load(write_tiny_onnx(tmp_path / "e.onnx"))
     path = tmp_path / "split.onnx"
     onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
@@ -171,9 +160,7 @@ def normalising(path: Path, mean: float, std: float) -> Path:
 @pytest.mark.parametrize(
     ("mean", "std", "chosen"), [(127.5, 128.0, RAW), (0.5, 0.5, UNIT)], ids=["pixels", "0 to 1"]
 )
-def test_a_graph_that_normalises_gets_what_it_takes(
-    tmp_path: Path, mean: float, std: float, chosen: Preprocess
-) -> None:
+def test_a_graph_that_normalises_gets_what_it_takes(tmp_path, mean, std, chosen):
     encoder = OnnxEncoder(normalising(tmp_path / "e.onnx", mean, std))
     frames = noise(3)
     in_all = (mean * chosen.std[0], std * chosen.std[0])
@@ -185,7 +172,7 @@ def test_a_graph_that_normalises_gets_what_it_takes(
 
 
 @pytest.mark.parametrize("given", [UNIT, Preprocess("BGR")], ids=str)
-def test_normalising_twice_is_refused(tmp_path: Path, given: Preprocess) -> None:
+def test_normalising_twice_is_refused(tmp_path, given):
     path = normalising(tmp_path / "e.onnx", 127.5, 128)
     with pytest.raises(
         EncoderError, match=r"twice.*\(x - \[127\.5, .* / \[128\..*leave preprocess out"
@@ -195,9 +182,7 @@ def test_normalising_twice_is_refused(tmp_path: Path, given: Preprocess) -> None
     assert OnnxEncoder(path, raw).preprocess == raw
 
 
-def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
-    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(tiny_onnx, monkeypatch):
     """A session that says it is on CUDA, and records how it was opened, stands in for a GPU."""
     opened = {}
 
@@ -228,7 +213,7 @@ def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(
     ("options", "message"),
     [({"device": "gpu"}, "device is 'gpu'"), ({"batch_size": 0}, "batch_size 0")],
 )
-def test_impossible_options_are_refused(tiny_onnx: Path, options: dict, message: str) -> None:
+def test_impossible_options_are_refused(tiny_onnx, options, message):
     with pytest.raises(EncoderError, match=message):
         OnnxEncoder(tiny_onnx, **options)
 
@@ -249,9 +234,7 @@ HALF = [
     ],
     ids=["nan", "zeros", "batch statistics"],
 )
-def test_damaged_weights_and_batch_statistics_are_refused(
-    tmp_path: Path, nodes: list, factor: float, message: str
-) -> None:
+def test_damaged_weights_and_batch_statistics_are_refused(tmp_path, nodes, factor, message):
     made = [
         helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
@@ -264,7 +247,7 @@ def test_damaged_weights_and_batch_statistics_are_refused(
         OnnxEncoder(path)
 
 
-def test_a_row_without_length_is_nan_and_not_valid(tiny_onnx: Path) -> None:
+def test_a_row_without_length_is_nan_and_not_valid(tiny_onnx):
     """Without bias or offset, a frame at the mean grey has an all-zero embedding."""
     encoder = OnnxEncoder(tiny_onnx, Preprocess(mean=(128, 128, 128), std=(128, 128, 128)))
     frames = noise(3)
@@ -280,6 +263,6 @@ def test_a_row_without_length_is_nan_and_not_valid(tiny_onnx: Path) -> None:
     [noise(2) / 255, noise(2)[0], noise(2)[:, :100], noise(2).transpose(0, 3, 1, 2)],
     ids=["float", "one frame", "not square", "channels first"],
 )
-def test_other_frames_are_refused(tiny_encoder: OnnxEncoder, frames: np.ndarray) -> None:
+def test_other_frames_are_refused(tiny_encoder, frames):
     with pytest.raises(EncoderError, match="this encoder takes uint8"):
         tiny_encoder.embed(frames)

@@ -67,9 +67,7 @@ CHAINS = {
 
 @pytest.mark.parametrize("in_nodes", [False, True])
 @pytest.mark.parametrize("name", CHAINS)
-def test_a_normalisation_at_the_front_is_read_off(
-    tmp_path: Path, name: str, in_nodes: bool
-) -> None:
+def test_a_normalisation_at_the_front_is_read_off(tmp_path, name, in_nodes):
     chain, mean, std, convention = CHAINS[name]
     model = front(tmp_path / "e.onnx", chain, in_nodes=in_nodes)
     inside = front_normalisation(model.graph)
@@ -100,7 +98,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_anything_else_is_none(tmp_path: Path, name: str) -> None:
+def test_anything_else_is_none(tmp_path, name):
     model = front(tmp_path / "e.onnx", OTHERS[name])
     if name == "a branch":  # only what every path has passed is the input's normalisation
         model.graph.node.append(helper.make_node("Relu", ["x"], ["aside"]))
@@ -110,7 +108,7 @@ def test_anything_else_is_none(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "slopes", [[0.25], [(0.25, 0.1, 0.4)], [(-0.5, 1.0, 1.7), (0.0, 0.2, 0.3)]]
 )
-def test_rewritten_prelu_is_the_same_function(tmp_path: Path, slopes: list) -> None:
+def test_rewritten_prelu_is_the_same_function(tmp_path, slopes):
     nodes, value = [], "x"
     for i in range(len(slopes)):
         nodes.append(helper.make_node("PRelu", [value, f"a{i}"], [f"p{i}"]))
@@ -129,7 +127,7 @@ def test_rewritten_prelu_is_the_same_function(tmp_path: Path, slopes: list) -> N
     assert rewrite_prelu(model) == 0
 
 
-def test_a_slope_that_is_computed_is_left_alone(tmp_path: Path) -> None:
+def test_a_slope_that_is_computed_is_left_alone(tmp_path):
     nodes = [
         helper.make_node("ReduceMean", ["x"], ["slope"], axes=[2, 3]),
         helper.make_node("PRelu", ["x", "slope"], ["y"]),

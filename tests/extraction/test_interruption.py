@@ -24,7 +24,7 @@ KILLS = 20
 
 
 @pytest.fixture(scope="module")
-def processes() -> multiprocessing.context.ForkServerContext:
+def processes():
     """Processes that start in milliseconds: forked from one that has imported the library."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tiny", "deplib.extraction.pipeline"])
@@ -55,9 +55,7 @@ def work(root: Path, onnx: Path, dies_at: int | None, started, delay: float) -> 
     extract(cohort, encoder, root, block=8)
 
 
-def test_killed_twenty_times_it_ends_with_the_same_bytes(
-    processes: multiprocessing.context.ForkServerContext, tiny_onnx: Path, tmp_path: Path
-) -> None:
+def test_killed_twenty_times_it_ends_with_the_same_bytes(processes, tiny_onnx, tmp_path):
     rng = np.random.default_rng(3)
     root = tmp_path / "killed"
     halves = 0
@@ -96,9 +94,7 @@ extract(cohort, OnnxEncoder(sys.argv[2]), sys.argv[3], jobs=2, block=8,
 """
 
 
-def test_killed_with_its_workers_it_leaves_no_orphans_and_the_same_bytes(
-    tiny_onnx: Path, tmp_path: Path
-) -> None:
+def test_killed_with_its_workers_it_leaves_no_orphans_and_the_same_bytes(tiny_onnx, tmp_path):
     command = [
         sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1]), str(tiny_onnx),
         str(tmp_path / "killed"),

@@ -26,12 +26,12 @@ each = pytest.mark.parametrize("name", NETWORKS)
 
 
 @pytest.fixture(scope="module")
-def frames() -> np.ndarray:
+def frames():
     return known_renders(6, rng=stream("held-out", 21))[0]
 
 
 @each
-def test_a_shipped_file_is_the_one_on_its_card_self_contained_and_plain(name: str) -> None:
+def test_a_shipped_file_is_the_one_on_its_card_self_contained_and_plain(name):
     card, path = network_card(name), network_path(name)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
     assert path.stat().st_size < 2 * 2**20
@@ -50,9 +50,7 @@ def test_a_shipped_file_is_the_one_on_its_card_self_contained_and_plain(name: st
 
 
 @each
-def test_a_shipped_encoder_embeds_frame_by_frame_and_tells_faces_apart(
-    name: str, frames: np.ndarray
-) -> None:
+def test_a_shipped_encoder_embeds_frame_by_frame_and_tells_faces_apart(name, frames):
     opened = open_encoder(name, batch_size=3)
     features, valid = opened.embed(frames)
     assert opened.dim == 512
@@ -66,7 +64,7 @@ def test_a_shipped_encoder_embeds_frame_by_frame_and_tells_faces_apart(
     assert np.linalg.matrix_rank(features, tol=1e-3) > 5
 
 
-def test_using_a_network_needs_no_torch() -> None:
+def test_using_a_network_needs_no_torch():
     code = (
         "import sys; from deplib.extraction import open_encoder; open_encoder('random');"
         "sys.exit('torch' in sys.modules)"
@@ -74,9 +72,7 @@ def test_using_a_network_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_an_unknown_name_and_an_altered_file_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_name_and_an_altered_file_are_refused(tmp_path, monkeypatch):
     for asked in (open_encoder, network_path, network_card):
         with pytest.raises(EncoderError, match="there are embedded, affect, random"):
             asked("../networks/embedded")
@@ -92,7 +88,7 @@ def test_an_unknown_name_and_an_altered_file_are_refused(
 # --- renders with known parameters
 
 
-def test_renders_show_broad_parameters_and_repeat() -> None:
+def test_renders_show_broad_parameters_and_repeat():
     frames, params = known_renders(400, share=200, rng=stream("held-out", 23))
     assert frames.shape == (400, 112, 112, 3)
     assert params.shape == (400, len(CHANNELS))
@@ -107,7 +103,7 @@ def test_renders_show_broad_parameters_and_repeat() -> None:
     assert shown.dtype == np.float32
 
 
-def test_no_stream_shares_a_person_with_another_or_with_a_cohort() -> None:
+def test_no_stream_shares_a_person_with_another_or_with_a_cohort():
     streams = [stream(name, 1) for name in ("affect", "random", "train", "held-out")]
     streams.append(np.random.default_rng(1))
     codes = [sample_identity(rng=rng) for rng in streams for _ in range(50)]
@@ -128,9 +124,7 @@ SMALL = {
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's legacy exporter
 @pytest.mark.parametrize("name", SMALL)
-def test_a_recipe_repeats_exports_and_leaves_the_global_generator_alone(
-    name: str, tmp_path: Path, frames: np.ndarray
-) -> None:
+def test_a_recipe_repeats_exports_and_leaves_the_global_generator_alone(name, tmp_path, frames):
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -151,7 +145,7 @@ def test_a_recipe_repeats_exports_and_leaves_the_global_generator_alone(
         assert np.square(z - targets).mean() < 0.5 * np.square(targets).mean()
 
 
-def test_cosface_is_softmax_with_a_margin_on_the_true_person() -> None:
+def test_cosface_is_softmax_with_a_margin_on_the_true_person():
     torch.manual_seed(0)
     loss = recipes.CosFace(7, margin=0.3, scale=30.0)
     embeddings, persons = torch.randn(5, 512), torch.tensor([0, 3, 6, 1, 1])
@@ -163,6 +157,6 @@ def test_cosface_is_softmax_with_a_margin_on_the_true_person() -> None:
     assert loss(embeddings, persons).item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_inputs_are_scaled_as_the_encoder_scales_them(frames: np.ndarray) -> None:
+def test_inputs_are_scaled_as_the_encoder_scales_them(frames):
     scaled = open_encoder("random").preprocess(frames)
     np.testing.assert_allclose(scaled, recipes.to_input(frames).numpy(), atol=1e-6)

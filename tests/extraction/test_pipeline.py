@@ -9,54 +9,38 @@ from joblib import cpu_count
 from planted import content
 from tiny import TinyCohort, write_tiny_onnx
 
+from deplib import extraction
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction import (
-    Estimate,
-    FeatureStore,
-    OnnxEncoder,
-    Preprocess,
-    duration,
-    embed_recording,
-    estimate,
-    extract,
-    plan,
-    store_folder,
-    store_header,
-)
+from deplib.extraction import Estimate, FeatureStore, OnnxEncoder, estimate, extract, store_header
 from deplib.paths import data_root
 
 
 @pytest.fixture
-def finished(tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path) -> FeatureStore:
+def finished(tiny_cohort, tiny_encoder, tmp_path):
     extract(tiny_cohort, tiny_encoder, tmp_path / "finished")
     return FeatureStore(tmp_path / "finished")
 
 
 @pytest.mark.parametrize("options", [{"block": 1}, {"block": 7}, {"block": 1000}, {"jobs": 2}])
-def test_blocks_and_processes_change_nothing(
-    options: dict, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_blocks_and_processes_change_nothing(options, tiny_encoder, tmp_path):
     cohort = TinyCohort(blank={"201_1": (3,)})
     for name, how in {"a": {}, "b": options}.items():
         extract(cohort, tiny_encoder, tmp_path / name, **how)
     assert content(tmp_path / "a") == content(tmp_path / "b")
 
 
-def test_only_what_is_asked_for(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_only_what_is_asked_for(tiny_cohort, tiny_encoder, tmp_path):
     root = tmp_path / "s"
     for done in (("203_1",), ()):  # a second call does nothing
         assert extract(tiny_cohort, tiny_encoder, root, recordings=["203_1"]).extracted == done
-    assert plan(tiny_cohort, FeatureStore(root), recordings=["203_1", "201_1"]) == {"201_1": 40}
+    todo = extraction.plan(tiny_cohort, FeatureStore(root), recordings=["203_1", "201_1"])
+    assert todo == {"201_1": 40}
     with pytest.raises(CohortError, match="no recording '999_9'"):
         extract(tiny_cohort, tiny_encoder, root, recordings=["999_9"])
 
 
-def test_damage_is_reported_and_mended(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, finished: FeatureStore
-) -> None:
+def test_damage_is_reported_and_mended(tiny_cohort, tiny_encoder, finished):
     whole = content(finished.root)
     folder = finished.root / "recordings"
     (folder / "201_1.safetensors").write_bytes(b"half")
@@ -71,11 +55,11 @@ def test_damage_is_reported_and_mended(
 
 
 def test_a_store_made_otherwise_is_refused_and_has_a_folder_of_its_own(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, finished: FeatureStore, tmp_path: Path
-) -> None:
-    before, folders = content(finished.root), {store_folder(finished.header)}
+    tiny_cohort, tiny_encoder, finished, tmp_path
+):
+    before, folders = content(finished.root), {extraction.store_folder(finished.header)}
     other_file = OnnxEncoder(write_tiny_onnx(tmp_path / "other.onnx", seed=3))
-    swapped = OnnxEncoder(tiny_encoder.path, Preprocess("BGR"))
+    swapped = OnnxEncoder(tiny_encoder.path, extraction.Preprocess("BGR"))
     for cohort, encoder, limit in [
         (tiny_cohort, other_file, 2000),
         (tiny_cohort, swapped, 2000),
@@ -86,14 +70,14 @@ def test_a_store_made_otherwise_is_refused_and_has_a_folder_of_its_own(
         for store in (finished, finished.root):
             with pytest.raises(StoreError, match="was made otherwise"):
                 extract(cohort, encoder, store, frame_limit=limit)
-        folders.add(store_folder(store_header(cohort, encoder, frame_limit=limit)))
+        folders.add(extraction.store_folder(store_header(cohort, encoder, frame_limit=limit)))
     assert content(finished.root) == before
     assert len(folders) == 6
     assert {folder.parent for folder in folders} == {data_root() / "features"}
     assert any(folder.name.startswith("simulated-null-") for folder in folders)
 
 
-def test_a_lost_face_keeps_its_place(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
+def test_a_lost_face_keeps_its_place(tiny_encoder, tmp_path):
     cohort = TinyCohort((50, 30), blank={"201_1": (0, 17), "201_2": (0,)})
     report = extract(cohort, tiny_encoder, tmp_path)
     store = FeatureStore(tmp_path)
@@ -129,8 +113,8 @@ class FaultyCohort(TinyCohort):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_bad_frames_cost_their_embedding_and_bad_recordings_themselves(
-    jobs: int, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+    jobs, tiny_encoder, tmp_path
+):
     cohort = FaultyCohort(
         blank={"201_1": (3,)},
         faults={
@@ -165,9 +149,7 @@ def test_bad_frames_cost_their_embedding_and_bad_recordings_themselves(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_too_many_misses_stop_the_work_and_say_what_they_were(
-    jobs: int, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_too_many_misses_stop_the_work_and_say_what_they_were(jobs, tiny_encoder, tmp_path):
     cohort = FaultyCohort(  # 218 frames; a miss rate of 0.05 allows 10 misses
         faults={
             "202_1": dict.fromkeys(range(4), "no_face"),
@@ -192,9 +174,7 @@ def test_too_many_misses_stop_the_work_and_say_what_they_were(
     assert content(store.root) == content(tmp_path / "whole")
 
 
-def test_a_systemic_failure_ends_after_the_first_recordings(
-    tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_a_systemic_failure_ends_after_the_first_recordings(tiny_encoder, tmp_path):
     lengths = (30,) * 20
     names = TinyCohort(lengths).recordings["recording"]
     nobody = {name: dict.fromkeys(range(30), "no_face") for name in names}
@@ -207,8 +187,8 @@ def test_a_systemic_failure_ends_after_the_first_recordings(
 
 @pytest.mark.parametrize(("dtype", "atol"), [("float16", 5e-4), ("float32", 0)])
 def test_every_frame_is_embedded_in_its_place_and_stored_as_chosen(
-    dtype: str, atol: float, tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+    dtype, atol, tiny_cohort, tiny_encoder, tmp_path
+):
     store = FeatureStore(tmp_path, header=store_header(tiny_cohort, tiny_encoder, dtype=dtype))
     extract(tiny_cohort, tiny_encoder, tmp_path)
     for recording in tiny_cohort.recordings["recording"]:
@@ -220,7 +200,7 @@ def test_every_frame_is_embedded_in_its_place_and_stored_as_chosen(
         store_header(tiny_cohort, tiny_encoder, dtype="float64")
 
 
-def test_the_log_tells_the_run(tiny_encoder: OnnxEncoder, tmp_path: Path) -> None:
+def test_the_log_tells_the_run(tiny_encoder, tmp_path):
     cohort = FaultyCohort(faults={"202_1": {5: "no_face", 6: "no_face", 8: "gap"}}, gone=("203_1",))
     path = tmp_path / "new folder" / "run.jsonl"
     extract(cohort, tiny_encoder, tmp_path / "s", log=path)
@@ -240,18 +220,16 @@ def test_the_log_tells_the_run(tiny_encoder: OnnxEncoder, tmp_path: Path) -> Non
         assert len(report.extracted) == 5
 
 
-def test_blocks_are_whole_batches(tiny_onnx: Path) -> None:
+def test_blocks_are_whole_batches(tiny_onnx):
     cohort = FaultyCohort((50,))
-    embed_recording(cohort, OnnxEncoder(tiny_onnx, batch_size=16), "201_1", 50, block=20)
+    extraction.embed_recording(cohort, OnnxEncoder(tiny_onnx, batch_size=16), "201_1", 50, block=20)
     assert cohort.asked == [("201_1", 0, 32), ("201_1", 32, 50)]
 
 
 @pytest.mark.parametrize(
     "options", [{"jobs": 0}, {"block": 0}, {"max_miss_rate": 2}, {"frame_limit": 0}]
 )
-def test_impossible_options_are_refused(
-    options: dict, tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_impossible_options_are_refused(options, tiny_cohort, tiny_encoder, tmp_path):
     with pytest.raises(StoreError, match=next(iter(options))):
         extract(tiny_cohort, tiny_encoder, tmp_path / "s", **options)
 
@@ -262,7 +240,7 @@ LONG = (400, 250, 600, 330, 120, 480, 500, 500, 300, 200, 100, 100)
 NAMES = list(TinyCohort(LONG).recordings["recording"])
 
 
-def test_the_estimate_looks_at_64_frames_spread_over_the_cohort(tiny_encoder: OnnxEncoder) -> None:
+def test_the_estimate_looks_at_64_frames_spread_over_the_cohort(tiny_encoder):
     cohort = FaultyCohort(LONG)
     told = estimate(cohort, tiny_encoder)
     probed = [(name, start) for name, start, stop in cohort.asked if stop - start == 8]
@@ -281,9 +259,7 @@ def test_the_estimate_looks_at_64_frames_spread_over_the_cohort(tiny_encoder: On
     assert shared.seconds == pytest.approx(shared.frame_seconds * longest)
 
 
-def test_the_estimate_does_not_count_what_the_store_holds(
-    tiny_cohort: TinyCohort, tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_the_estimate_does_not_count_what_the_store_holds(tiny_cohort, tiny_encoder, tmp_path):
     store = FeatureStore(tmp_path, header=store_header(tiny_cohort, tiny_encoder, dtype="float32"))
     assert estimate(tiny_cohort, tiny_encoder, store).frames == 218
     assert store.done() == set()  # nothing is written
@@ -296,9 +272,7 @@ def test_the_estimate_does_not_count_what_the_store_holds(
     assert str(done) == "nothing to do: every recording is in the store"
 
 
-def test_the_estimate_says_a_systemic_failure_at_once(
-    tiny_encoder: OnnxEncoder, tmp_path: Path
-) -> None:
+def test_the_estimate_says_a_systemic_failure_at_once(tiny_encoder, tmp_path):
     empty = {name: dict.fromkeys(range(600), "no_face") for name in NAMES}
     half = FaultyCohort(LONG, faults={name: empty[name] for name in NAMES[:5]})
     assert estimate(half, tiny_encoder).misses == 32
@@ -317,11 +291,11 @@ def test_the_estimate_says_a_systemic_failure_at_once(
     assert (told.recordings, told.probed, told.misses) == (1, 12, 12)
 
 
-def test_the_estimate_reads_as_a_sentence() -> None:
+def test_the_estimate_reads_as_a_sentence():
     told = Estimate(9600, 300, 486_000, jobs=2, frame_seconds=0.0391, probed=64, misses=1)
     assert str(told) == (
         "about 2 h 40 min for 486,000 frames of 300 recordings in 2 processes (39 ms a frame; "
         "1 of 64 frames tried could not be embedded)"
     )
     assert "in 1 process " in str(replace(told, jobs=1))
-    assert [duration(seconds) for seconds in (0.2, 89, 100)] == ["1 s", "89 s", "2 min"]
+    assert [extraction.duration(seconds) for seconds in (0.2, 89, 100)] == ["1 s", "89 s", "2 min"]

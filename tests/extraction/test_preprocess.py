@@ -10,11 +10,11 @@ from deplib.extraction import ARCFACE, PRESETS, RAW, Preprocess
     [*PRESETS.values(), Preprocess("BGR", (1.5, 127.50001, 1e-7), (1 / 3, 255, 1e4), 160)],
     ids=str,
 )
-def test_parse_is_the_inverse_of_str(preprocess: Preprocess) -> None:
+def test_parse_is_the_inverse_of_str(preprocess):
     assert Preprocess.parse(str(preprocess)) == preprocess
 
 
-def test_parse_reads_names_and_leaves_the_rest_to_arcface() -> None:
+def test_parse_reads_names_and_leaves_the_rest_to_arcface():
     assert Preprocess.parse("ArcFace") == ARCFACE
     assert Preprocess.parse(" raw ") == RAW
     assert Preprocess.parse("bgr std=128") == Preprocess("BGR", std=(128, 128, 128))
@@ -35,13 +35,13 @@ def test_parse_reads_names_and_leaves_the_rest_to_arcface() -> None:
         ("size=0", "size is 0"),
     ],
 )
-def test_other_text_is_refused(text: str, message: str) -> None:
+def test_other_text_is_refused(text, message):
     with pytest.raises(EncoderError, match=message):
         Preprocess.parse(text)
 
 
 @pytest.mark.parametrize("preprocess", [*PRESETS.values(), Preprocess("BGR", (1, 2, 3), (4, 5, 6))])
-def test_planes_are_the_formula_in_float64(preprocess: Preprocess) -> None:
+def test_planes_are_the_formula_in_float64(preprocess):
     frames = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
     pixels = frames[..., ::-1] if preprocess.channel_order == "BGR" else frames
     expected = (pixels.astype(np.float64) - preprocess.mean) / preprocess.std

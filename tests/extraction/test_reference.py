@@ -7,18 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from deplib import extraction
 from deplib.errors import VerificationError
-from deplib.extraction import (
-    OnnxEncoder,
-    Reference,
-    embedded_encoder,
-    embedded_reference,
-    load_reference,
-    network_card,
-    network_path,
-    reference_cosine,
-    save_reference,
-)
+from deplib.extraction import Reference, embedded_reference, load_reference, reference_cosine
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # outside the wheel
 
@@ -28,30 +19,30 @@ FRAME = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
 EMBEDDING = np.linspace(-1, 1, 8, dtype=np.float32)
 
 
-def test_the_shipped_encoder_gives_the_shipped_reference() -> None:
+def test_the_shipped_encoder_gives_the_shipped_reference():
     reference = embedded_reference()
-    assert abs(reference_cosine(embedded_encoder(), reference) - 1) < 1e-3
-    assert network_card("embedded")["sha256"] in reference.source
+    assert abs(reference_cosine(extraction.embedded_encoder(), reference) - 1) < 1e-3
+    assert extraction.network_card("embedded")["sha256"] in reference.source
 
 
-def test_the_recipe_makes_the_shipped_reference() -> None:
+def test_the_recipe_makes_the_shipped_reference():
     made, shipped = make_reference(), embedded_reference()
     assert np.abs(made.frame.astype(int) - shipped.frame).max() <= 1  # rounding of the renderer
     assert made.embedding @ shipped.embedding == pytest.approx(1, abs=1e-3)
     assert made.source == shipped.source
 
 
-def test_a_mirrored_average_is_compared_without_the_mirror_image() -> None:
-    encoder = OnnxEncoder(network_path("embedded"), flip=True)
+def test_a_mirrored_average_is_compared_without_the_mirror_image():
+    encoder = extraction.OnnxEncoder(extraction.network_path("embedded"), flip=True)
     reference = embedded_reference()
     both = encoder.embed(reference.frame[None]).features[0]
     assert both @ reference.embedding < 0.9999  # else this test could not fail
     assert reference_cosine(encoder, reference) == pytest.approx(1, abs=1e-5)
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_what_is_saved_is_loaded(tmp_path):
     path = tmp_path / "a reference.safetensors"
-    save_reference(path, Reference(FRAME, EMBEDDING, "noise"))
+    extraction.save_reference(path, Reference(FRAME, EMBEDDING, "noise"))
     loaded = load_reference(path)
     np.testing.assert_array_equal(loaded.frame, FRAME)
     np.testing.assert_array_equal(loaded.embedding, EMBEDDING)
@@ -59,7 +50,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("frame", [FRAME[:111], FRAME[..., 0], FRAME / 255])
-def test_a_frame_is_one_rgb_image(frame: np.ndarray) -> None:
+def test_a_frame_is_one_rgb_image(frame):
     with pytest.raises(VerificationError, match="give one aligned RGB image"):
         Reference(frame, EMBEDDING)
 
@@ -67,12 +58,12 @@ def test_a_frame_is_one_rgb_image(frame: np.ndarray) -> None:
 @pytest.mark.parametrize(
     "embedding", [np.zeros(8), np.full(8, np.nan), np.eye(8), np.arange(8), np.full(8, np.inf)]
 )
-def test_an_embedding_is_one_vector_with_a_length(embedding: np.ndarray) -> None:
+def test_an_embedding_is_one_vector_with_a_length(embedding):
     with pytest.raises(VerificationError, match="finite floating-point values"):
         Reference(FRAME, embedding)
 
 
-def test_the_reference_of_another_encoder_is_refused(tiny_encoder: OnnxEncoder) -> None:
+def test_the_reference_of_another_encoder_is_refused(tiny_encoder):
     for other in (embedded_reference(), Reference(FRAME[:96, :96], EMBEDDING)):
         with pytest.raises(VerificationError, match="belongs to another encoder"):
             reference_cosine(tiny_encoder, other)
@@ -91,7 +82,7 @@ SAVED = {"frame": FRAME, "embedding": EMBEDDING}
         (save(SAVED | {"frame": FRAME[:100].copy()}), "the reference frame is uint8"),
     ],
 )
-def test_another_file_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_another_file_is_named(tmp_path, content, message):
     path = tmp_path / "r.safetensors"
     if content is not None:
         path.write_bytes(content)

@@ -20,16 +20,14 @@ def rows(n: int, seed: int = 0, dim: int = 6) -> np.ndarray:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
+def store(tmp_path):
     made = FeatureStore(tmp_path / "store", header=HEADER)
     for seed, name in enumerate(("201_1", "201_2")):
         made.write(name, rows(10 + seed, seed), np.arange(10 + seed) != 3)
     return made
 
 
-def test_the_same_content_is_read_and_has_the_same_bytes(
-    store: FeatureStore, tmp_path: Path
-) -> None:
+def test_the_same_content_is_read_and_has_the_same_bytes(store, tmp_path):
     features, valid = store.read("201_2")
     np.testing.assert_array_equal(features, rows(11, 1).astype(np.float16).astype(np.float32))
     assert features.dtype == np.float32
@@ -46,7 +44,7 @@ def test_the_same_content_is_read_and_has_the_same_bytes(
     assert again.digest() != store.digest()
 
 
-def test_reopening_requires_the_same_origin(store: FeatureStore) -> None:
+def test_reopening_requires_the_same_origin(store):
     assert FeatureStore(store.root).header == HEADER
     assert FeatureStore(store.root, header=HEADER).done() == store.done()
     for name, value in {"encoder": "sha256=bb RGB", "cohort": "AVEC2014", "frame_limit": 7}.items():
@@ -65,7 +63,7 @@ def test_reopening_requires_the_same_origin(store: FeatureStore) -> None:
         (None, "nobody knows what made them"),
     ],
 )  # fmt: skip
-def test_another_or_no_header_is_refused(store: FeatureStore, content: str, message: str) -> None:
+def test_another_or_no_header_is_refused(store, content, message):
     (store.root / "store.json").unlink()
     if content is not None:
         (store.root / "store.json").write_text(content)
@@ -74,7 +72,7 @@ def test_another_or_no_header_is_refused(store: FeatureStore, content: str, mess
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "../up", "a b", "a\n"])
-def test_a_recording_cannot_leave_the_folder(store: FeatureStore, name: str) -> None:
+def test_a_recording_cannot_leave_the_folder(store, name):
     for act in (lambda: store.write(name, rows(2), np.ones(2, bool)), lambda: store.read(name)):
         with pytest.raises(StoreError, match="cannot name a recording"):
             act()
@@ -88,9 +86,7 @@ def test_a_recording_cannot_leave_the_folder(store: FeatureStore, name: str) -> 
     ],
     ids=["dim", "empty", "length", "not bool"],
 )  # fmt: skip
-def test_arrays_that_do_not_fit_are_refused(
-    store: FeatureStore, features: np.ndarray, valid: np.ndarray
-) -> None:
+def test_arrays_that_do_not_fit_are_refused(store, features, valid):
     with pytest.raises(StoreError, match="x_1"):
         store.write("x_1", features, valid)
     assert "x_1" not in store.done()
@@ -106,9 +102,7 @@ def halve(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, halve, Path.unlink])
-def test_damage_and_leftovers_are_found_and_discarded_and_nothing_else(
-    store: FeatureStore, damage
-) -> None:
+def test_damage_and_leftovers_are_found_and_discarded_and_nothing_else(store, damage):
     damage(store.path("201_1"))
     for reader in (store, FeatureStore(store.root)):
         with pytest.raises(StoreError, match="run the extraction again"):
@@ -125,9 +119,7 @@ def test_damage_and_leftovers_are_found_and_discarded_and_nothing_else(
 
 
 @pytest.mark.parametrize("name", ["201_1.safetensors", "201_1.json"])
-def test_what_a_failing_disk_hides_is_reported_and_not_thrown_away(
-    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_what_a_failing_disk_hides_is_reported_and_not_thrown_away(store, monkeypatch, name):
     real = Path.open
 
     def failing(path: Path, *options: object, **more: object) -> object:
@@ -143,9 +135,7 @@ def test_what_a_failing_disk_hides_is_reported_and_not_thrown_away(
     assert store.discard_damaged() == {}
 
 
-def test_a_full_disk_is_reported_and_loses_nothing(
-    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(store, monkeypatch):
     before = store.digest()
 
     def no_room(*_: object) -> None:
@@ -167,7 +157,7 @@ def write_often(root: Path, seed: int) -> None:
         store.write("201_1", rows(10, seed=100 * seed + round_), np.ones(10, bool))
 
 
-def test_two_processes_do_not_mix_their_writes(tmp_path: Path) -> None:
+def test_two_processes_do_not_mix_their_writes(tmp_path):
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=write_often, args=(tmp_path / "s", k)) for k in (1, 2)]
     for writer in writers:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from planted import PLANTED, Extracted, plant, refilmed, sound_extraction, unit
+from planted import PLANTED, plant, refilmed, sound_extraction, unit
 
 from deplib.errors import CohortError, VerificationError
 from deplib.extraction import CHECKS, Bounds, FeatureStore, StoreHeader, embedded_reference, verify
@@ -24,7 +24,7 @@ def person_like(name: str, n: int = 80) -> np.ndarray:
 
 
 @pytest.fixture
-def table() -> pd.DataFrame:
+def table():
     return pd.DataFrame(
         {"recording": NAMES, "person": [name[:3] for name in NAMES], "n_frames": 80}
     )
@@ -74,9 +74,7 @@ def scaled(index: int, factor: float) -> Change:
         (lost(0, 80), [("invalid_rate", "fault", 1), ("invalid_rate", "fault", 1 / 6)]),
     ],
 )
-def test_bounds_decide_and_values_are_measured(
-    change: Change, expected: list, tmp_path: Path, table: pd.DataFrame
-) -> None:
+def test_bounds_decide_and_values_are_measured(change, expected, tmp_path, table):
     report = verify(store_with(tmp_path, change), table)
     found = report.findings
     assert list(zip(found["check"], found["severity"], strict=True)) == [e[:2] for e in expected]
@@ -91,14 +89,12 @@ def test_bounds_decide_and_values_are_measured(
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Extracted:
+def sound(tmp_path_factory):
     return sound_extraction(tmp_path_factory.mktemp("sound") / "store")
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_each_planted_fault_is_found_and_only_it(
-    name: str, sound: Extracted, tmp_path: Path
-) -> None:
+def test_each_planted_fault_is_found_and_only_it(name, sound, tmp_path):
     before = sound.store.digest()
     report = plant(name, sound, tmp_path / "damaged").examine()
     assert set(report.findings["check"]) == set(PLANTED[name][1].split())
@@ -110,11 +106,11 @@ def test_each_planted_fault_is_found_and_only_it(
     json.loads(report.to_json())
 
 
-def test_every_check_has_a_planted_fault() -> None:
+def test_every_check_has_a_planted_fault():
     assert {check for _, checks in PLANTED.values() for check in checks.split()} == set(CHECKS)
 
 
-def test_without_the_reference_wrong_channels_pass(sound: Extracted, tmp_path: Path) -> None:
+def test_without_the_reference_wrong_channels_pass(sound, tmp_path):
     bgr = plant("BGR", sound, tmp_path / "bgr")
     report = verify(bgr.store, cohort=bgr.cohort, encoder=bgr.encoder)
     assert report.ok
@@ -123,7 +119,7 @@ def test_without_the_reference_wrong_channels_pass(sound: Extracted, tmp_path: P
         verify(bgr.store, reference=embedded_reference())
 
 
-def test_a_spot_check_looks_at_valid_frames_of_every_recording(sound: Extracted) -> None:
+def test_a_spot_check_looks_at_valid_frames_of_every_recording(sound):
     seen: dict[str, set[int]] = {}
 
     def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
@@ -139,7 +135,7 @@ def test_a_spot_check_looks_at_valid_frames_of_every_recording(sound: Extracted)
     assert seen == first  # the same frames again
 
 
-def test_frames_that_are_gone_are_a_warning(sound: Extracted) -> None:
+def test_frames_that_are_gone_are_a_warning(sound):
     def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
         if recording == "002_1":
             raise CohortError("its folder is gone")
@@ -152,7 +148,7 @@ def test_frames_that_are_gone_are_a_warning(sound: Extracted) -> None:
     assert "its folder is gone" in report.findings["message"].iloc[0]
 
 
-def test_persons_who_all_look_alike_are_a_fault(tmp_path: Path, table: pd.DataFrame) -> None:
+def test_persons_who_all_look_alike_are_a_fault(tmp_path, table):
     one = np.random.default_rng(9).standard_normal(DIM)
 
     def one_face(features: dict, valid: dict) -> None:
@@ -167,9 +163,7 @@ def test_persons_who_all_look_alike_are_a_fault(tmp_path: Path, table: pd.DataFr
     assert verify(store, table, bounds=Bounds(person_cosine=0.99999)).findings.empty
 
 
-def test_a_sound_store_has_no_findings_and_the_header_says_how_many_there_must_be(
-    tmp_path: Path, table: pd.DataFrame
-) -> None:
+def test_a_sound_store_has_no_findings_and_the_header_says_how_many_there_must_be(tmp_path, table):
     store = store_with(tmp_path)
     report = verify(store, table)
     assert report.findings.empty
@@ -182,7 +176,7 @@ def test_a_sound_store_has_no_findings_and_the_header_says_how_many_there_must_b
     assert verify(store, table[table["recording"] != "201_2"]).ok
 
 
-def test_the_report_is_json(tmp_path: Path, table: pd.DataFrame) -> None:
+def test_the_report_is_json(tmp_path, table):
     store = store_with(tmp_path, scaled(5, 0))
     store.path("203_1").unlink()
     content = json.loads(verify(store, table).to_json())
