@@ -172,23 +172,21 @@ class Kept:
     """A finished figure that shows itself in a notebook; see `keep`."""
 
     def __init__(self, figure: Figure, data: pd.DataFrame, origin: str) -> None:
-        self.figure, self.data, self.origin = figure, data, origin
         stream = io.StringIO()
         # No date and fixed names of elements: made twice, a figure has the same bytes.
         with plt.rc_context({"svg.hashsalt": "deplib"}):
             kind: dict[str, Any] = {"format": "svg", "metadata": {"Date": None, "Creator": None}}
             figure.savefig(stream, bbox_inches="tight", pad_inches=0.04, dpi=144, **kind)
+        self.figure = figure
         self.svg = "\n".join(map(str.rstrip, stream.getvalue().splitlines())) + "\n"
-
-    def csv(self) -> str:
-        """Return the data in it, numbers to six digits; an index counts where it has a name."""
-        table = self.data.reset_index() if any(self.data.index.names) else self.data
-        return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        self.shown = {"image/svg+xml": self.svg, "text/plain": f"Figure: {origin}"}
+        # Numbers to six digits; an index counts where it has a name.
+        table = data.reset_index() if any(data.index.names) else data
+        csv = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        self.kept = {KEPT: {"csv": csv, "origin": origin}}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        kept = {KEPT: {"csv": self.csv(), "origin": self.origin}}
-        data = {"image/svg+xml": self.svg, "text/plain": f"Figure: {self.origin}"}
-        return data, kept if os.environ.get(KEEP) else {}
+        return self.shown, self.kept if os.environ.get(KEEP) else {}
 
 
 def keep(figure: Figure, data: pd.DataFrame, origin: str) -> Kept:

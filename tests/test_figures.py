@@ -3,6 +3,7 @@
 import io
 from itertools import combinations
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -15,36 +16,13 @@ from deplib import figures
 # vision deficiency, IEEE TVCG 15(6), severity 1.0: matrices on linear RGB.
 VISION = {
     "all cones": np.eye(3),
-    "no red cones": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "no green cones": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "no blue cones": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
+    "no red cones": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green cones": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue cones": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
-# Ottosson (2020), OKLab: linear RGB to cone responses, and their cube roots to L, a, b.
-CONES = [
-    [0.4122214708, 0.5363325363, 0.0514459929],
-    [0.2119034982, 0.6806995451, 0.1073969566],
-    [0.0883024619, 0.2817188376, 0.6299787005],
-]
-LAB = [
-    [0.2104542553, 0.7936177850, -0.0040720468],
-    [1.9779984951, -2.4285922050, 0.4505937099],
-    [0.0259040371, 0.7827717662, -0.8086757660],
-]
 MAIN = ("TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU", "constant", "oracle")
-APART, LEAST = 6.0, 4.0
-"""Distances in OKLab times 100: of what stands in one panel, and of all models; 2 is just seen."""
+APART, LEAST = 11.0, 6.0
+"""Distances in CIELAB: of what stands in one panel, and of all models; 2.3 is just seen."""
 GROUNDS, SEEN = ("#FFFFFF", "#121212"), 3.0
 """The light and the dark page, and the contrast that WCAG 2.2 asks of graphics."""
 
@@ -55,9 +33,11 @@ def linear(colour: str) -> np.ndarray:
 
 
 def closest(colours: dict[str, str], vision: str) -> tuple[float, str, str]:
-    """Return the two colours that are hardest to tell apart, after their distance."""
-    sees = {k: np.clip(np.array(VISION[vision]) @ linear(c), 0, 1) for k, c in colours.items()}
-    lab = {k: 100 * np.array(LAB) @ np.cbrt(np.array(CONES) @ light) for k, light in sees.items()}
+    """Return the two colours that are hardest to tell apart, after their distance in CIELAB."""
+    seen = np.clip([np.array(VISION[vision]) @ linear(c) for c in colours.values()], 0, 1)
+    lab = dict(
+        zip(colours, cv2.cvtColor(np.float32(seen[None]), cv2.COLOR_LRGB2Lab)[0], strict=True)
+    )
     return min((float(np.linalg.norm(lab[a] - lab[b])), a, b) for a, b in combinations(lab, 2))
 
 

@@ -18,12 +18,14 @@ GROUND = """() => [...document.querySelectorAll("article figure img")].map(
     image => getComputedStyle(image).backgroundColor)"""
 THIN = """() => {
     // The contrast of a row, an entry or a token depends on its kind and its place in a stripe:
-    // looking at four of each kind in each place finds as much as looking at thousands.
-    const many = new Set(["TR", "LI", "DL", "DT", "DD", "SPAN", "A"]);
+    // looking at four of each kind in each place finds as much as looking at thousands. Tokens of
+    // code and entries of the reference have the same place wherever they are on a page.
+    const many = new Set(["TR", "LI", "DL", "DT", "DD", "SPAN", "A"]), everywhere = {};
     for (const parent of document.querySelectorAll("article *")) {
-        const seen = {};
+        const here = {};
         for (const child of [...parent.children]) {
-            const kind = child.tagName + child.className;
+            const kind = [parent, child].map(one => one.tagName + one.className).join();
+            const seen = ["DL", "SPAN"].includes(child.tagName) ? everywhere : here;
             seen[kind] = (seen[kind] || 0) + 1;
             if (many.has(child.tagName) && seen[kind] > 4) child.remove();
         }
