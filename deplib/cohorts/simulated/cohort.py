@@ -162,13 +162,9 @@ class SimulatedCohort:
             # Only what is delivered is filmed: all of it, and no part, has a histogram held equal.
             n = min(n, delivered * self.frame_step)
             moved = movement(kind, self._latents[row, -1], n, rng=self._stream("order", row))
-        whole = trajectory(
-            self._latents[row, : len(LATENT_NAMES)],
-            n,
-            rng=self._stream("motion", row),
-            nuisance_rng=self._stream("nuisance", row),
-            moved=moved,
-        )
+        levels = self._latents[row, : len(LATENT_NAMES)]
+        rng, nuisance_rng = self._stream("motion", row), self._stream("nuisance", row)
+        whole = trajectory(levels, n, rng=rng, nuisance_rng=nuisance_rng, moved=moved)
         return np.ascontiguousarray(whole[:: self.frame_step][:delivered])
 
     def identity(self, recording: str) -> np.ndarray:
@@ -269,10 +265,8 @@ def write_avec_layout(
     rows = cohort.recordings.iloc[[cohort.row_of(name) for name in chosen]]
     write, ending = (_write_video, ".mp4") if videos else (_write_frames, "_aligned")
     root.mkdir(parents=True, exist_ok=True)
-    (root / SIMULATED_MARKER).write_text(
-        f"Rendered by deplib from {cohort.name}, seed {cohort.seed}. No person was filmed.\n",
-        encoding="utf-8",
-    )
+    marker = f"Rendered by deplib from {cohort.name}, seed {cohort.seed}. No person was filmed.\n"
+    (root / SIMULATED_MARKER).write_text(marker, encoding="utf-8")
     for row in rows.to_dict("records"):
         recording, task = row["recording"], row["task"]
         n_frames = min(row["n_frames"], max_frames or row["n_frames"])

@@ -81,10 +81,8 @@ def draw_sessions(n_recordings: int | Sequence[int], *, rng: np.random.Generator
     CohortError
         If a split has too few recordings for persons to recur.
     """
-    if isinstance(n_recordings, int):
-        sizes = [n_recordings // 3 + (k < n_recordings % 3) for k in range(3)]
-    else:
-        sizes = list(n_recordings)
+    n = n_recordings
+    sizes = [n // 3 + (k < n % 3) for k in range(3)] if isinstance(n, int) else list(n)
     if len(sizes) != len(SPLITS) or min(sizes) < MIN_RECORDINGS:
         raise CohortError(
             f"n_recordings={n_recordings} gives splits of {sizes} recordings: Train, Dev and Test "
@@ -99,9 +97,9 @@ def draw_sessions(n_recordings: int | Sequence[int], *, rng: np.random.Generator
         n_new = max(1, round(sizes[2] * _NEW_PERSONS / 50))
         n_persons = n_new + round(known * (_PERSONS - _NEW_PERSONS) / 100)
     n_seen = n_persons - n_new
-    from_new = max(n_new, min(round(sizes[2] * _NEW_RECORDINGS), sizes[2] - 1))
     # A Test much larger than the rest takes what the seen persons have, and new ones beyond.
-    from_new = max(from_new, sizes[2] - (MAX_SESSIONS * n_seen - known))
+    beyond = sizes[2] - (MAX_SESSIONS * n_seen - known)
+    from_new = max(n_new, min(round(sizes[2] * _NEW_RECORDINGS), sizes[2] - 1), beyond)
     from_seen = sizes[2] - from_new
 
     new = np.repeat(np.arange(n_new), _sessions_each(n_new, from_new, rng=rng))
@@ -156,9 +154,7 @@ def draw_labels(
     severity += np.sqrt(1 - PERSON_SHARE) * rng.standard_normal(n)
     score = np.sqrt(RELIABILITY) * severity + np.sqrt(1 - RELIABILITY) * rng.standard_normal(n)
     spread = _spread(score, split, rng=rng)
-    severity += np.sqrt(RELIABILITY) * _severity_covariance(
-        _solve_score_covariance(spread - score, code), code
-    )
+    severity += np.sqrt(RELIABILITY) * _regressed(spread - score, code)
     return severity, to_bdi(spread)
 
 
@@ -187,17 +183,15 @@ def _spread(score: np.ndarray, split: np.ndarray, *, rng: np.random.Generator) -
     return out
 
 
-def _severity_covariance(x: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Multiply by the covariance of severity over recordings, ``share * same person + rest``."""
-    return PERSON_SHARE * np.bincount(code, x)[code] + (1 - PERSON_SHARE) * x
+def _regressed(x: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Multiply by the inverse of the scores' covariance, then by severity's, over recordings.
 
-
-def _solve_score_covariance(x: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Multiply by the inverse of the scores' covariance, a block a person (Sherman-Morrison)."""
+    Both are a shared part a person and an own one: the inverse is Sherman and Morrison's.
+    """
     shared = RELIABILITY * PERSON_SHARE
     own = 1 - shared
-    sessions = np.bincount(code)
-    return (x - (shared * np.bincount(code, x) / (own + shared * sessions))[code]) / own
+    x = (x - (shared * np.bincount(code, x) / (own + shared * np.bincount(code)))[code]) / own
+    return PERSON_SHARE * np.bincount(code, x)[code] + (1 - PERSON_SHARE) * x
 
 
 def _sessions_each(n_persons: int, n_sessions: int, *, rng: np.random.Generator) -> np.ndarray:

@@ -79,9 +79,9 @@ def trajectory(
     ndarray of float32, shape (n_frames, len(CHANNELS))
     """
     columns = _expression(latents, n_frames, rng, moved) | _nuisance(n_frames, nuisance_rng)
-    columns["yaw"] = _limit(columns["yaw"] + columns.pop("camera_yaw"), 24.0)
-    columns["pitch"] = _limit(columns["pitch"] + columns.pop("camera_pitch"), 18.0)
-    columns["roll"] = _limit(columns["roll"], 15.0)
+    for name, most in (("yaw", 24.0), ("pitch", 18.0), ("roll", 15.0)):
+        seen = columns[name] + columns.get(f"camera_{name}", 0.0)
+        columns[name] = most * np.tanh(seen / most)  # saturates as a head before a camera does
     out = np.column_stack([columns[name] for name in CHANNELS]).astype(np.float32)
     out[:, _UNIT] = np.clip(out[:, _UNIT], 0.0, 1.0)
     signed = [INDEX["gaze_x"], INDEX["gaze_y"], INDEX["light_azimuth"]]
@@ -176,11 +176,6 @@ def _process(n: int, seconds: float, rng: Generator) -> np.ndarray:
     rough = lfilter([1.0], [1.0, -a], noise)
     variance = (1 - b) / (1 + b) * (1 + a * b) / (1 - a * b)
     return _smooth(rough, b) / np.sqrt(variance)
-
-
-def _limit(degrees: np.ndarray, greatest: float) -> np.ndarray:
-    """Return an angle that saturates smoothly, as a head does in front of a camera."""
-    return greatest * np.tanh(degrees / greatest)
 
 
 def _smooth(values: np.ndarray, b: float) -> np.ndarray:

@@ -48,10 +48,7 @@ def _base(skin: np.ndarray, n: int) -> list[np.ndarray]:
 
 
 def _pack(planes: Sequence[np.ndarray]) -> np.ndarray:
-    packed = np.empty((*planes[0].shape, 3), np.uint8)
-    for k, plane in enumerate(planes):
-        packed[..., k] = plane + np.float32(0.5)
-    return packed
+    return np.stack([plane + np.float32(0.5) for plane in planes], -1).astype(np.uint8)
 
 
 def draw_eye(
