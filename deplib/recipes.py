@@ -60,46 +60,6 @@ Config = Mapping[str, Any] | None
 """Keywords of a model."""
 
 
-def train_by(
-    recipe: str,
-    model: str,
-    windows: WindowSet,
-    protocol: Protocol,
-    *,
-    seed: int,
-    config: Config = None,
-    unlabelled: WindowSet | None = None,
-) -> Run:
-    """Train one model from one seed by a recipe.
-
-    Parameters
-    ----------
-    recipe
-        One of ``RECIPES``.
-    model, windows, protocol, seed, config
-        As of ``deplib.training.train``.
-    unlabelled
-        Windows of other recordings, whose labels are never read; only ``"pretrained"`` looks at
-        them, and takes the Train windows where there are none.
-
-    Raises
-    ------
-    ModelError
-        If the recipe is unknown or does not fit the model, and as ``train`` does.
-    CohortError
-        If a split has no window.
-    """
-    require_recipe(recipe)
-    given = {"unlabelled": unlabelled} if recipe == "pretrained" else {}
-    return RECIPES[recipe](model, windows, protocol, seed=seed, config=config, **given)
-
-
-def require_recipe(recipe: str) -> None:
-    """Raise a `ModelError` if there is no such recipe."""
-    if recipe not in RECIPES:
-        raise ModelError(f"unknown recipe {recipe!r}; there are {[*RECIPES]}")
-
-
 # ------------------------------------------------------------------------------ smoothed labels
 
 
@@ -369,3 +329,19 @@ RECIPES: dict[str, Callable[..., Run]] = {
     "dropout": dropout,
 }
 """The protocol's own way, and those beside it."""
+
+
+def recipe_named(name: str) -> Callable[..., Run]:
+    """Return a recipe, which takes what ``deplib.training.train`` takes: model, windows, protocol.
+
+    ``"pretrained"`` also takes ``unlabelled``: windows of other recordings, whose labels are never
+    read; without them it looks at the Train windows.
+
+    Raises
+    ------
+    ModelError
+        If there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise ModelError(f"unknown recipe {name!r}; there are {[*RECIPES]}")
+    return RECIPES[name]

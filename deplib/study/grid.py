@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from deplib import baselines
 from deplib.errors import ModelError
 from deplib.models import MODELS, REGISTRY
-from deplib.recipes import require_recipe
+from deplib.recipes import recipe_named
 from deplib.results import RunSpec
 from deplib.streams import parse
 from deplib.study.inputs import SMALL
@@ -147,7 +147,7 @@ def training_specs(
         is to be taught by one.
     """
     parse(features)
-    require_recipe(recipe)
+    recipe_named(recipe)
     known = dict.fromkeys((*REGISTRY, *BASELINES))
     for model in models or ():
         if model not in known:

@@ -18,11 +18,12 @@ from deplib.errors import ModelError
 from deplib.models import REGISTRY, build
 from deplib.paths import data_root
 from deplib.protocol import Protocol
-from deplib.recipes import train_by
+from deplib.recipes import recipe_named
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
 from deplib.streams import WIDTHS, parse, width_of
 from deplib.study.grid import RIDGE, SEEDS
-from deplib.training import Checkpoint, Run, train
+from deplib.study.inputs import PRETRAINED
+from deplib.training import Checkpoint, Run
 from deplib.training.checkpoint import UNREADABLE, read_tensors, write_tensors
 from deplib.windows import WindowSet
 
@@ -122,15 +123,8 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
 
 def keep(spec: RunSpec, key: str, state_dict: Mapping[str, Tensor]) -> None:
     """Keep the weights of a run, whole or not at all; a full disk is a warning."""
-    path = _weights_path(spec)
-    try:
-        write_tensors(path, state_dict, {"key": key})
-    except OSError as error:
-        warnings.warn(
-            f"cannot keep the weights of {spec.model} in {path}: {error.strerror or error}; what "
-            "needs them will train again. Make room",
-            stacklevel=2,
-        )
+    cost = f"what needs these weights of {spec.model} will train again"
+    write_tensors(_weights_path(spec), state_dict, {"key": key}, cost=cost)
 
 
 def kept(spec: RunSpec, key: str) -> dict[str, Tensor] | None:
@@ -158,8 +152,10 @@ def _fit(
     given: dict[str, Any] = {"seed": spec.seed, "config": config_of(spec)}
     if spec.recipe == RunSpec.recipe:
         path = data_root() / "checkpoints" / spec.world / f"{spec.name}.safetensors"
-        return train(spec.model, windows, protocol, **given, checkpoint=Checkpoint(path, key))
-    return train_by(spec.recipe, spec.model, windows, protocol, **given, unlabelled=unlabelled)
+        given["checkpoint"] = Checkpoint(path, key)
+    if spec.recipe == PRETRAINED:
+        given["unlabelled"] = unlabelled
+    return recipe_named(spec.recipe)(spec.model, windows, protocol, **given)
 
 
 def _baseline(spec: RunSpec, windows: WindowSet) -> Run:

@@ -29,13 +29,22 @@ UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
 """What `read_tensors` raises where there is no whole file."""
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
-    """Put tensors and what they are into one safetensors file, whole or not at all (`OSError`)."""
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any], *, cost: str
+) -> None:
+    """Put tensors and what they are into one safetensors file, whole or not at all.
+
+    A full disk is a warning that says what it costs: all that is kept so can be made again.
+    """
     tensors = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
-    path.parent.mkdir(parents=True, exist_ok=True)
     # One entry of metadata: safetensors writes several in no fixed order.
     entry = json.dumps(about | {"sha256": _digest(tensors, about)})
-    write_atomically(path, save(tensors, metadata={"about": entry}))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, save(tensors, metadata={"about": entry}))
+    except OSError as error:
+        why = error.strerror or error
+        warnings.warn(f"cannot write {path}: {why}; {cost}. Make room", stacklevel=4)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -86,14 +95,7 @@ class Checkpoint:
         parts = {"model": model.state_dict(), "best": course.weights}
         parts |= optimizer.state_dict()["state"]  # moments by the number of their parameter
         tensors = {f"{part}:{n}": v for part, held in parts.items() for n, v in held.items()}
-        try:
-            write_tensors(self.path, tensors, about)
-        except OSError as error:  # the run itself can go on, and its result says the same if not
-            warnings.warn(
-                f"cannot write the checkpoint {self.path}: {error.strerror or error}; an "
-                "interruption would cost this run. Make room",
-                stacklevel=3,
-            )
+        write_tensors(self.path, tensors, about, cost="an interruption would cost this run")
         self._written = time.monotonic()
 
     def restore(

@@ -12,7 +12,7 @@ from deplib import recipes
 from deplib.errors import CohortError, ModelError
 from deplib.metrics import mae
 from deplib.models import MODELS, build
-from deplib.recipes import train_by
+from deplib.recipes import recipe_named
 from deplib.training import recording_table, train
 
 MEAN, DROPOUT = "TemporalMeanMLP", "HybridPooling-dropout"
@@ -31,7 +31,7 @@ def runs(windows):
 
 def taught(recipe, model, windows, *, seed=0, config=SMALL, **change):
     protocol = replace(PROTOCOL, **change)
-    return train_by(recipe, model, windows, protocol, seed=seed, config=config)
+    return recipe_named(recipe)(model, windows, protocol, seed=seed, config=config)
 
 
 def error_on_test(run):
@@ -94,7 +94,7 @@ def test_what_cannot_be_taught_is_refused(recipe, model, windows):
     with pytest.raises(ModelError, match="cannot be built with"):
         taught(recipe, model, windows, config={"kernel": 3})
     with pytest.raises(ModelError, match=r"unknown recipe 'mixup'; there are .*'bags'"):
-        train_by("mixup", "LDBM", windows, PROTOCOL, seed=0)
+        recipe_named("mixup")
 
 
 @pytest.mark.parametrize(("recipe", "share"), [("protocol", 0.0), ("smoothed", 0.3)])
