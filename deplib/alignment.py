@@ -60,9 +60,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, *, size: int = SIZE) -> np.n
     """
     points = np.asarray(landmarks, np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
-        raise EncoderError(
-            f"landmarks are {points.shape}: give five distinct, finite points (x, y)"
-        )
+        raise EncoderError(f"landmarks {points.shape}: give five distinct, finite points (x, y)")
     matrix = similarity_transform(points, TEMPLATE * (size / SIZE))
     return cv2.warpAffine(image, matrix, (size, size))
 
@@ -465,8 +463,7 @@ def open_detector(
     given = det_size, threshold, sha256
     if path is None:
         if given != (None, None, None):
-            text = "det_size, threshold and sha256 belong to a detector's file: give its path"
-            raise EncoderError(text)
+            raise EncoderError("det_size, threshold and sha256 need a file: give its path")
         return BoundedHaarDetector(max_size_fraction=1.0)
     path = Path(path)
     names = {one.name for one in parse(read_file(path), path).graph.output}

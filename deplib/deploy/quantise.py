@@ -23,6 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 from deplib import extraction
 from deplib.deploy.bundle import open_model, put_card
 from deplib.errors import DeplibError, EncoderError, ModelError
+from deplib.extraction.onnx_graph import front_normalisation
 from deplib.paths import data_root, write_atomically
 from deplib.provenance import NO_NUMBERS, digest, source_digest
 
@@ -92,7 +93,10 @@ def quantise_static(
     network = extraction.parse(extraction.read_file(encoder_path), encoder_path)
     extraction.rewrite_prelu(network)  # there is no PRelu in 8 bits
     with _quietly(network, encoder_path, EncoderError) as partial:
-        options = _COMMON | {"nodes_to_exclude": _front_nodes(network.graph)}
+        front = front_normalisation(network.graph)  # an encoder is known by it: it stays as it is
+        for i, node in enumerate(kept := front.nodes if front else []):
+            node.name = node.name or f"front_{i}"
+        options = _COMMON | {"nodes_to_exclude": [node.name for node in kept]}
         kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
         reader = _Calibration(_entry(network.graph), frames, preprocess)
         form = QuantFormat.QOperator
@@ -189,21 +193,6 @@ def _entry(graph: onnx.GraphProto) -> onnx.ValueInfoProto:
     """Return the input that takes the frames; older files list their weights as inputs, too."""
     weights = {tensor.name for tensor in graph.initializer}
     return next(one for one in graph.input if one.name not in weights)
-
-
-def _front_nodes(graph: onnx.GraphProto) -> list[str]:
-    """Name the nodes that normalise pixels at the front of a graph: they stay as they are.
-
-    An encoder that normalises its input is known by them when it is opened.
-    """
-    value, names = _entry(graph).name, list[str]()
-    while len(users := [node for node in graph.node if value in node.input]) == 1:
-        if users[0].op_type not in ("Sub", "Add", "Mul", "Div", "Neg"):
-            break
-        users[0].name = users[0].name or f"front_{len(names)}"
-        names.append(users[0].name)
-        value = users[0].output[0]
-    return names
 
 
 def _store_in_8_bits(graph: onnx.GraphProto) -> None:

@@ -163,6 +163,7 @@ class FrontNormalisation(NamedTuple):
     mean: np.ndarray  # shape (3,), in the order of the network's channels
     std: np.ndarray
     convention: Preprocess  # what it takes: pixels from 0 to 255, or from 0 to 1
+    nodes: list[onnx.NodeProto]  # that do it
 
     def __str__(self) -> str:
         mean, std = (values.round(4).tolist() for values in (self.mean, self.std))
@@ -186,7 +187,7 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
     weights = {tensor.name: tensor for tensor in graph.initializer}
     weights |= {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
     inputs = [i.name for i in graph.input if i.name not in weights]  # old files list weights, too
-    scale, shift = np.ones(3), np.zeros(3)
+    scale, shift, nodes = np.ones(3), np.zeros(3), list[onnx.NodeProto]()
     with np.errstate(all="ignore"):  # what overflows is told by the probe
         while len(inputs) == 1:
             users = [node for node in graph.node if inputs[0] in node.input]
@@ -201,14 +202,14 @@ def front_normalisation(graph: onnx.GraphProto) -> FrontNormalisation | None:
             else:
                 factor = c if kind == "Mul" else 1 / c
                 scale, shift = scale * factor, shift * factor
-            inputs = list(users[0].output)
+            inputs, nodes = list(users[0].output), nodes + users
         mean, std = 0 - shift / scale, 1 / scale
     if not np.isfinite([mean, std, scale]).all():
         return None
     if (np.abs(std) > _PIXEL_STD).all():
-        return FrontNormalisation(mean, std, RAW)
+        return FrontNormalisation(mean, std, RAW, nodes)
     if ((mean > 0) & (mean < 1) & (np.abs(std) <= 1)).all():
-        return FrontNormalisation(mean, std, UNIT)
+        return FrontNormalisation(mean, std, UNIT, nodes)
     return None
 
 

@@ -112,9 +112,6 @@ class FeatureStore:
             )
         return self._folder / f"{recording}.safetensors"
 
-    def _entry_path(self, recording: str) -> Path:
-        return self.path(recording).with_name(f"{recording}.json")
-
     # ---------------------------------------------------------------- writing
 
     def write(
@@ -159,12 +156,12 @@ class FeatureStore:
         entry = LedgerEntry(recording, digest, len(content), n, lost, counts, source)
         with self._writing(recording):  # two processes never mix one's features with the other's
             write_atomically(path, content)
-            write_atomically(self._entry_path(recording), to_json(asdict(entry)))
+            write_atomically(path.with_suffix(".json"), to_json(asdict(entry)))
         return entry
 
     def discard(self, recording: str) -> None:
         """Forget a recording, so that it counts as missing; unknown ones are ignored."""
-        self._entry_path(recording).unlink(missing_ok=True)
+        self.path(recording).with_suffix(".json").unlink(missing_ok=True)
         self.path(recording).unlink(missing_ok=True)
 
     def discard_damaged(self) -> dict[str, str]:
@@ -244,7 +241,7 @@ class FeatureStore:
         StoreError
             If there is none, or it is unreadable.
         """
-        path = self._entry_path(recording)
+        path = self.path(recording).with_suffix(".json")
         try:
             entry = LedgerEntry(**json.loads(path.read_bytes()))
             if entry.recording != recording:
@@ -255,9 +252,7 @@ class FeatureStore:
                 "recordings: extract it first"
             ) from None
         except (OSError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"the ledger entry {path} is unreadable ({error}); {_AGAIN}"
-            ) from error
+            raise StoreError(f"ledger entry {path} is unreadable ({error}); {_AGAIN}") from error
         return entry
 
     def done(self) -> set[str]:
@@ -290,9 +285,7 @@ class FeatureStore:
         except FileNotFoundError:
             raise StoreError(f"{path} is gone, though the ledger has it; {_AGAIN}") from None
         except OSError as error:
-            raise StoreError(
-                f"cannot read {path}: {error.strerror or error}; check the disk"
-            ) from error
+            raise StoreError(f"cannot read {path}: {error.strerror}; check the disk") from error
         if (actual := hashlib.sha256(content).hexdigest()) != entry.sha256:
             raise StoreError(
                 f"{path} is not the file that the ledger describes (sha256 {actual[:12]}..., "

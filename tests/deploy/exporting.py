@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from small_pair import CARD
 
 from deplib.deploy import export
@@ -29,10 +28,3 @@ def card_for(model):
 
 def run(path, x, mask):
     return open_model(path).session.run(None, {"x": x, "mask": mask})[0]
-
-
-def write(name, path):
-    """Export a model, compared with PyTorch at two lengths only."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "LENGTHS", (2, 64))
-        export.export_model(make(name), path, card_for(make(name)))
