@@ -274,11 +274,10 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     absent = [column for column in columns if column not in header]
     twice = [column for column in header if column and header.count(column) > 1]
     if absent or twice:
-        wrong = f"lacks {', '.join(absent[:5])} ({len(absent)} columns)"
+        lacks = f"lacks {', '.join(absent[:5])} ({len(absent)} columns)"
+        wrong = f"names {twice[0]} twice" if twice else lacks
         text = "its first line must name each column once, separated by commas"
-        raise CohortError(
-            f"{name} {f'names {twice[0]} twice' if twice else wrong}: {text}; {again}"
-        )
+        raise CohortError(f"{name} {wrong}: {text}; {again}")
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise CohortError(

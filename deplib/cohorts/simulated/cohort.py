@@ -84,9 +84,9 @@ class SimulatedCohort:
         person = sessions["person"].to_numpy()
         split = sessions["split"].to_numpy()
         severity, bdi = labels.draw_labels(person, split, rng=self._stream("labels"))
-        filmed = labels.draw_lengths(len(sessions), rng=self._stream("length"))
-        filmed = filmed if n_frames is None else np.full_like(filmed, n_frames)
-        delivered = -(-filmed // frame_step)
+        lengths = labels.draw_lengths(len(sessions), rng=self._stream("length"))
+        self._filmed = lengths if n_frames is None else np.full_like(lengths, n_frames)
+        delivered = -(-self._filmed // frame_step)
         if max_frames is not None:
             delivered = np.minimum(delivered, max_frames)
         self.recordings = sessions.assign(task=TASK, bdi=bdi, n_frames=delivered)[list(COLUMNS)]
@@ -98,15 +98,13 @@ class SimulatedCohort:
             for purpose, part in (("latents", levels), ("order", order))
         ]
         self._latents = np.hstack(drawn)
-        names = [*LATENT_NAMES, "order"][: len(a)]
         self.truth = sessions[["recording"]].assign(
             severity=labels.severity_points(severity),
             severity_z=severity,
-            **dict(zip(names, self._latents.T, strict=True)),
+            **dict(zip([*LATENT_NAMES, "order"], self._latents.T, strict=False)),
             oracle_mean=behaviour.oracle_mean(self._latents, self.world),
             oracle_median=behaviour.oracle_median(self._latents, self.world),
         )
-        self._filmed = filmed
         self._row = {name: row for row, name in enumerate(self.recordings["recording"])}
         self._person = {name: k for k, name in enumerate(np.unique(person))}
         self._last: tuple[str, FaceRenderer, np.ndarray] | None = None

@@ -109,10 +109,12 @@ def draw_sessions(n_recordings: int | Sequence[int], *, rng: np.random.Generator
     rest = rng.permutation(np.concatenate([np.arange(n_seen), extra[from_seen:]]))
     person = np.concatenate([rest + n_new, extra[:from_seen] + n_new, new])
 
+    width = max(3, len(str(n_persons)))
+    names = np.array([f"{number:0{width}d}" for number in range(1, n_persons + 1)], dtype=object)
     table = pd.DataFrame(
         {
             # Numbers are shuffled, so that neither tells when or in which split it was recorded.
-            "person": _person_names(n_persons)[rng.permutation(n_persons)[person]],
+            "person": names[rng.permutation(n_persons)[person]],
             "split": pd.Categorical(np.repeat(SPLITS, sizes), SPLITS, ordered=True),
             "order": rng.random(n_recordings),
         }
@@ -198,8 +200,3 @@ def _sessions_each(n_persons: int, n_sessions: int, *, rng: np.random.Generator)
     """Give each person one session and the rest at random, at most ``MAX_SESSIONS`` a person."""
     tickets = rng.permutation(np.repeat(np.arange(n_persons), MAX_SESSIONS - 1))
     return 1 + np.bincount(tickets[: n_sessions - n_persons], minlength=n_persons)
-
-
-def _person_names(n: int) -> np.ndarray:
-    width = max(3, len(str(n)))
-    return np.array([f"{number:0{width}d}" for number in range(1, n + 1)], dtype=object)

@@ -313,6 +313,4 @@ def brightness(basis: np.ndarray, params: np.ndarray, *, key_light: float) -> np
     across = 0.50 * side * np.cos(yaw) - 0.30 * np.sin(yaw)
     coefficients = [across, -0.35 * np.sin(pitch)]
     coefficients += [column(params, name) for name in _WRINKLES]
-    factors = blend(coefficients, basis)
-    factors += 1
-    return np.maximum(factors, 0.12, out=factors)
+    return np.maximum(blend(coefficients, basis) + 1, np.float32(0.12))
