@@ -223,13 +223,12 @@ def publish(
     book = {chapter.name: chapter for chapter in chapters(root)}
     if unknown := set(names or ()) - set(book):
         raise PublishError(f"no chapter {_list(unknown)}: the book has {', '.join(book)}")
-    chosen = [name for name in book if names is None or name in names]
+    done = {name: "fresh" for name in book if names is None or name in names}
     old = stale(root, here=not check)
-    todo = [name for name in chosen if name in old or (force and not check)]
+    todo = [name for name in done if name in old or (force and not check)]
     if check and todo:
         lines = "\n".join(f"  {name}: {'; '.join(old[name])}" for name in todo)
         raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
-    done = dict.fromkeys(chosen, "fresh")
     if check:
         return done
     say = progress or len
@@ -369,8 +368,8 @@ def _read(chapter: Chapter, log: Path) -> dict[str, list[str]]:
 
 def header(source: NotebookNode) -> dict[str, Any]:
     """Return the metadata of a text, without what jupytext says about the text file itself."""
-    pairing = dict(source.metadata.get("jupytext", {}))
-    pairing.pop("text_representation", None)
+    stated = source.metadata.get("jupytext", {})
+    pairing = {key: value for key, value in stated.items() if key != "text_representation"}
     return {**source.metadata, "jupytext": pairing}
 
 

@@ -179,13 +179,8 @@ def _exp(z: Any) -> Any:
 
 # Each buffer is an array of its own: what the compiler knows not to overlap, it can vectorise.
 @_compiled
-def _row() -> Any:
-    return np.empty(CHANNELS, np.float32)
-
-
-@_compiled
-def _matrix(rows: int) -> Any:
-    return np.empty((rows, CHANNELS), np.float32)
+def _empty(*shape: int) -> Any:
+    return np.empty(shape + (CHANNELS,), np.float32)  # noqa: RUF005, what numba compiles
 
 
 @_compiled
@@ -215,8 +210,8 @@ def _forward(x: Any, dt: Any, A: Any, B: Any, C: Any, D: Any, y: Any, stored: An
     """Set y (b, t, d), and ``stored`` (b, chunk, n, d) to the states before each chunk."""
     batch, T, width = x.shape
     N = len(A)
-    a, h = _matrix(N), _matrix(N)
-    s, u, skip, out = _row(), _row(), _row(), _row()
+    a, h = _empty(N), _empty(N)
+    s, u, skip, out = _empty(), _empty(), _empty(), _empty()
     for b in range(batch):
         for first in range(0, width, CHANNELS):
             _load(D, first, skip)
@@ -252,13 +247,13 @@ def _backward(
     """
     batch, T, width = x.shape
     N = len(A)
-    h = np.empty((STEPS + 1, N, CHANNELS), np.float32)  # h[i]: the state before step i of a chunk
-    decay = np.empty((STEPS, N, CHANNELS), np.float32)
-    s, v, u = _matrix(STEPS), _matrix(STEPS), _matrix(STEPS)  # dt, x and their product
-    a, da = _matrix(N), _matrix(N)
-    g_next = _matrix(N)  # exp(dt_(t+1) A) g_(t+1)
+    h = _empty(STEPS + 1, N)  # h[i]: the state before step i of a chunk
+    decay = _empty(STEPS, N)
+    s, v, u = _empty(STEPS), _empty(STEPS), _empty(STEPS)  # dt, x and their product
+    a, da = _empty(N), _empty(N)
+    g_next = _empty(N)  # exp(dt_(t+1) A) g_(t+1)
     zero, tiny = np.float32(0), np.float32(1e-35)
-    e, du, ds, skip, dskip = _row(), _row(), _row(), _row(), _row()
+    e, du, ds, skip, dskip = _empty(), _empty(), _empty(), _empty(), _empty()
     for b in range(batch):
         for first in range(0, width, CHANNELS):
             _load(D, first, skip)

@@ -83,22 +83,18 @@ def unit(n=3, time=30, width=512, seed=0):
 
 
 def test_unit_embeddings_come_to_the_regressor_at_size_one():
-    x = unit()
-    summary = make("HybridPooling").summary(x, torch.ones(3, 30, dtype=torch.bool))
+    x, mask, model = unit(), torch.ones(3, 30, dtype=torch.bool), make("HybridPooling")
+    summary = model.summary(x, mask)
     mean, sd, pooled, length = summary.split([512, 512, 512, 1], dim=1)
     assert x.mean(dim=2).square().mean() < 0.04**2
     close((mean.square() + sd.square()).mean(dim=1), torch.ones(3))
     for part in (mean, sd, pooled):
         assert 0.4 < part.square().mean().sqrt() < 1
     close(length, torch.zeros(3, 1))
-
-
-def test_another_scale_moves_one_number():
-    model, mask = make("HybridPooling"), torch.ones(3, 30, dtype=torch.bool)
-    for factor in (1e-3, 50.0):
-        once, scaled = model.summary(unit(), mask), model.summary(factor * unit(), mask)
-        close(scaled[:, :-1], once[:, :-1])
-        close(scaled[:, -1] - once[:, -1], torch.full((3,), float(np.log(factor))))
+    for factor in (1e-3, 50.0):  # another scale moves one number
+        scaled = model.summary(factor * x, mask)
+        close(scaled[:, :-1], summary[:, :-1])
+        close(scaled[:, -1], torch.full((3,), float(np.log(factor))))
 
 
 @pytest.mark.parametrize("frames", ["one", "alike", "zeros"])
@@ -145,10 +141,13 @@ def test_bad_frames_of_streams_are_refused(row):
         streamed()(x, mask)
 
 
-@pytest.mark.parametrize("streams", [[6, 3], [6, 3, 4, 1], [], [16, 0, -3]])
-def test_streams_that_do_not_make_up_the_channels_are_refused(streams):
-    with pytest.raises(ModelError, match=f"not {CHANNELS}: give both to match"):
-        build("HybridPooling", seed=0, channels=CHANNELS, streams=streams)
+def test_streams_and_dropout_that_cannot_be_are_refused():
+    for streams in ([6, 3], [6, 3, 4, 1], [], [16, 0, -3]):
+        with pytest.raises(ModelError, match=f"not {CHANNELS}: give both to match"):
+            build("HybridPooling", seed=0, channels=CHANNELS, streams=streams)
+    for p in (1.0, -0.1, float("nan")):
+        with pytest.raises(ModelError, match="must lie between 0 and 1"):
+            build("HybridPooling", seed=0, dropout=p)
 
 
 # Dropout
@@ -191,9 +190,3 @@ def test_a_thinned_network_is_the_same_for_all_rows_in_any_mode():
     assert not torch.equal(layer(x), a)
     layer.network = None
     assert torch.equal(layer(x), x)
-
-
-@pytest.mark.parametrize("p", [1.0, -0.1, 2.0, float("nan")])
-def test_a_dropout_that_is_no_share_is_refused(p):
-    with pytest.raises(ModelError, match="must lie between 0 and 1"):
-        build("HybridPooling", seed=0, dropout=p)

@@ -25,7 +25,8 @@ THIN = """() => {
         const here = {};
         for (const child of [...parent.children]) {
             const kind = [parent, child].map(one => one.tagName + one.className).join();
-            const seen = ["DL", "SPAN"].includes(child.tagName) ? everywhere : here;
+            const alike = child.tagName === "DL" || ["DT", "PRE"].includes(parent.tagName);
+            const seen = alike ? everywhere : here;
             seen[kind] = (seen[kind] || 0) + 1;
             if (many.has(child.tagName) && seen[kind] > 4) child.remove();
         }
