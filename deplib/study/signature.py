@@ -62,28 +62,20 @@ def same_features(windows: WindowSet, world: str, stream: str = RunSpec.features
     ResultError
         If the signature cannot be read.
     """
-    path = results.signature_path(world, stream)
-    return signature_fits(signature(windows), path) if path.exists() else None
+    return _fits(signature(windows), results.signature_path(world, stream))
 
 
-def signature_fits(ours: pd.DataFrame, path: Path) -> bool:
-    """Compare a signature with the file of another, within ``TOLERANCE``.
-
-    Raises
-    ------
-    ResultError
-        If the file cannot be read.
-    """
+def _fits(ours: pd.DataFrame, path: Path) -> bool | None:
+    """Compare a signature with the file of another, within ``TOLERANCE``."""
+    if not path.exists():
+        return None
     try:
         theirs = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))).set_index("recording")
         theirs = theirs.sort_index()[list(ours.columns)]
     except (OSError, ValueError, KeyError) as error:
         raise ResultError(f"{path} cannot be read ({error}); delete it and run again") from error
-    if list(ours.index) != list(theirs.index):
-        return False
-    if "n_frames" in ours and not ours["n_frames"].equals(theirs["n_frames"]):
-        return False
-    return bool(np.allclose(ours, theirs, rtol=0, atol=TOLERANCE))
+    alike = list(ours.index) == list(theirs.index)
+    return alike and bool(np.allclose(ours, theirs, rtol=0, atol=TOLERANCE))
 
 
 def write_signature(windows: WindowSet, world: str, stream: str = RunSpec.features) -> None:
@@ -139,6 +131,6 @@ def pooled_features(cohort: Cohort, world: str) -> np.ndarray:
             f"{path} is missing, damaged or of other recordings ({error}): run `make sweep`"
         ) from error
     first = table.iloc[:, :WIDTH].set_axis([f"mean_{k}" for k in range(WIDTH)], axis=1)
-    if not signature_fits(first.sort_index(), results.signature_path(world)):
+    if not _fits(first.sort_index(), results.signature_path(world)):
         raise ResultError(f"{path} is stale: the results are of other features; run `make sweep`")
     return pooled

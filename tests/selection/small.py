@@ -1,4 +1,4 @@
-"""A narrow surrogate and a small cohort of it."""
+"""A narrow surrogate, and a protocol of few epochs."""
 
 from dataclasses import replace
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from deplib.cohorts.simulated import LATENTS
 from deplib.protocol import Protocol
-from deplib.selection.drawing import draw
 from deplib.selection.surrogate import Part, Surrogate
 
 WIDTH = 512
@@ -19,4 +18,3 @@ SURROGATE = Surrogate(
     session=Part(_rng.normal(0, 0.003, (8, WIDTH)), 0.003),
     window=Part(_rng.normal(0, 0.01, (4, WIDTH)), 0.04),
 )
-COHORT = draw("null", 0, SURROGATE, protocol=PROTOCOL, n_recordings=30)

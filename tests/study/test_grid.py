@@ -40,8 +40,6 @@ def test_each_control_differs_from_a_plain_run_in_one_thing():
     ("choice", "expected"),
     [
         ({"worlds": ["null"], "models": ["LDBM"], "seeds": [3]}, {RunSpec("LDBM", 3, "null")}),
-        ({"worlds": ["default"], "models": ["LDBM"], "seeds": [3]},
-         {RunSpec("LDBM", 3), RunSpec("LDBM", 3, split_rule="disjoint")}),
         ({"worlds": ["published"], "models": ["LDBM"], "seeds": [3]},
          {RunSpec("LDBM", 3, "published"), RunSpec("LDBM", 3, "published", features="affect")}),
         ({"worlds": ["null"], "split_rules": ["disjoint"]}, set()),

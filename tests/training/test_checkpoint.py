@@ -90,7 +90,6 @@ def edit(path, change):
 
 
 DAMAGE = {
-    "empty": lambda path: path.write_bytes(b""),
     "truncated": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "a flipped bit": lambda path: path.write_bytes(
         path.read_bytes()[:-4001]
