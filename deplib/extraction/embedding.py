@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -161,15 +162,12 @@ def embed_recording(
     if n_frames < 1:
         raise CohortError(f"{recording} of {cohort.name} has no frames: leave it out")
     step = -(-block // encoder.batch_size) * encoder.batch_size
-    features = np.empty((n_frames, encoder.dim), np.float32)
-    valid = np.empty(n_frames, bool)
-    faults: list[FrameFault] = []
-    for start in range(0, n_frames, step):
-        stop = min(start + step, n_frames)
-        block_of = embed_block(cohort, encoder, recording, start, stop)
-        features[start:stop], valid[start:stop] = block_of[:2]
-        faults += block_of[2]
-    return features, valid, tuple(faults)
+    parts = [
+        embed_block(cohort, encoder, recording, start, min(start + step, n_frames))
+        for start in range(0, n_frames, step)
+    ]
+    features, valid, faults = zip(*parts, strict=True)
+    return np.concatenate(features), np.concatenate(valid), tuple(chain(*faults))
 
 
 def embed_block(

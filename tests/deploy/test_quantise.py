@@ -179,6 +179,7 @@ def test_nothing_is_printed_or_logged(exported, tmp_path):
         "import logging, sys; from pathlib import Path\n"
         "from deplib.deploy.quantise import *\n"
         "quantise_dynamic(*map(Path, sys.argv[1:]))\n"
+        "extraction.embedded_encoder()\n"
         "assert logging.root.handlers == [] and logging.root.manager.disable == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
