@@ -16,18 +16,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def module_of(name: str) -> str:
-    """Return the dotted name of the module that defines a model.
-
-    Raises
-    ------
-    ModelError
-        If the name is unknown.
-    """
-    base, _ = resolve(name)
-    return f"{__name__}.{(MODELS | BEYOND)[base]}"
-
-
 def build(name: str, *, seed: int, **config: Any) -> "nn.Module":
     """Build a model with seeded weights; torch's global generator is left as it was.
 
@@ -48,7 +36,7 @@ def build(name: str, *, seed: int, **config: Any) -> "nn.Module":
     import torch  # late: tables of results need the names of models, and no torch
 
     base, settings = resolve(name)
-    model = getattr(import_module(module_of(name)), base)
+    model = getattr(import_module(f"{__name__}.{(MODELS | BEYOND)[base]}"), base)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
