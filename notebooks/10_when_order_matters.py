@@ -52,10 +52,10 @@ import pandas as pd
 import seaborn as sns
 from scipy import stats
 
-from deplib import figures, models, order_map
+from deplib import figures, models, results
 from deplib.cohorts.simulated import FPS, INDEX, SimulatedCohort
 from deplib.metrics import mae, pcc
-from deplib.order_map.cells import PROTOCOL
+from deplib.protocol import Protocol
 from deplib.report import badge, say
 from deplib.scaling import scaled
 from deplib.streams.measured import true_actions
@@ -116,6 +116,11 @@ for world in cohorts:
 
 
 # %%
+PROTOCOL = Protocol(
+    sequence_length=128, window_length=128, feature_dim=29, learning_rate=1e-3, epochs=15
+)
+
+
 def shown(cohort):
     """Return the windows of a cohort, each channel z-scored within its recording."""
     action = dict(zip(cohort.recordings["recording"], true_actions(cohort, average=4), strict=True))
@@ -133,7 +138,7 @@ ORDERS = {
 rows = []
 for world, cohort in cohorts.items():
     windows = shown(cohort)
-    run = train("LDBM", windows, replace(PROTOCOL, epochs=15), seed=0, config={"channels": 29})
+    run = train("LDBM", windows, PROTOCOL, seed=0, config={"channels": 29})
     model = models.build("LDBM", seed=0, channels=29)
     model.load_state_dict(run.state_dict)
     test = windows.subset("test")
@@ -189,7 +194,12 @@ SHOWN = {  # as the tables call them, and as this page does
 }
 TEMPORAL = ["LDBM", "MambaGRU", "VanillaTransformer"]
 CELL = ["movement", "share", "n_train", "cohort"]
-said = order_map.load()
+runs = pd.read_parquet(results.folder() / "order" / "runs.parquet")
+whose = pd.read_parquet(results.folder() / "order" / "recordings.parquet")
+whose["place"] = whose.groupby(["n_train", "cohort"]).cumcount()
+said = runs.assign(place=[range(len(answers)) for answers in runs["bdi_hat"]])
+said = said.explode(["bdi_hat", "place"]).merge(whose, on=["n_train", "cohort", "place"])
+said["bdi_hat"] = said["bdi_hat"].astype(float) / 100  # stored in hundredths of a point
 own = {"ridge (order)": "none"}  # what a predictor sees in the map; all others are z-scored
 in_map = said["inputs"] == said["predictor"].map(own).fillna("z-scored")
 

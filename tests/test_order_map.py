@@ -1,14 +1,22 @@
 """The map of order, with a few recordings in a cell and trainings of one epoch."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
-from deplib.errors import CohortError, ModelError, ResultError
+from deplib import results
+from deplib.errors import CohortError, ModelError
 from deplib.metrics import mae
-from deplib.order_map import SHALLOW, TEMPORAL, Run, cells, complete, grid, load, table
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench" / "order_map"))  # outside the wheel
+import cells
+import sweep
+from cells import SHALLOW, Run
 
 CHEAP = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)", "TemporalMeanMLP", "LDBM")
 RUNS = [
@@ -20,102 +28,84 @@ RUNS = [
 
 
 @pytest.fixture
-def small(monkeypatch, tmp_path):
-    """A data folder of its own, small cells, and a list of the runs that were computed."""
+def computed(monkeypatch):
+    """Small cells, and the runs that were computed, in order."""
     computed, answers = [], cells.answers
-
-    def counted(run):
-        computed.append(run)
-        if len(computed) == computed_at_most[0]:
-            raise KeyboardInterrupt
-        return answers(run)
-
-    computed_at_most = [0, computed]
-    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(cells, "N_DEV", 10)
     monkeypatch.setattr(cells, "N_TEST", 20)
     monkeypatch.setattr(cells, "PROTOCOL", replace(cells.PROTOCOL, epochs=1))
-    monkeypatch.setattr(cells, "answers", counted)
-    monkeypatch.setattr(table, "TOGETHER", 5)
-    table.key.cache_clear()
-    cells.drawn.cache_clear()
-    yield computed_at_most
-    table.key.cache_clear()
-    cells.drawn.cache_clear()
+    monkeypatch.setattr(cells, "answers", lambda run: computed.append(run) or answers(run))
+    monkeypatch.setattr(sweep, "TOGETHER", 5)
+    for cached in (sweep.key, cells.drawn):
+        cached.cache_clear()
+    yield computed
+    for cached in (sweep.key, cells.drawn):
+        cached.cache_clear()
 
 
-def run(folder, runs=RUNS):
-    return complete(runs, folder=folder, jobs=1)
+def read(folder):
+    return pd.read_parquet(folder / "runs.parquet"), pd.read_parquet(folder / "recordings.parquet")
 
 
-def test_a_cell_end_to_end(small, tmp_path):
-    assert run(tmp_path) == len(RUNS) == len(small[1])
-    said = load(folder=tmp_path)
-    assert len(said) == len(RUNS) * 30
-    for (share, cohort), rows in said.groupby(["share", "cohort"]):
-        simulated = cells.simulate("pace", share, 20, cohort)
-        truth = simulated.recordings.merge(simulated.truth, on="recording").set_index("recording")
-        kept = truth.loc[rows["recording"]].reset_index()
-        assert set(rows["split"]) == {"dev", "test"}
-        for name in ("person", "split", "bdi"):
-            assert rows[name].tolist() == kept[name].tolist()
-        is_oracle = (rows["predictor"] == "oracle").to_numpy()
-        oracle = kept["oracle_median"].to_numpy()
-        np.testing.assert_allclose(rows["bdi_hat"][is_oracle], oracle[is_oracle], atol=0.0051)
-        median = truth["bdi"][truth["split"] == "train"].median()
-        assert rows["bdi_hat"][rows["predictor"] == "constant"].eq(median).all()
-    epochs = said.groupby("predictor")["epoch"].unique().map(list)
-    assert epochs["LDBM"] == [1]
-    assert epochs["oracle"] == [0]
+def test_a_cell_end_to_end(computed, tmp_path):
+    sweep.complete(RUNS, tmp_path, jobs=1)
+    runs, recordings = read(tmp_path)
+    assert len(runs) == len(RUNS) == len(computed)
+    for row in runs.itertuples():
+        simulated = cells.simulate("pace", row.share, 20, row.cohort)
+        whole = simulated.recordings.merge(simulated.truth, on="recording").set_index("recording")
+        whose = recordings[recordings["cohort"] == row.cohort]
+        assert set(whose["split"]) == {"dev", "test"}
+        truth = whole.loc[whose["recording"]]
+        assert whose["bdi"].tolist() == truth["bdi"].tolist()
+        if row.predictor == "oracle":
+            np.testing.assert_allclose(row.bdi_hat / 100, truth["oracle_median"], atol=0.0051)
+        if row.predictor == "constant":
+            assert set(row.bdi_hat) == {100 * whole["bdi"][whole["split"] == "train"].median()}
+    assert runs.groupby("predictor")["epoch"].unique().map(list)[["LDBM", "oracle"]].tolist() == [
+        [1],
+        [0],
+    ]
 
 
-def test_an_interrupted_call_leaves_what_it_has_and_goes_on(small, tmp_path):
-    small[0] = 9
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "table")
-    assert len(load(folder=tmp_path / "table")) == 5 * 30  # a first part was merged
-    small[0] = 0
-    run(tmp_path / "table")
-    assert len(small[1]) == len(RUNS) + 1  # the run that broke off is done again, no other
-    whole = load(folder=tmp_path / "table")
-    run(tmp_path / "other")
-    assert len(small[1]) == len(RUNS) + 1  # from what was kept alone
-    assert load(folder=tmp_path / "other").equals(whole)
-    (tmp_path / "data").rename(tmp_path / "lost")
-    run(tmp_path / "table", [*RUNS, Run("stroke", 1.0, 20, 0, "z-scored", "constant")])
-    assert len(small[1]) == len(RUNS) + 2  # from the table alone
-    assert load(folder=tmp_path / "table", movement="pace").equals(whole)
+def test_an_interrupted_call_leaves_what_it_has_and_goes_on(computed, tmp_path, monkeypatch):
+    answers = cells.answers
+
+    def interrupted(run):
+        if len(computed) == 8:
+            raise KeyboardInterrupt
+        return answers(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "answers", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sweep.complete(RUNS, tmp_path / "one", jobs=1)
+    assert len(read(tmp_path / "one")[0]) == 5  # a first part was merged
+    sweep.complete(RUNS, tmp_path / "one", jobs=1)
+    assert len(computed) == len(RUNS) + 3  # no row of the table is computed again
+    sweep.complete(RUNS, tmp_path / "other", jobs=1)
+    for one, other in zip(read(tmp_path / "one"), read(tmp_path / "other"), strict=True):
+        pd.testing.assert_frame_equal(one, other)
 
 
-def test_rows_of_other_code_are_refused_and_computed_again(small, tmp_path, monkeypatch):
-    runs = RUNS[:2]
-    run(tmp_path, runs)
-    keys = {table.key(*of) for of in (("pace", "LDBM"), ("stroke", "LDBM"), ("pace", "oracle"))}
+def test_rows_of_other_code_are_computed_again(computed, tmp_path, monkeypatch):
+    sweep.complete(RUNS[:2], tmp_path, jobs=1)
+    keys = {sweep.key(*of) for of in (("pace", "LDBM"), ("stroke", "LDBM"), ("pace", "oracle"))}
     assert len(keys) == 3
     monkeypatch.setattr(cells, "PROTOCOL", replace(cells.PROTOCOL, learning_rate=0.1))
-    table.key.cache_clear()
-    with pytest.raises(ResultError, match=r"'constant'.* by other code or settings: run `make swe"):
-        load(folder=tmp_path)
-    run(tmp_path, runs[:1])
-    assert len(small[1]) == 3
-    assert load(folder=tmp_path)["predictor"].unique().tolist() == ["constant"]
+    sweep.key.cache_clear()
+    sweep.complete(RUNS[:1], tmp_path, jobs=1)
+    assert len(computed) == 3
+    assert read(tmp_path)[0]["predictor"].tolist() == ["constant"]
 
 
-def test_what_is_not_there_is_named(small, tmp_path):
-    with pytest.raises(ResultError, match=r"runs.parquet is missing .*: run `make sweep`"):
-        load(folder=tmp_path)
-    run(tmp_path, RUNS[:1])
-    for settings, why in (
-        ({"movement": "tempo"}, r"no run with movement='tempo'; there are \['pace'\]"),
-        ({"share": 0.3}, r"no run with share=0.3; there are \[0.0\]"),
-        ({"n_train": [800]}, r"no run with n_train=\[800\]; there are \[20\]"),
-        ({"model": "LDBM"}, "no setting 'model'; it has movement, share"),
-    ):
-        with pytest.raises(ResultError, match=why):
-            load(folder=tmp_path, **settings)
-    (tmp_path / "runs.parquet").write_bytes(b"no table")
-    with pytest.raises(ResultError, match="damaged"):
-        load(folder=tmp_path)
+def test_the_versioned_map_is_that_of_the_present_code():
+    runs = pd.read_parquet(results.folder() / "order" / "runs.parquet")
+    assert len(sweep.held_in(results.folder() / "order")) == len(runs) > 0
+    assert set(runs[sweep.FIELDS].itertuples(index=False, name=None)) <= set(sweep.grid())
+
+
+def test_what_cannot_be_computed_is_refused(computed):
     for changed, error in (
         ({"share": 1.2}, CohortError),
         ({"movement": "tempo"}, CohortError),
@@ -140,16 +130,3 @@ def test_features_of_order_find_pace_that_mean_and_sd_do_not(monkeypatch):
     assert told["oracle"] < told["ridge (order)"] < told["ridge (mean+sd)"] - 0.5
     assert r["oracle"] > r["ridge (order)"] > 0.5
     assert abs(r["ridge (mean+sd)"]) < 0.15
-
-
-def test_a_part_of_the_grid_is_a_picture():
-    runs = grid()
-    assert len(set(runs)) == len(runs)
-    first = [one for one in runs if one[:2] == ("pace", 1.0) and one.inputs != "centred"]
-    assert {one.predictor for one in first} == {*SHALLOW, *TEMPORAL, *cells.ORDER_BLIND}
-    assert [one.n_train for one in runs[:10]] == [50] * 10
-    places = [runs.index(Run(*cell, "z-scored", "LDBM", 0)) for cell in (
-        ("pace", 1.0, 50, 0), ("pace", 0.0, 1500, 2), ("pace", 0.25, 50, 0), ("stroke", 1.0, 50, 0),
-    )]  # fmt: skip
-    assert places == sorted(places)
-    assert runs[-1].inputs == "centred"

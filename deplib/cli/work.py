@@ -108,9 +108,8 @@ def sweep(
     """Compute the versioned results that are missing or stale, into results/.
 
     It takes hours and can be stopped at any time; the same command goes on from there. Without any
-    option that narrows it, it also computes what choosing on Dev does in many cohorts, and the map
-    of when order matters. Part ablation is the comparison of the models, part options the study's
-    advice, tested.
+    option that narrows it, it also computes what choosing on Dev does in many cohorts. Part
+    ablation is the comparison of the models, part options the study's advice, tested.
     """
     from deplib import study
 
@@ -123,13 +122,10 @@ def sweep(
     done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
     typer.echo(f"{len(done)} results are up to date")
     if not (world or model or seed or split or part):  # about the whole study, not some runs
-        from deplib import order_map
         from deplib.selection import choices
 
         choices.complete(jobs=n_jobs, progress=True)
         typer.echo("choosing on Dev in many cohorts is up to date")
-        n_runs = order_map.complete(jobs=n_jobs, progress=True)
-        typer.echo(f"{n_runs} runs of the map of order are up to date")
 
 
 @app.command()

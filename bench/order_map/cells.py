@@ -1,4 +1,4 @@
-"""A cell of the map, and what one predictor says in it.
+"""A cell of the map of order, and what one predictor says in it.
 
 A cell is a simulated cohort: what order moves, order's share of the information about severity,
 recordings in Train, and a seed. Its frames are the 29 columns of true facial action, of 512 frames
