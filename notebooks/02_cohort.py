@@ -286,7 +286,9 @@ say(
 # and says the score that minimises the expected error. No model that reads behaviour alone can
 # beat it on average. (One that recognises persons may.) Three worlds differ in one number, the
 # strength of the link: in `null` severity moves nothing, in `default` the single correlations are
-# the published ones, in `published` they are as strong as the best published errors would need.
+# the published ones, in `published` they are as strong as the best published errors would need. Two
+# more, in which severity moves nothing but the *order* of movement, have a
+# [chapter of their own](10_when_order_matters.ipynb).
 
 # %%
 levels = [name for name, world in WORLDS.items() if world.movement is None]

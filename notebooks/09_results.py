@@ -348,8 +348,8 @@ assert (of.loc[ARCHITECTURES, "value"] > 0).all(), "rewrite"
 # gets any of it, from fifty Train recordings and frozen embeddings of *identity*, which change little
 # when a face moves ([Advice](15_advice.ipynb) tries other features). So the page's null result says
 # little about time: where a model cannot learn what is there, it cannot matter how it reads the order
-# of frames. In none of these worlds is severity in the order of events alone; a world in which it is
-# remains to be built.
+# of frames. Nor is severity in the order of events in any of these worlds;
+# [the next chapter](10_when_order_matters.ipynb) has worlds in which it is nowhere else.
 #
 # ## A control in which nothing can be learnt
 #
@@ -479,7 +479,8 @@ say(
 # ## What this does not show
 #
 # It does not show that temporal architectures are useless for depression. The cohort is simulated,
-# the encoder was trained to tell persons apart, the Train split has fifty recordings, and no world
-# here hides severity in the order of events. It also does not say what another Train split would
+# the encoder was trained to tell persons apart, the Train split has fifty recordings, inputs are not
+# centred within a recording, and no world here hides severity in the order of events: see
+# [When order matters](10_when_order_matters.ipynb). It also does not say what another Train split would
 # have given: all runs were trained on the same one. What fifty recordings could have shown at all is
-# the question of the [next chapter](11_power.ipynb).
+# the question of [Fifty recordings](11_power.ipynb).
