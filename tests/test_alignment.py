@@ -231,16 +231,6 @@ def test_boxes_and_landmarks_are_those_of_a_plain_loop(tmp_path, shape):
     assert areas == sorted(areas, reverse=True)
 
 
-def test_the_threshold_is_the_least_score(tmp_path):
-    outputs = {k: v * (not k.startswith("score")) for k, v in scrfd_outputs().items()}
-    outputs["score_16"][7] = 0.5
-    path = write_constants(tmp_path / "d.onnx", outputs)
-    for threshold, found in ((0.5, 1), (0.501, 0)):
-        detector = ScrfdDetector(path, threshold=threshold)
-        assert len(detector.detect(BLANK)) == found
-        assert detector.best_score(BLANK) == pytest.approx(0.5)
-
-
 def test_the_network_sees_normalised_rgb(scrfd):
     """Red 255 is 127.5 / 128 in the first plane; outside the image the canvas is black."""
     detector = ScrfdDetector(scrfd)

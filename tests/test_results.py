@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deplib import results
+from deplib import results, study
 from deplib.errors import ResultError
 from deplib.results import Result, RunSpec
 
@@ -121,7 +121,5 @@ def test_a_table_that_cannot_be_read_is_named(root):
 
 
 def test_the_name_of_a_run_tells_it_from_all_others():
-    from deplib import study
-
     specs = study.sweep_specs()
     assert len({(spec.world, spec.name) for spec in specs}) == len(specs)

@@ -165,23 +165,6 @@ def test_the_oracle_weighs_order_and_levels_as_least_squares_does():
     assert pcc(truth["oracle_mean"], truth["severity_z"]) == pytest.approx(0.5**0.5, abs=0.02)
 
 
-KEPT = {
-    "null": [465.563, 13639.97, 11714.05, 14.8899, 14.8899],
-    "default": [528.946, 13833.21, 10900.46, 5.8707, 14.6320],
-    "published": [579.264, 13497.67, 11406.83, 4.5781, 13.7431],
-}
-"""Of each older world: smile, yaw and pitch of its first recording, and two oracles."""
-
-
-@pytest.mark.parametrize("world", KEPT)
-def test_the_older_worlds_keep_their_motion(world):
-    cohort = SimulatedCohort(world)
-    moved = np.abs(cohort.trajectories("001_1")[:, [INDEX[c] for c in ("smile", "yaw", "pitch")]])
-    found = [*moved.sum(axis=0, dtype=float), *cohort.truth["oracle_mean"][:2]]
-    assert found == pytest.approx(KEPT[world], rel=1e-4)
-    assert "order" not in cohort.truth
-
-
 def test_bad_worlds_and_sizes_are_refused():
     for share in (-0.1, 1.01, float("nan")):
         with pytest.raises(CohortError, match=r"'mine' gives order a share of .* from 0 to 1"):

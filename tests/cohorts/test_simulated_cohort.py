@@ -47,6 +47,7 @@ def test_the_default_is_the_cohort_of_the_results():
     assert table.iloc[[0, 149], [0, 4, 5]].to_numpy().tolist() == [
         ["001_1", 10.0, 2001], ["084_2", 26.0, 1129]
     ]  # fmt: skip
+    assert cohort.truth["oracle_mean"][:2].tolist() == pytest.approx([5.8707, 14.632], rel=1e-4)
     frames = cohort.frames("001_1", 0, 300)[::100]
     assert frames.mean(axis=(1, 2, 3)) == pytest.approx([97.674, 95.289, 91.537], abs=0.01)
 

@@ -11,7 +11,6 @@ from exporting import CHANNELS, LIMIT, card_for, make, run
 from onnx import TensorProto
 from torch import nn
 
-from deplib.deploy import export
 from deplib.deploy.bundle import open_model
 from deplib.deploy.export import OPSET, TOLERANCE, export_model, longest, parity
 from deplib.errors import ModelError
@@ -80,14 +79,6 @@ def test_a_model_that_a_trace_gets_wrong_is_not_written(tmp_path):
         export_model(Specialised(), path, card_for(Specialised()))
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"an older file"
-
-
-@pytest.mark.parametrize("name", ["LDBM-overlap", "Mamba"])
-def test_forms_are_needed(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "FORMS", {})
-    with pytest.raises(ModelError, match=r"cannot be traced|differs from PyTorch"):
-        export_model(make(name), tmp_path / "model.onnx", card_for(make(name)))
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("change", [{"channels": 25}, {"max_length": 299}])

@@ -112,14 +112,6 @@ def test_the_encoder_in_8_bits_is_small_and_close(small_encoder):
     assert agreement.max() < 1 - 1e-5  # it is another network
 
 
-def test_calibration_is_on_persons_of_its_own(faces):
-    assert (faces.shape, faces.dtype) == ((48, 112, 112, 3), np.uint8)
-    np.testing.assert_array_equal(calibration_frames(8, 6, seed=0), faces)
-    assert not np.array_equal(calibration_frames(8, 6, seed=1), faces)
-    for name in ("train", "held-out"):
-        assert not np.array_equal(known_renders(6, rng=stream(name, 0))[0], faces[:6])
-
-
 def conv_encoder(path):
     """A network that normalises its input, has PReLU, and takes batches of five."""
     rng = np.random.default_rng(0)

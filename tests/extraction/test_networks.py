@@ -95,10 +95,10 @@ def test_renders_show_broad_parameters_and_repeat():
 
 
 def test_no_stream_shares_a_person_with_another_or_with_a_cohort():
-    streams = [stream(name, 1) for name in ("affect", "random", "train", "held-out")]
+    streams = [stream(name, 1) for name in ("affect", "random", "train", "held-out", "calibration")]
     streams.append(np.random.default_rng(1))
     codes = [sample_identity(rng=rng) for rng in streams for _ in range(50)]
-    assert len({code.tobytes() for code in codes}) == 250
+    assert len({code.tobytes() for code in codes}) == 300
 
 
 # --- the recipes

@@ -40,15 +40,6 @@ def test_a_mirrored_average_is_compared_without_the_mirror_image():
     assert reference_cosine(encoder, reference) == pytest.approx(1, abs=1e-5)
 
 
-def test_what_is_saved_is_loaded(tmp_path):
-    path = tmp_path / "a reference.safetensors"
-    extraction.save_reference(path, Reference(FRAME, EMBEDDING, "noise"))
-    loaded = load_reference(path)
-    np.testing.assert_array_equal(loaded.frame, FRAME)
-    np.testing.assert_array_equal(loaded.embedding, EMBEDDING)
-    assert loaded.source == "noise"
-
-
 @pytest.mark.parametrize("frame", [FRAME[:111], FRAME[..., 0], FRAME / 255])
 def test_a_frame_is_one_rgb_image(frame):
     with pytest.raises(VerificationError, match="give one aligned RGB image"):

@@ -19,8 +19,7 @@ def person_like(name: str, n: int = 80) -> np.ndarray:
     rng = np.random.default_rng([int(part) for part in name.split("_")])
     identity = np.random.default_rng(int(name[:3])).standard_normal(DIM)
     drift = np.cumsum(rng.standard_normal((n, DIM)), axis=0) / 20
-    rows = identity + drift
-    return unit(rows)
+    return unit(identity + drift)
 
 
 @pytest.fixture
@@ -146,21 +145,6 @@ def test_frames_that_are_gone_are_a_warning(sound):
     assert list(report.findings["check"]) == ["spot_check"]
     assert report.ok
     assert "its folder is gone" in report.findings["message"].iloc[0]
-
-
-def test_persons_who_all_look_alike_are_a_fault(tmp_path, table):
-    one = np.random.default_rng(9).standard_normal(DIM)
-
-    def one_face(features: dict, valid: dict) -> None:
-        for name in features:
-            features[name] = unit(features[name] + 2 * one)
-
-    store = store_with(tmp_path, one_face)
-    report = verify(store, table)
-    assert list(report.findings["check"]) == ["similar_persons"]
-    assert "the 3 persons have nearly the same" in report.findings["message"].iloc[0]
-    assert not report.ok
-    assert verify(store, table, bounds=Bounds(person_cosine=0.99999)).findings.empty
 
 
 def test_a_sound_store_has_no_findings_and_the_header_says_how_many_there_must_be(tmp_path, table):

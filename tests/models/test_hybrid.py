@@ -126,13 +126,6 @@ def test_what_stands_in_an_absent_frame_changes_nothing(garbage):
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
 
 
-def test_a_masked_frame_is_in_no_stream():
-    x, mask = in_streams()
-    x[2, -len(STREAMS) :, 12:] = 1.0  # said to be present where the window has ended
-    shorter = x[2:3, :, :12], mask[2:3, :12]
-    close(streamed()(x, mask)[2:3], streamed()(*shorter))
-
-
 @pytest.mark.parametrize("row", [0, -1])  # a value at a frame that is present, and a flag
 def test_bad_frames_of_streams_are_refused(row):
     x, mask = in_streams()

@@ -22,16 +22,6 @@ def test_sign_flips_are_of_the_errors_that_seeds_have_on_average(table, scores):
     assert scores.test("a", "a").p_value == 1.0
 
 
-def test_equivalence_is_the_interval_of_the_difference_at_ninety_per_cent(scores):
-    difference, ours = scores.difference("a", "b"), scores.equivalence("a", "b", 3.0)
-    assert ours.difference == difference.estimate
-    assert difference.low < ours.low < ours.high < difference.high
-    assert ours.equivalent
-    assert not scores.equivalence("a", "c", 1.5).equivalent
-    assert not scores.equivalence("a", "b", 0.5).equivalent  # no significance is no equivalence
-    assert scores.equivalence("a", "a", 1e-6).equivalent
-
-
 def test_equivalence_is_that_of_the_two_t_tests_where_those_hold():
     errors = rng(0).normal(0, 8, (2, 1, N))
     runs = [runs_of(name, one, persons=N) for name, one in zip("ab", errors, strict=True)]

@@ -87,15 +87,6 @@ def test_undefined_resamples_are_left_out():
     assert (found.low, found.high) == pytest.approx(tuple(ends))
 
 
-def test_a_constant_prediction_has_no_correlation_and_no_spread():
-    y, _, persons = sample()
-    constant = np.full(50, 15.1)
-    r = interval(y, constant, persons, metric="pcc", rng=rng())
-    assert np.isnan([r.estimate, r.low, r.high]).all()
-    sigma = interval(y, constant, persons, metric="sigma_ratio", rng=rng())
-    assert (sigma.estimate, sigma.low, sigma.high) == (0.0, 0.0, 0.0)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -14,9 +14,8 @@ def test_the_grid_is_what_the_versioned_tables_hold():
         assert {RunSpec(**row) for row in rows} == set(study.sweep_specs([world]))
 
 
-def test_every_model_has_a_place_in_it_and_no_run_two():
+def test_every_model_has_a_place_in_it():
     specs = study.sweep_specs()
-    assert len(set(specs)) == len(specs)
     assert {resolve(s.model)[0] for s in specs if s.model in REGISTRY} == {*MODELS, *BEYOND}
     for world in study.WORLDS:
         plain = [s for s in study.sweep_specs([world], parts=["ablation"])

@@ -33,10 +33,6 @@ def windows(inputs):
     return inputs.windows(LDBM)
 
 
-def frames(windows, columns):
-    return windows.features[..., columns][windows.mask]
-
-
 def test_labels_and_lost_frames_are_the_runs(inputs, windows):
     assert windows.mask.shape[1] == PROTOCOL.window_length
     permuted = inputs.windows(replace(LDBM, labels="permuted"))
@@ -59,19 +55,6 @@ def test_another_split_has_other_train_labels_to_scale_by(inputs, windows):
             disjoint.features[disjoint.index["recording"] == recording],
             windows.features[windows.index["recording"] == recording],
         )
-
-
-def test_streams_stand_side_by_side_with_a_presence_row_each(inputs):
-    both = inputs.windows(replace(HYBRID, features="identity+action"))
-    alone = inputs.windows(HYBRID)
-    assert both.features.shape[-1] == 512 + 29 + 2
-    np.testing.assert_array_equal(frames(both, slice(512)), frames(alone, slice(512)))
-    action = inputs.windows(replace(HYBRID, features="action"))
-    present = frames(both, 512 + 29 + 1) == 1
-    assert present.sum() == action.mask.sum()
-    np.testing.assert_array_equal(
-        frames(both, slice(512, 541))[present], frames(action, slice(None))
-    )
 
 
 def test_who_lacks_a_stream_is_the_same_in_every_run(inputs):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from lessons import PROTOCOL
 
-from deplib.errors import ModelError
 from deplib.metrics import describe
 from deplib.training.course import Course
 
@@ -86,11 +85,3 @@ def test_a_resumed_course_goes_on_and_does_not_warn_twice(windows):
     assert collapse_warnings(again, [CONSTANT] * 9) == []
     assert (again.epoch, again.best["epoch"]) == (10, 1)
     assert again.rows[-1]["collapsed"]
-
-
-def test_predictions_that_are_no_numbers_end_the_course(windows):
-    course = feed(course_of(windows), [0.5])
-    dev = np.full(len(course.dev_set), np.nan)
-    with pytest.raises(ModelError, match=r"LDBM, seed 7: a Dev prediction is NaN .* after epoch 2"):
-        course.record(np.zeros(len(course.train_set)), dev, dict)
-    assert course.epoch == 1

@@ -11,7 +11,7 @@ from lessons import LONGER, RECURRENT, WIDTH, behaving
 from deplib import pretraining
 from deplib.errors import CohortError, ModelError
 from deplib.models import build
-from deplib.pretraining import Pretraining, draw_hidden, pretrain, states
+from deplib.pretraining import Pretraining, draw_hidden, pretrain
 from deplib.recipes import pretrained
 from deplib.training import train
 
@@ -119,20 +119,6 @@ def test_the_control_that_learns_nothing_is_the_start_on_standardised_frames(win
     with torch.no_grad():
         expected = build(NAME, seed=0, **RECURRENT)(z, mask)
         torch.testing.assert_close(model(x, mask), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_the_state_at_a_frame_is_the_models_of_the_frames_up_to_it():
-    model, (x, mask, hidden) = build(NAME, seed=3, **RECURRENT), batch()
-    with torch.no_grad():
-        h = states(model, x, mask)
-        for t in (0, 7, 39):
-            seen = mask[:, : t + 1].any(dim=1)
-            expected = model(x[seen, :, : t + 1], mask[seen, : t + 1])
-            torch.testing.assert_close(model.regressor(h[seen, t]).squeeze(1), expected)
-        held = states(model, x, mask & ~hidden)
-    assert (held[2, :3] == 0).all()
-    assert (held[0, 6:12] == held[0, 5]).all()
-    assert (held[1, 25:] == held[1, 24]).all()
 
 
 def test_errors_by_hand(task):
