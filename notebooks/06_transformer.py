@@ -125,7 +125,8 @@ class VanillaTransformer(nn.Module):
 # %% [markdown]
 # The library's class, which computed the results, takes the same weights and gives the same
 # answers. A feed-forward part as narrow as the tokens, and a position for each of 1,000 frames, meet
-# the study's count.
+# the study's count. Whoever changes the class takes loading and
+# comparison out of the next cell.
 
 # %%
 library, here = models.build("VanillaTransformer", seed=0).eval(), VanillaTransformer().eval()

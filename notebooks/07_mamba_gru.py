@@ -183,7 +183,8 @@ class Mamba(nn.Module):
 
 # %% [markdown]
 # The library's classes take the same weights and give the same answers. Mamba's agree to rounding,
-# for its compiled scan adds in another order.
+# for its compiled scan adds in another order. Whoever changes a
+# class takes loading and comparison out of the next cell.
 
 # %%
 rng = torch.Generator().manual_seed(0)
