@@ -29,6 +29,10 @@ TEMPLATE = np.column_stack([_X, _Y])
 BOX_SIDE, BOX_CORNER = 98.0, (8.0, 12.0)
 """Side and upper left corner (x, y) of the Haar cascade's box on the face of an aligned crop: the
 least-squares fit on whole scenes of simulated persons, rounded to a pixel."""
+HAAR_CANVAS, HAAR_LEAST = 256, 48
+"""Side of the cascade's canvas and its least face, pixels of the canvas."""
+HAAR_NEIGHBOURS = 10
+"""A detection of the cascade has more overlapping hits than these."""
 STRIDES = (8, 16, 32)
 _SCRFD_WIDTHS = (1, 4, 10)  # numbers an anchor: score, box, landmarks
 _YUNET_WIDTHS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}  # numbers a cell
@@ -179,30 +183,19 @@ class BoundedHaarDetector(Detector):
 
     Parameters
     ----------
-    det_size
-        Side of the canvas, pixels.
-    min_neighbors
-        A detection has more overlapping hits than these.
-    min_size
-        Least face, pixels of the canvas.
     max_size_fraction
         Largest face, share of the canvas.
     """
 
     grey = True
+    canvas = HAAR_CANVAS, HAAR_CANVAS
+    threshold = HAAR_NEIGHBOURS + 1.0
 
-    def __init__(
-        self,
-        det_size: int = 256,
-        min_neighbors: int = 10,
-        min_size: int = 48,
-        max_size_fraction: float = 0.55,
-    ) -> None:
-        self.canvas, self.threshold = (det_size, det_size), min_neighbors + 1.0
-        self.sizes = min_size, int(max_size_fraction * det_size)
+    def __init__(self, max_size_fraction: float = 0.55) -> None:
+        self.sizes = HAAR_LEAST, int(max_size_fraction * HAAR_CANVAS)
         self.id = (
-            f"Haar sha256={_cascade()[1]} det_size={det_size} min_neighbors={min_neighbors} "
-            f"sizes={self.sizes} opencv={cv2.__version__}"
+            f"Haar sha256={_cascade()[1]} det_size={HAAR_CANVAS} "
+            f"min_neighbors={HAAR_NEIGHBOURS} sizes={self.sizes} opencv={cv2.__version__}"
         )
 
     def _find(self, canvas: np.ndarray, threshold: float) -> list[Face]:
@@ -439,12 +432,7 @@ class FaceAligner:
         return align(image, faces[0].landmarks)
 
 
-def open_detector(
-    path: str | Path | None = None,
-    det_size: int | None = None,
-    threshold: float | None = None,
-    sha256: str | None = None,
-) -> Detector:
+def open_detector(path: str | Path | None = None) -> Detector:
     """Open a face detector, whichever of the known kinds its file is.
 
     Parameters
@@ -452,20 +440,15 @@ def open_detector(
     path
         A SCRFD file of insightface (``det_10g.onnx``) or OpenCV's YuNet, told apart by their
         outputs; None opens the Haar cascade that OpenCV brings along, without an upper bound.
-    det_size, threshold, sha256
-        As of `NetworkDetector`; Haar takes none of them.
 
     Raises
     ------
     EncoderError
-        If the file is missing, altered, or no detector of these kinds.
+        If the file is missing or no detector of these kinds.
     """
-    given = det_size, threshold, sha256
     if path is None:
-        if given != (None, None, None):
-            raise EncoderError("det_size, threshold and sha256 need a file: give its path")
         return BoundedHaarDetector(max_size_fraction=1.0)
     path = Path(path)
     names = {one.name for one in parse(read_file(path), path).graph.output}
     yunet = names == _YUNET.keys() or names == {"loc", "conf", "iou"}  # the latter before 2023
-    return (YunetDetector if yunet else ScrfdDetector)(path, *given)
+    return (YunetDetector if yunet else ScrfdDetector)(path)

@@ -4,7 +4,6 @@ What counts is the run's settings, the protocol, the source of its model and of 
 digest of the features. Cohort and encoder count through the features alone.
 """
 
-import ast
 import hashlib
 import json
 import re
@@ -17,8 +16,8 @@ from typing import Any
 from deplib.errors import ModelError
 from deplib.models.registry import BEYOND, MODELS, VARIANTS
 from deplib.protocol import Protocol
+from deplib.provenance import PACKAGE, bare_code
 
-PACKAGE = Path(__file__).resolve().parent
 TRAINING = ("training/loop.py", "training/course.py", "windows.py")
 RECIPES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("smoothed", "bags", "dropout"), ("recipes.py",)),
@@ -80,13 +79,5 @@ def _of_model(name: str) -> list[str]:
 
 @cache
 def code_of(path: Path) -> str:
-    """Return source without docstrings, comment lines and blank lines, the rest as written."""
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
-        value = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            first, last = value.lineno, value.end_lineno or value.lineno
-            lines[first - 1 : last] = [""] * (last - first + 1)
-    kept = (line.rstrip() for line in lines if not line.lstrip().startswith("#"))
-    return "\n".join(line for line in kept if line)
+    """Return the code of a file, as `bare_code` does."""
+    return bare_code(path.read_text(encoding="utf-8"))

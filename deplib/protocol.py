@@ -101,15 +101,12 @@ class Protocol:
                     f"{path}: unknown variable {name!r}; there are {', '.join(defaults)}"
                 )
             kind = type(defaults[name])
-            if isinstance(value, bool) or not isinstance(
-                value, (kind, int) if kind is float else kind
-            ):
+            allowed = (int, float) if kind is float else (kind,)
+            if type(value) not in allowed or (kind is not str and not value >= 0):
                 raise ProtocolError(
-                    f"{path}: {name} is {value!r}; it must be of type {kind.__name__}, "
-                    f"such as {defaults[name]!r}"
+                    f"{path}: {name} is {value!r}; it must be of type {kind.__name__} and not "
+                    f"negative, such as {defaults[name]!r}"
                 )
-            if kind is not str and not value >= 0:
-                raise ProtocolError(f"{path}: {name} is {value!r}; it must not be negative")
             values[name] = kind(value)
         return cls(**values)
 

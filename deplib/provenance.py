@@ -2,24 +2,23 @@
 
 A result's key must change when code that can change the result does, and only then. So the
 digest of a module covers every module of the package that it imports, directly or not, and
-leaves out comments, docstrings and blank lines. Imports are read from the source, never executed.
+leaves out comment lines, docstrings and blank lines. Imports are read from the source, never
+executed.
 """
 
 import ast
 import hashlib
 import importlib.util
-import io
 import json
 import re
-import tokenize
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from deplib.errors import ResultError
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).resolve().parent
 """The package whose source is digested unless told otherwise."""
 DATA_SUFFIXES = frozenset({".json", ".onnx"})
 """Files that are shipped with the package and count as part of the code beside them."""
@@ -113,14 +112,18 @@ def module_path(name: str, root: Path = PACKAGE) -> Path | None:
     return next((one for one in candidates if one.is_relative_to(root) and one.is_file()), None)
 
 
-@lru_cache(maxsize=512)
+@cache
 def imports_of(source: str) -> frozenset[str]:
     """Return the dotted names that source imports; of ``from a import b`` both ``a`` and ``a.b``.
 
     A string constant that reads as a dotted module name is given too.
     """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a cell that is no Python, which its execution will say
+        return frozenset()
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -133,17 +136,14 @@ def imports_of(source: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@lru_cache(maxsize=512)
-def bare_code(source: str) -> str:
-    """Return source without comments, docstrings and blank lines, the same on every Python."""
-    lines = source.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            first, last = node.lineno - 1, node.end_lineno or node.lineno
-            alone = not lines[first].encode()[: node.col_offset].strip()
-            if isinstance(node.value.value, str) and alone:
-                lines[first:last] = [""] * (last - first)
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+@cache
+def bare_code(text: str) -> str:
+    """Return source without docstrings, comment lines and blank lines, the rest as written."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            first, last = value.lineno, value.end_lineno or value.lineno
+            lines[first - 1 : last] = [""] * (last - first + 1)
+    kept = (line.rstrip() for line in lines if not line.lstrip().startswith("#"))
+    return "\n".join(line for line in kept if line)

@@ -131,7 +131,7 @@ class Chapter:
     def modules(self) -> list[str]:
         """Return the modules of deplib that the cells import or the header names."""
         code = [cell.source for cell in self.source.cells if cell.cell_type == "code"]
-        names = set(self.uses).union(*map(_imports, code))
+        names = set(self.uses).union(*map(provenance.imports_of, code))
         return sorted(filter(provenance.module_path, names))
 
     def files(self) -> list[Path]:
@@ -524,14 +524,6 @@ def _state(root: Path) -> Path:
 def _record(chapter: Chapter) -> Path:
     """Return the file that holds the digest of the page that was executed or confirmed here."""
     return _state(chapter.root) / f"{chapter.name}.sha256"
-
-
-def _imports(cell: str) -> frozenset[str]:
-    """Return what a cell imports; nothing where it is no Python, which its execution will say."""
-    try:
-        return provenance.imports_of(cell)
-    except SyntaxError:
-        return frozenset()
 
 
 def _list(names: Iterable[str]) -> str:

@@ -43,14 +43,6 @@ def badge_of_published() -> Markdown:
     )
 
 
-def badge_of_measurements() -> Markdown:
-    """Return the note of a page about the cost of code, which no cohort enters."""
-    return Markdown(
-        "> **Measured code.** The numbers on this page are times, memory and operations of the "
-        "models on random numbers in the shape of a window. No cohort enters them."
-    )
-
-
 def say(text: str) -> Markdown:
     """Return a sentence as prose; its numbers are values that the calling cell computed."""
     return Markdown(" ".join(text.split()))

@@ -18,10 +18,10 @@ def test_what_is_written_is_read_and_what_is_left_out_is_the_reports(tmp_path):
     ("text", "message"),
     [
         ("epoch: 3", r"p\.yml: unknown variable 'epoch'; there are sequence_length, .*patience"),
-        ("epochs: many", r"epochs is 'many'; it must be of type int, such as 40"),
+        ("epochs: many", r"epochs is 'many'; it must be of type int and not negative, such as 40"),
         ("epochs: 2.5", "must be of type int"),
         ("epochs: true", "must be of type int"),
-        ("learning_rate: -1.0", "must not be negative"),
+        ("learning_rate: -1.0", "of type float and not negative"),
         ("- epochs", "is no list of variables"),
         ("epochs: [", "cannot read the protocol"),
     ],

@@ -8,7 +8,7 @@ from deplib.provenance import bare_code, digest, file_digest, imported_modules, 
 
 FILES = {
     "__init__.py": "",
-    "a.py": '"""Doc."""\nfrom . import b\n\nX = 1  # one\n',
+    "a.py": '"""Doc."""\nfrom . import b\n\n# one\nX = 1\n',
     "b.py": "def late():\n    from pack.sub.c import C\n    return C\n",
     "sub/__init__.py": "",
     "sub/c.py": "from ..names import N\nC = N\n",
@@ -60,16 +60,16 @@ def test_code_and_shipped_data_of_the_closure_count_and_words_and_strangers_do_n
     assert (source_digest("pack.a", without=("pack.a",), root=package) != left_out) == of_others
 
 
-def test_bare_code_keeps_strings_and_cuts_comments_docstrings_and_blank_lines() -> None:
+def test_bare_code_keeps_strings_and_cuts_comment_lines_docstrings_and_blank_lines() -> None:
     source = (
         '"""Module."""\n\n'
-        "x = '# no comment'   # a comment ü\n"
-        "é = 'ü'; 'a bare string'\n"
-        "t = f'''a\n\n  # {x}\nb'''  # after\n"
-        "class K:\n    '''Doc.\n\n    More.'''\n    y = 1\n"
+        "# é\n"
+        "x = '# no comment'   # with the line\n"
+        "t = f'''a\n\n  {x}\nb'''\n"
+        "class K:\n    '''Doc.\n\n    More.'''\n    y = 1  \n"
         "def f(): ...\n"
     )
-    kept = "x = '# no comment'\né = 'ü'; 'a bare string'\nt = f'''a\n  # {x}\nb'''\n"
+    kept = "x = '# no comment'   # with the line\nt = f'''a\n  {x}\nb'''\n"
     assert bare_code(source) == kept + "class K:\n    y = 1\ndef f(): ..."
 
 

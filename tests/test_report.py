@@ -1,6 +1,6 @@
 import pandas as pd
 
-from deplib.report import badge, badge_of_measurements, badge_of_published, say, table
+from deplib.report import badge, badge_of_published, say, table
 
 
 def test_no_line_ends_within_an_interval() -> None:
@@ -27,4 +27,3 @@ def test_prose_has_no_line_breaks_of_the_code() -> None:
 def test_every_badge_says_first_whose_numbers_follow() -> None:
     assert badge("null").data.startswith("> **Simulated cohort (null).**")
     assert badge_of_published().data.startswith("> **Published figures.**")
-    assert badge_of_measurements().data.startswith("> **Measured code.**")

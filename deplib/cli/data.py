@@ -75,22 +75,14 @@ def fetch(
 
 
 @app.command()
+@options.spread
 def extract(
-    root: options.Root = None,
-    task: options.Tasks = None,
-    detector: options.Detector = None,
-    world: options.World = "default",
-    encoder: options.Encoder = None,
-    preprocess: options.Preprocessing = None,
-    flip: options.Flip = False,
-    device: options.RunsOn = "cpu",
+    made: options.Work,
     reference: options.ReferenceFile = None,
     out: Annotated[Path | None, of_work("The store's folder; or one in the data folder.")] = None,
     dtype: Annotated[str, of_work("float16, or float32 at twice the size.")] = "float16",
     frame_limit: Annotated[int, of_work("Frames of a recording that are used.", min=1)] = 2000,
     jobs: options.Jobs = 0,
-    max_miss_rate: options.MaxMissRate = 0.05,
-    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
     dry_run: Annotated[bool, of_work("Foresee the time, write nothing.", "--dry-run")] = False,
 ) -> None:
     """Turn every frame of a cohort into an embedding, and verify all of them.
@@ -104,9 +96,8 @@ def extract(
     from deplib.extraction import Bounds, FeatureStore, check_reference, estimate, pipeline
     from deplib.extraction.verification import verify as examine
 
-    cohort = options.open_cohort(world, root, task, detector)
-    network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
-    processes = options.n_jobs(jobs, device)
+    cohort, network = made.open_cohort(), made.open_encoder(made.device)
+    processes = options.n_jobs(jobs, made.device)
     typer.echo(f"{cohort.name} with {network!r}")
     if network.normalises_inside:
         typer.echo(f"the network {network.normalises_inside}")
@@ -136,8 +127,8 @@ def extract(
             store or FeatureStore(folder, header=header),
             frame_limit=frame_limit,
             jobs=processes,
-            max_miss_rate=max_miss_rate,
-            max_recording_miss_rate=max_recording_miss_rate,
+            max_miss_rate=made.max_miss_rate,
+            max_recording_miss_rate=made.max_recording_miss_rate,
             progress=lambda entry: bar.update(entry.n_frames),
             log=folder / "extract.jsonl",
         )
@@ -145,7 +136,9 @@ def extract(
     for recording, why in report.refused.items():
         typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
-    bounds = Bounds(invalid_rate=max_miss_rate, recording_invalid_rate=max_recording_miss_rate)
+    bounds = Bounds(
+        invalid_rate=made.max_miss_rate, recording_invalid_rate=made.max_recording_miss_rate
+    )
     beside = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
         verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())  # type: ignore[arg-type]
@@ -154,14 +147,10 @@ def extract(
 
 
 @app.command()
+@options.spread
 def verify(
+    made: options.Made,
     store: Annotated[Path, typer.Argument(help="The store's folder, as extract printed it.")],
-    root: options.Root = None,
-    task: options.Tasks = None,
-    detector: options.Detector = None,
-    encoder: options.Encoder = None,
-    preprocess: options.Preprocessing = None,
-    flip: options.Flip = False,
     reference: options.ReferenceFile = None,
     json_file: Annotated[Path | None, of_work("Write the report here, too.", "--json")] = None,
 ) -> None:
@@ -176,11 +165,13 @@ def verify(
     from deplib.extraction.verification import verify as examine
 
     opened, network = FeatureStore(store), None
-    if encoder is not None:
-        network = options.open_encoder(encoder, preprocess, flip=flip)
+    if made.encoder is not None:
+        network = made.open_encoder()
     elif opened.header.encoder == (shipped := embedded_encoder()).id:
         network = shipped
-    cohort = None if root is None else options.open_corpus(root, task, detector)
+    cohort = None
+    if made.root is not None:
+        cohort = options.open_corpus(made.root, made.task, made.detector)
     known = None if network is None else _reference(reference, network)
     report = examine(opened, encoder=network, cohort=cohort, reference=known)
     _print_report(report, store, json_file)

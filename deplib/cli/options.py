@@ -1,7 +1,10 @@
 """The application: how errors reach the user, the options that verbs share, what they open."""
 
 import os
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, wraps
+from inspect import Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,45 +57,86 @@ def of_work(text: str, *names: str, panel: str = "How the work is done", **more:
 
 _of_corpus = partial(of_work, panel="Whose recordings")
 _of_encoder = partial(of_work, panel="Which encoder")
+_ROOT = "A folder of AVEC2014; else the simulated cohort."
+_TASKS = "With --root: Freeform or Northwind; else both."
+_WORLD = "Without --root: null, default, published, pace or stroke."
+_FLIP = "Embed the mirrored frame, too, and add the two."
+_MISSES = "Stop when more of all frames have no face or are unreadable."
+_RECORDING_MISSES = "Leave a recording out that lacks more of its frames."
 _DETECTOR = "Aligns videos under --root: an SCRFD or YuNet file, a known name, or 'haar'."
 _ENCODER = "An ONNX file or a known name (deplib fetch); else the one that is shipped."
 _PIXELS = "arcface (RGB, (x - 127.5) / 127.5), raw, or 'RGB mean=... std=... size=112'."
 _SPLIT = "official: as the cohort has it, where persons recur. disjoint: nobody is in two splits."
 
-Root = Annotated[Path | None, _of_corpus("A folder of AVEC2014; else the simulated cohort.")]
-Tasks = Annotated[
-    list[str] | None, _of_corpus("With --root: Freeform or Northwind; else both.", "--task")
-]
+Tasks = Annotated[list[str] | None, _of_corpus(_TASKS, "--task")]
 Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
-World = Annotated[str, _of_corpus("Without --root: null, default, published, pace or stroke.")]
-Encoder = Annotated[str | None, _of_encoder(_ENCODER)]
-Preprocessing = Annotated[str | None, _of_encoder(_PIXELS, "--preprocess")]
-Flip = Annotated[bool, _of_encoder("Embed the mirrored frame, too, and add the two.", "--flip")]
-RunsOn = Annotated[Device, _of_encoder("Where the encoder runs.", "--device")]
 ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
 Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
 Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core.", min=0)]
 _few = partial(of_work, min=0, max=1)
-MaxMissRate = Annotated[float, _few("Stop when more of all frames have no face or are unreadable.")]
-MaxRecordingMissRate = Annotated[
-    float, _few("Leave a recording out that lacks more of its frames.")
-]
+
+
+@dataclass
+class Made:
+    """What features are made from: the options of a corpus and of an encoder."""
+
+    root: Annotated[Path | None, _of_corpus(_ROOT)] = None
+    task: Tasks = None
+    detector: Detector = None
+    encoder: Annotated[str | None, _of_encoder(_ENCODER)] = None
+    preprocess: Annotated[str | None, _of_encoder(_PIXELS)] = None
+    flip: Annotated[bool, _of_encoder(_FLIP, "--flip")] = False
+
+    def open_encoder(self, device: Device = "cpu") -> "OnnxEncoder":
+        """Return the encoder that was asked for; the embedded one by default."""
+        from deplib.extraction import OnnxEncoder, Preprocess, embedded_encoder
+
+        if self.encoder is None:
+            if self.preprocess is not None:
+                raise EncoderError("--preprocess belongs to an encoder of your own: give --encoder")
+            return embedded_encoder(flip=self.flip, device=device)
+        parsed = None if self.preprocess is None else Preprocess.parse(self.preprocess)
+        return OnnxEncoder(known_or_path(self.encoder), parsed, flip=self.flip, device=device)
+
+
+@dataclass
+class Work(Made):
+    """The same where work is done on them, and how many frames may be missed."""
+
+    world: Annotated[str, _of_corpus(_WORLD)] = "default"
+    device: Annotated[Device, _of_encoder("Where the encoder runs.")] = "cpu"
+    max_miss_rate: Annotated[float, _few(_MISSES)] = 0.05
+    max_recording_miss_rate: Annotated[float, _few(_RECORDING_MISSES)] = 0.5
+
+    def open_cohort(self) -> "Cohort":
+        """Return the corpus in the folder that was named, or the simulated cohort."""
+        from deplib.cohorts.simulated import SimulatedCohort
+
+        if self.root is not None:
+            return open_corpus(self.root, self.task, self.detector)
+        if self.detector or self.task:
+            raise CohortError("--detector and --task belong to a corpus: give its folder, --root")
+        return SimulatedCohort(self.world)
+
+
+def spread(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb, in the place of its first parameter, the options that are that one's fields."""
+    first, *others = signature(verb).parameters.values()
+    shared = signature(first.annotation).parameters
+
+    @wraps(verb)
+    def with_fields(**given: Any) -> None:
+        made = first.annotation(**{name: given.pop(name) for name in shared})
+        verb(made, **given)
+
+    every = [one.replace(kind=one.KEYWORD_ONLY) for one in (*shared.values(), *others)]
+    with_fields.__signature__ = Signature(every)  # type: ignore[attr-defined]
+    return with_fields
 
 
 def n_jobs(jobs: int, device: Device = "cpu") -> int:
     """Return the number of processes meant by ``--jobs``; an accelerator is fed by one."""
     return jobs or (1 if device == "cuda" else os.cpu_count() or 1)
-
-
-def open_cohort(
-    world: str, root: Path | None, tasks: list[str] | None = None, detector: str | None = None
-) -> "Cohort":
-    """Return the corpus in ``root``, or without one the simulated cohort."""
-    from deplib.cohorts.simulated import SimulatedCohort
-
-    if root is None and (detector or tasks):
-        raise CohortError("--detector and --task belong to a corpus: give its folder, --root")
-    return SimulatedCohort(world) if root is None else open_corpus(root, tasks, detector)
 
 
 def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "Avec2014Cohort":
@@ -105,20 +149,6 @@ def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "A
         path = None if detector == "haar" else known_or_path(detector)
         aligner = FaceAligner(open_detector(path))
     return Avec2014Cohort(root, tasks=tuple(tasks or TASKS), aligner=aligner)
-
-
-def open_encoder(
-    encoder: str | None, preprocess: str | None, *, flip: bool, device: Device = "cpu"
-) -> "OnnxEncoder":
-    """Return the encoder that was asked for; the embedded one by default."""
-    from deplib.extraction import OnnxEncoder, Preprocess, embedded_encoder
-
-    if encoder is None:
-        if preprocess is not None:
-            raise EncoderError("--preprocess belongs to an encoder of your own: give --encoder")
-        return embedded_encoder(flip=flip, device=device)
-    parsed = None if preprocess is None else Preprocess.parse(preprocess)
-    return OnnxEncoder(known_or_path(encoder), parsed, flip=flip, device=device)
 
 
 def known_or_path(name: str) -> Path:

@@ -25,15 +25,9 @@ Again = Annotated[list[str] | None, typer.Option(help="Only this one; may be giv
 
 
 @app.command()
+@options.spread
 def train(
-    root: options.Root = None,
-    task: options.Tasks = None,
-    detector: options.Detector = None,
-    world: options.World = "default",
-    encoder: options.Encoder = None,
-    preprocess: options.Preprocessing = None,
-    flip: options.Flip = False,
-    device: options.RunsOn = "cpu",
+    made: options.Work,
     out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
     model: Annotated[list[str] | None, of_work(_MODEL)] = None,
     seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
@@ -42,8 +36,6 @@ def train(
     recipe: Annotated[str, of_work(_RECIPE)] = "protocol",
     split: options.Split = "official",
     jobs: options.Jobs = 0,
-    max_miss_rate: options.MaxMissRate = 0.05,
-    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
 ) -> None:
     """Train models on a cohort and print their scores on Test.
 
@@ -55,8 +47,7 @@ def train(
     from deplib.paths import data_root
     from deplib.statistics import score_runs
 
-    cohort = options.open_cohort(world, root, task, detector)
-    network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
+    cohort, network = made.open_cohort(), made.open_encoder(made.device)
     folder = out or data_root() / "runs"
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
     specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)
@@ -65,7 +56,7 @@ def train(
         root=folder,
         cohorts={cohort.name: cohort},
         encoder=network,
-        limits=study.MissLimits(max_miss_rate, max_recording_miss_rate),
+        limits=study.MissLimits(made.max_miss_rate, made.max_recording_miss_rate),
         stream_folder=streams,
         jobs=options.n_jobs(jobs),
         progress=True,
@@ -145,16 +136,10 @@ def publish(
 
 
 @app.command()
+@options.spread
 def export(
+    made: options.Work,
     out: Annotated[Path, typer.Argument(help="Folder of the pair; deplib predict takes it.")],
-    root: options.Root = None,
-    task: options.Tasks = None,
-    detector: options.Detector = None,
-    world: options.World = "default",
-    encoder: options.Encoder = None,
-    preprocess: options.Preprocessing = None,
-    flip: options.Flip = False,
-    device: options.RunsOn = "cpu",
     model: Annotated[str, of_work("A model of the report.")] = "HybridPooling",
     features: Annotated[str, of_work(_WHAT)] = "identity",
     seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
@@ -163,8 +148,6 @@ def export(
     int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
     force: Annotated[bool, of_work("Replace another pair in the folder.", "--force")] = False,
     jobs: options.Jobs = 0,
-    max_miss_rate: options.MaxMissRate = 0.05,
-    max_recording_miss_rate: options.MaxRecordingMissRate = 0.5,
 ) -> None:
     """Write a trained model and its encoder as two checked ONNX files, for deplib predict.
 
@@ -175,14 +158,13 @@ def export(
     from deplib.deploy.bundle import ENCODER_FILE, MODEL_FILE
     from deplib.study import Inputs, MissLimits, RunSpec, export_run, first_kept
 
-    if features != RunSpec.features and (encoder or flip):
+    if features != RunSpec.features and (made.encoder or made.flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
-    cohort = options.open_cohort(world, root, task, detector)
-    network = options.open_encoder(encoder, preprocess, flip=flip, device=device)
-    limits = MissLimits(max_miss_rate, max_recording_miss_rate)
+    cohort, network = made.open_cohort(), made.open_encoder(made.device)
+    limits = MissLimits(made.max_miss_rate, made.max_recording_miss_rate)
     inputs = Inputs(cohort, network, limits=limits, jobs=options.n_jobs(jobs), progress=True)
     # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
-    names = [world, cohort.name] if root is None else [cohort.name]
+    names = [made.world, cohort.name] if made.root is None else [cohort.name]
     specs = [RunSpec(model, seed, name, split_rule=split, features=features) for name in names]
     spec, given = first_kept(specs, inputs), {"int8": int8, "overwrite": force}
     done = export_run(spec, inputs, out, level=level, say=typer.echo, **given)

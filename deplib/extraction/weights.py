@@ -41,16 +41,14 @@ KNOWN: dict[str, KnownWeights] = {known["name"]: KnownWeights(**known) for known
 """By name. The hash of each was confirmed in its publisher's repository or several others."""
 
 
-def find(name: str, folder: str | Path | None = None) -> Path | None:
+def find(name: str) -> Path | None:
     """Return the verified file of known weights on this machine, or None.
 
     Parameters
     ----------
     name
         A name of `KNOWN`.
-    folder
-        Where to look first; ``weights`` in the data folder by default. Then where insightface
-        keeps its packs.
+        Looked for in ``weights`` in the data folder, then where insightface keeps its packs.
 
     Raises
     ------
@@ -61,26 +59,21 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
         raise EncoderError(f"no known weights {name!r}; there are {', '.join(KNOWN)}")
     known = KNOWN[name]
     packs = Path.home() / ".insightface" / "models" / (known.pack or "")
-    places = [Path(folder or data_root() / "weights"), packs]
+    places = [data_root() / "weights", packs]
     return next((p / known.file for p in places if _is(p / known.file, known)), None)
 
 
-def fetch(
-    name: str, folder: str | Path | None = None, *, accept_licence: bool, progress: bool = True
-) -> Path:
+def fetch(name: str, *, accept_licence: bool) -> Path:
     """Download known weights, unless they are here already, and return the verified file.
 
     Parameters
     ----------
     name
         A name of `KNOWN`.
-    folder
-        Where to put the file; ``weights`` in the data folder by default. Other known files that
-        come in the same archive are put there too.
+        It is put into ``weights`` in the data folder, with the other known files that come in the
+        same archive.
     accept_licence
         Whether you have read the licence and keep to it; without, nothing is downloaded.
-    progress
-        Whether to show a progress bar on standard error.
 
     Raises
     ------
@@ -88,7 +81,7 @@ def fetch(
         If there are no such known weights, the licence is not accepted, the download fails or ends
         early, or is another file than the one known. No half of a file is left under its name.
     """
-    here, known = find(name, folder), KNOWN[name]
+    here, known = find(name), KNOWN[name]
     if not accept_licence:
         raise EncoderError(
             f"nothing was downloaded. {known.file} is licensed: {known.licence}; read "
@@ -96,14 +89,14 @@ def fetch(
         )
     if here is not None:
         return here
-    target = Path(folder or data_root() / "weights")
+    target = data_root() / "weights"
     try:
         target.mkdir(parents=True, exist_ok=True)
         with FileLock(target / ".lock"):
             for left in target.glob(f"{_UNFINISHED}*"):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             if not _is(target / known.file, known):  # another process may have been quicker
-                _download(known, target, progress)
+                _download(known, target)
     except OSError as error:  # of the network, too
         raise EncoderError(
             f"could not download {known.url} to {target}: {error}; check the connection and the "
@@ -112,7 +105,7 @@ def fetch(
     return target / known.file
 
 
-def _download(known: KnownWeights, target: Path, progress: bool) -> None:
+def _download(known: KnownWeights, target: Path) -> None:
     """Download into a folder of its own, verify, and move into place all known files of it."""
     import pooch  # here: finding a file must not wait for the libraries of the network
 
@@ -125,7 +118,7 @@ def _download(known: KnownWeights, target: Path, progress: bool) -> None:
                 known_hash=known.archive_sha256 or known.sha256,
                 fname=Path(known.url).name,
                 path=unfinished,
-                downloader=pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT),
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT),
                 processor=pooch.Unzip([other.file for other in together]) if archive else None,
             )
         except ValueError as error:  # pooch's answer to another hash

@@ -29,7 +29,7 @@ from deplib.deploy.predict import predict_windows, require_one_encoder
 from deplib.deploy.quantise import quantise_dynamic
 from deplib.errors import EncoderError, ModelError
 from deplib.extraction import OnnxEncoder
-from deplib.metrics import mae
+from deplib.metrics import score
 from deplib.models import REGISTRY
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
@@ -124,7 +124,9 @@ def export_run(
         dev = tables["as written"].query("split == 'dev'")
         card = replace(card, half_width=half_width(dev["bdi"] - dev["bdi_hat"], level))
         write_bundle(folder, path, card, encoder.path, overwrite=overwrite)
-    scores = {how: table.groupby("split").apply(_mae) for how, table in tables.items()}
+    scores = {
+        how: score(table, by=["split"]).set_index("split")["mae"] for how, table in tables.items()
+    }
     return Exported(card, float(np.abs(written - y).max()), pd.DataFrame(scores).T)
 
 
@@ -268,7 +270,3 @@ def _held_out(windows: WindowSet, y_hat: np.ndarray) -> pd.DataFrame:
     """Return ``split``, ``bdi`` and ``bdi_hat`` of each Dev and Test recording, in points."""
     table = windows.index.assign(y_hat=y_hat, model="", seed=0)
     return recording_table(table, windows.label_mean, windows.label_std).query("split != 'train'")
-
-
-def _mae(table: pd.DataFrame) -> float:
-    return mae(table["bdi"], table["bdi_hat"])

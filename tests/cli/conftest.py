@@ -21,7 +21,7 @@ def run():
 @pytest.fixture
 def extract(run, monkeypatch, tiny_onnx, tiny_cohort, tmp_path):
     """Run the extract verb on the tiny cohort and encoder, with a data folder of its own."""
-    monkeypatch.setattr(options, "open_cohort", lambda *_: tiny_cohort)
+    monkeypatch.setattr(options.Work, "open_cohort", lambda self: tiny_cohort)
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
     fixed = ("--encoder", tiny_onnx, "--jobs", 1)
     return lambda *arguments, **code: run("extract", *fixed, *arguments, **code)

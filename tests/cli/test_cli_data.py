@@ -80,7 +80,7 @@ def test_recordings_without_faces_are_left_out_and_too_many_stop_the_work(
     extract, tmp_path, monkeypatch
 ):
     gaps = TinyCohort(blank={"203_1": tuple(range(8))})  # 8 of its 12 frames, of 218 in all
-    monkeypatch.setattr(options, "open_cohort", lambda *_: gaps)
+    monkeypatch.setattr(options.Work, "open_cohort", lambda self: gaps)
     result = extract("--out", tmp_path / "store", code=FAULTS)
     assert "left out 203_1" in result.output
     assert "sound" in result.output  # the others are
@@ -88,13 +88,13 @@ def test_recordings_without_faces_are_left_out_and_too_many_stop_the_work(
     extract("--out", tmp_path / "store", "--max-recording-miss-rate", 0.7)
     assert len(FeatureStore(tmp_path / "store").done()) == 6
     many = TinyCohort(blank={"202_1": tuple(range(20))})
-    monkeypatch.setattr(options, "open_cohort", lambda *_: many)
+    monkeypatch.setattr(options.Work, "open_cohort", lambda self: many)
     assert "blank" in extract("--out", tmp_path / "many", code=FAULTS).output
     extract("--out", tmp_path / "many", "--max-miss-rate", 0.5)
 
 
 def test_wrong_preprocessing_stops_before_any_work(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(options, "open_cohort", lambda *_: TinyCohort())
+    monkeypatch.setattr(options.Work, "open_cohort", lambda self: TinyCohort())
     encoder = embedded_encoder()
     frame = SimulatedCohort(n_recordings=6).frames("001_1", 0, 1)[0]
     reference = tmp_path / "reference.safetensors"

@@ -87,16 +87,16 @@ def test_a_single_file_is_fetched_once_and_again_when_damaged(asked, tmp_path):
 
 
 def test_a_packed_file_brings_its_neighbour_and_leaves_no_archive(asked, tmp_path):
-    path = fetch("network", tmp_path / "w", accept_licence=True)
+    path = fetch("network", accept_licence=True)
     assert path.read_bytes() == NETWORK
     assert names(path.parent) == {"network.onnx", "detector.onnx"}
-    assert fetch("detector", tmp_path / "w", accept_licence=True).read_bytes() == DETECTOR
+    assert fetch("detector", accept_licence=True).read_bytes() == DETECTOR
     assert asked == [PACK]
 
 
 def test_without_the_licence_nothing_is_downloaded(asked, tmp_path):
     with pytest.raises(EncoderError, match=r"for tests only; read https://example\.org/licence"):
-        fetch("single", tmp_path / "w", accept_licence=False)
+        fetch("single", accept_licence=False)
     assert asked == []
 
 
@@ -104,13 +104,13 @@ def test_another_file_and_one_that_breaks_off_leave_nothing(asked, pages, tmp_pa
     for content in (NETWORK[:-1] + b"!", b"<!DOCTYPE html><html>Please log in</html>"):
         pages[SINGLE] = content
         with pytest.raises(EncoderError, match=r"has another sha256.*a login page may stand"):
-            fetch("single", tmp_path / "w", accept_licence=True)
+            fetch("single", accept_licence=True)
     pages[SINGLE] = OSError("the connection broke")
     with pytest.raises(EncoderError, match="could not download"):
-        fetch("single", tmp_path / "w", accept_licence=True)
-    assert names(tmp_path / "w") == set()
+        fetch("single", accept_licence=True)
+    assert names(tmp_path / "data" / "weights") == set()
     pages[SINGLE] = NETWORK
-    assert fetch("single", tmp_path / "w", accept_licence=True).exists()
+    assert fetch("single", accept_licence=True).exists()
 
 
 def test_insightface_s_own_copy_is_found(asked, tmp_path):
