@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime as ort
 
 from deplib.errors import EncoderError
-from deplib.extraction import first_line, open_session, parse, read_file
+from deplib.extraction import open_session, parse, read_file, told
 
 SIZE = 112
 """Height and width of an aligned crop, pixels."""
@@ -296,13 +296,9 @@ class NetworkDetector(Detector):
                 )
 
     def _run(self, call: Callable[..., Any], *given: Any) -> Any:
-        try:
+        what = f"{self.path} cannot run on a canvas of {self.canvas[1]}x{self.canvas[0]}"
+        with told(what, "give the det_size that it was made for, or fetch it again"):
             return call(*given)
-        except Exception as error:  # the exceptions of runtime and OpenCV share no base
-            raise EncoderError(
-                f"{self.path} cannot run on a canvas of {self.canvas[1]}x{self.canvas[0]} "
-                f"({first_line(error)}): give the det_size that it was made for, or fetch it again"
-            ) from error
 
 
 class ScrfdDetector(NetworkDetector):
@@ -363,10 +359,8 @@ class YunetDetector(NetworkDetector):
 
     def _require_kind(self, outputs: list[tuple[str, list[Any]]]) -> None:
         if dict(outputs).keys() != _YUNET.keys():
-            raise EncoderError(
-                f"{self.path} is no YuNet of 2023 (its outputs are {outputs}): take {_FILES}; "
-                "older ones do not run in OpenCV 4.8 and later"
-            )
+            what = f"{self.path} is no YuNet of 2023 (its outputs are {outputs}): take {_FILES}"
+            raise EncoderError(f"{what}; older ones do not run in OpenCV 4.8 and later")
 
     def _start(self, content: bytes, session: ort.InferenceSession) -> None:
         network, (height, width) = np.frombuffer(content, np.uint8), self.canvas

@@ -280,7 +280,7 @@ def test_networks_travel_and_say_what_decides_their_faces(scrfd, yunet):
 
 def test_a_canvas_is_the_files_own_or_640(tmp_path, scrfd):
     assert ScrfdDetector(scrfd).canvas == (SIDE, SIDE)
-    with pytest.raises(EncoderError, match=r"canvas of 640x640 \(.*give the det_size that"):
+    with pytest.raises(EncoderError, match=r"canvas of 640x640: .*give the det_size that"):
         ScrfdDetector(scrfd, 640)
     free = write_constants(tmp_path / "free.onnx", scrfd_outputs(), "side")
     assert ScrfdDetector(free, SIDE).canvas == (SIDE, SIDE)

@@ -200,10 +200,7 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "identical-gap": lambda e: (np.ptp(e.gap.mae.round(1)) == 0, *ends(e.gap.mae)),
     "overfitting": lambda e: ((e.gap.mae > 0).any(), np.sqrt(2 / e.n) * e.constant_sd),
     # Errors that lie closer than a test of so few could tell are not shown to be similar.
-    "spread-is-negligible": lambda e: (
-        e.sd.test_mae < e.detectable[1],
-        e.half_widths.min() / 1.96,
-    ),
+    "spread-is-negligible": lambda e: (e.sd.test_mae < e.detectable[1], e.half_widths.min() / 1.96),
     "similar-errors": lambda e: (e.span.test_mae < e.detectable[1], e.half_widths.min()),
     "nobody-dominates": lambda e: len(set(e.best)) > 1,
     "patches-on-dev": lambda e: e.reported.dev_mae[PATCHES] > e.reported.dev_mae[MEAN],

@@ -161,10 +161,8 @@ class Avec2014Cohort:
 
     def _source(self, recording: str) -> Source:
         if recording not in self._sources:
-            raise CohortError(
-                f"{self.name} has no usable recording {recording!r}: .recordings lists those that "
-                "it has, .check() those left out and why"
-            )
+            remedy = ".recordings lists those that it has, .check() those left out and why"
+            raise CohortError(f"{self.name} has no usable recording {recording!r}: {remedy}")
         return self._sources[recording]
 
     def check(

@@ -50,11 +50,9 @@ def read_crop(file: Path) -> np.ndarray:
             if getattr(image, "n_frames", 1) > 1:
                 wrong = f"holds several pictures (an animation), not one: {AGAIN}"
             elif image.size != CROP[:2] or stored not in ("RGB", "BGR") or keyed:
-                size = f"{image.width}x{image.height}"
-                wrong = (
-                    f"is {image.format} of {size}, {image.mode}/{stored}{keyed}, not 8-bit RGB of "
-                )
-                wrong += f"112x112: frames are never resized or converted here; {REALIGN}"
+                size, mode = f"{image.width}x{image.height}", f"{image.mode}/{stored}{keyed}"
+                wrong = f"is {image.format} of {size}, {mode}, not 8-bit RGB of 112x112: frames "
+                wrong += f"are never resized or converted here; {REALIGN}"
             elif image.format == "PNG" and _PNG_END not in content:
                 wrong = f"is truncated or damaged (its end is missing): {AGAIN}"
             else:
@@ -122,10 +120,8 @@ class FrameFolder:
         """Return the files that the clip consists of, in order."""
         names = list_frames(self.path) if self.path.is_dir() else []
         if len(names) != self.n_frames:
-            raise CohortError(
-                f"{shown(self.path)} had {self.n_frames} frames when the corpus was opened and "
-                f"has {len(names)} now: open it again"
-            )
+            what = f"{shown(self.path)} had {self.n_frames} frames when the corpus was opened"
+            raise CohortError(f"{what} and has {len(names)} now: open it again")
         return [self.path / name for name in names]
 
     def close(self) -> None:

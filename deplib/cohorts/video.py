@@ -3,6 +3,7 @@
 Frames keep their place by their time stamp, so a frame that cannot be decoded moves no other.
 """
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -77,15 +78,14 @@ class VideoClip:
 
     def __init__(self, path: Path, aligner: Aligner) -> None:
         self.path, self.aligner = path, aligner
-        self._stamp = _stamp(path)
         self._film: Generator[tuple[int, Any]] | None = None  # decodes on from where a block ended
         self._position, self._held = 0, list[tuple[int, Any]]()
-        with _opened(path) as (container, stream):
+        with _opened(path) as (container, stream, self._stamp):
             self.announced = int(stream.frames)
             self.n_frames, self._times = _count(container, stream)
         if not self.n_frames:
             raise CohortError(f"{shown(path)} holds no frames: {COPY}")
-        if next(_decoded(path, self._times), None) is None:
+        if next(_decoded(path, self._times, self._stamp), None) is None:
             raise CohortError(f"not one frame of {shown(path)} can be decoded: {COPY}")
 
     def read(self, start: int, stop: int) -> FrameBlock:
@@ -131,10 +131,7 @@ class VideoClip:
         """Yield index and image of the frames from ``start`` to ``stop`` that can be decoded."""
         if self._film is None or self._position > start:
             self.close()
-            if _stamp(self.path) != self._stamp:
-                text = f"{shown(self.path)} has changed since the corpus was opened: open it again"
-                raise CohortError(text)
-            self._film, self._held = _decoded(self.path, self._times), []
+            self._film, self._held = _decoded(self.path, self._times, self._stamp), []
         decoded, self._position = chain(self._held, self._film), stop
         self._held = []
         for index, frame in decoded:
@@ -152,8 +149,8 @@ class VideoClip:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a video: its container, and the stream of its pictures."""
+def _opened(path: Path) -> Iterator[tuple[Any, Any, tuple[int, int]]]:
+    """Open a video: its container, the stream of its pictures, and the file's size and time."""
     av = require_av()
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed below)
@@ -171,13 +168,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             cover = av.stream.Disposition.attached_pic  # a cover is no film
             streams = [s for s in container.streams.video if not s.disposition & cover]
             if not streams or streams[0].codec_context is None:
-                what = (
-                    "in a format that PyAV cannot decode" if streams else "without a video stream"
-                )
-                text = f"{shown(path)} is {what}: {COPY}, or convert it to H.264 in mp4"
-                raise CohortError(text)
+                why = "in a format that PyAV cannot decode" if streams else "without a video stream"
+                remedy = f"{COPY}, or convert it to H.264 in mp4"
+                raise CohortError(f"{shown(path)} is {why}: {remedy}")
             streams[0].codec_context.thread_count = 1
-            yield container, streams[0]
+            status = os.fstat(file.fileno())
+            yield container, streams[0], (status.st_size, status.st_mtime_ns)
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
@@ -201,10 +197,15 @@ def _count(container: Any, stream: Any) -> tuple[int, np.ndarray | None]:
     return len(times), np.sort(np.array(times, np.int64))
 
 
-def _decoded(path: Path, times: np.ndarray | None) -> Generator[tuple[int, Any]]:
+def _decoded(
+    path: Path, times: np.ndarray | None, stamp: tuple[int, int]
+) -> Generator[tuple[int, Any]]:
     """Yield index and undamaged frame, in the order of presentation."""
     due, damaged = 0, False
-    with _opened(path) as (container, stream):
+    with _opened(path) as (container, stream, found):
+        if found != stamp:
+            text = f"{shown(path)} has changed since the corpus was opened: open it again"
+            raise CohortError(text)
         for packet in _packets(container, stream):
             try:
                 decoded = packet.decode()
@@ -215,10 +216,10 @@ def _decoded(path: Path, times: np.ndarray | None) -> Generator[tuple[int, Any]]
                 damaged = frame.is_corrupt or (damaged and not frame.key_frame)
                 index = due
                 if times is not None:
-                    found = np.flatnonzero(times == frame.pts)
-                    if not len(found):
+                    place = np.flatnonzero(times == frame.pts)
+                    if not len(place):
                         continue
-                    index = int(found[0])
+                    index = int(place[0])
                 due = index + 1
                 if not damaged:
                     yield index, frame
@@ -231,14 +232,6 @@ def _pixels(frame: Any) -> np.ndarray | None:
     except (ValueError, OSError):  # FFmpeg's errors are among these
         return None
     return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise CohortError(f"{shown(path)} cannot be read ({error.strerror}): restore it") from error
-    return status.st_size, status.st_mtime_ns
 
 
 def require_av() -> Any:

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from deplib.errors import EncoderError, ModelError
-from deplib.extraction import OnnxEncoder, Preprocess, first_line, open_session, parse, read_file
+from deplib.extraction import OnnxEncoder, Preprocess, open_session, parse, read_file, told
 from deplib.paths import write_atomically
 from deplib.streams import ENCODED
 
@@ -91,10 +91,8 @@ class OpenModel:
         """
         if why := self._misfit(x, mask):
             raise ModelError(why)
-        try:
+        with told(f"{self.card.model} failed", AGAIN, ModelError):
             y = self.session.run(None, {"x": x, "mask": mask})[0] if len(x) else np.empty(0, "f4")
-        except Exception as error:  # the runtime's exceptions share no base of their own
-            raise ModelError(f"{self.card.model} failed: {first_line(error)}; {AGAIN}") from error
         if y.shape != (len(x),) or not np.isfinite(y).all():
             raise ModelError(f"{self.card.model} gives no finite values: its weights are damaged")
         return np.asarray(y)

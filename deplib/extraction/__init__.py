@@ -10,7 +10,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from deplib.extraction.embedding import embed_recording, require_few
 from deplib.extraction.encoder import Embedded, OnnxEncoder, embedded_encoder, network_card
 from deplib.extraction.encoder import network_path, open_encoder
-from deplib.extraction.onnx_graph import first_line, open_session, parse, read_file, rewrite_prelu
+from deplib.extraction.onnx_graph import first_line, open_session, parse, read_file
+from deplib.extraction.onnx_graph import rewrite_prelu, told
 from deplib.extraction.pipeline import Estimate, ExtractionReport, duration, estimate, extract
 from deplib.extraction.pipeline import plan, store_folder, store_header
 from deplib.extraction.preprocess import ARCFACE, IMAGENET, PRESETS, RAW, UNIT, Preprocess

@@ -102,7 +102,7 @@ class OnnxEncoder:
         self._session = onnx_graph.open_session(content, self.path, threads=threads, device=device)
         self.normalises_inside = None if inside is None else str(inside)
         self.preprocess = _decide(preprocess, inside, self.path)
-        self._input = self._session.get_inputs()[0]
+        self._input = self._session.get_inputs()[0].name
         side = self.preprocess.size
         self._fixed_batch = onnx_graph.check_signature(self._session, self.path, side)
         self.dim = self._probe()
@@ -161,12 +161,9 @@ class OnnxEncoder:
         n = len(planes)
         if self._fixed_batch and n < self._fixed_batch:
             planes = np.concatenate([planes, np.repeat(planes[-1:], self._fixed_batch - n, axis=0)])
-        try:
-            return self._session.run(None, {self._input.name: planes})[0][:n]
-        except Exception as error:  # the runtime's exceptions share no base of their own
-            why = f"{self.path} failed on a batch of {n}: {onnx_graph.first_line(error)}"
-            remedy = "if it was exported for a fixed batch, export it with a free first dimension"
-            raise EncoderError(f"{why}; {remedy}") from error
+        remedy = "if it was exported for a fixed batch, export it with a free first dimension"
+        with onnx_graph.told(f"{self.path} failed on a batch of {n}", remedy):
+            return self._session.run(None, {self._input: planes})[0][:n]
 
     def _probe(self) -> int:
         """Check the outputs for two fixed frames and return their width."""

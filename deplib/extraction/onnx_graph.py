@@ -1,6 +1,8 @@
 """A network's ONNX file: checked for what it is, read, rewritten where that is faster, opened."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,6 +19,9 @@ Device = Literal["cpu", "cuda"]
 
 _PIXEL_STD = 16.0  # a larger one divides numbers of 0 to 255; no other range is that wide
 _NO_ERRORS_BELOW_FATAL = 4  # failures become EncoderError; the runtime need not also print them
+_BROKEN = "is not a whole ONNX network that can run here"
+_MEND = "it is truncated, in another format, or newer than the installed onnx and onnxruntime: "
+_MEND += "fetch or export it again"
 _PROVIDERS = {
     "cpu": ("CPUExecutionProvider", {}),
     # Without TF32, features are the CPU's to rounding, and one store may be filled by both.
@@ -72,10 +77,8 @@ def parse(content: bytes, path: Path) -> onnx.ModelProto:
     EncoderError
         If the bytes are no ONNX network, or its weights are in another file.
     """
-    try:
+    with told(f"{path} {_BROKEN}", _MEND):
         model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's exceptions share no base of their own
-        raise _broken(path, error) from error
     tensors = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
     if files := sorted({ExternalDataInfo(tensor).location for tensor in tensors}):
         raise EncoderError(
@@ -103,10 +106,8 @@ def open_session(
     # Spinning threads steal the core from the renderer or decoder that feeds the network.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    try:
+    with told(f"{path} {_BROKEN}", _MEND):
         session = ort.InferenceSession(content, options, providers=[(provider, settings)])
-    except Exception as error:  # the runtime's exceptions share no base of their own
-        raise _broken(path, error) from error
     if provider not in session.get_providers():
         raise EncoderError(
             f"{path} would not run on {provider}. This onnxruntime has "
@@ -149,12 +150,13 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [repr(error)])[0][:200]
 
 
-def _broken(path: Path, error: Exception) -> EncoderError:
-    return EncoderError(
-        f"{path} is not a whole ONNX network that can run here: {first_line(error)}; it is "
-        "truncated, in another format, or newer than the installed onnx and onnxruntime: fetch or "
-        "export it again"
-    )
+@contextmanager
+def told(what: str, remedy: str, kind: type[Exception] = EncoderError) -> Iterator[None]:
+    """Raise one kind of error for whatever a runtime raises: its exceptions share no base."""
+    try:
+        yield
+    except Exception as error:
+        raise kind(f"{what}: {first_line(error)}; {remedy}") from error
 
 
 class FrontNormalisation(NamedTuple):

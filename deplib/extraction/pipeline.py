@@ -102,8 +102,7 @@ def plan(
     """
     table = cohort.recordings.set_index("recording")["n_frames"]
     if recordings is not None:
-        unknown = [name for name in recordings if name not in table.index]
-        if unknown:
+        if unknown := [name for name in recordings if name not in table.index]:
             like = f"its {len(table)} recordings are named like {table.index[0]!r}"
             raise CohortError(f"{cohort.name} has no recording {unknown[0]!r}; {like}")
         table = table.loc[list(recordings)]
@@ -195,9 +194,8 @@ def extract(
     asked = plan(cohort, frame_limit=frame_limit, recordings=recordings)
     todo = plan(cohort, store, frame_limit=frame_limit, recordings=recordings)
     kept = [recording for recording in asked if recording not in todo]
-    before: Counter[str] = Counter()  # the verdict is about all that is asked for
-    for recording in kept:
-        before.update(store.entry(recording).faults)
+    # the verdict is about all that is asked for
+    before = sum((Counter(store.entry(recording).faults) for recording in kept), Counter[str]())
     faults: list[FrameFault] = []  # found by this call: what the report tells
     finished: list[LedgerEntry] = []
     refused: dict[str, str] = {}

@@ -58,10 +58,8 @@ class Reference:
     def __post_init__(self) -> None:
         frame, embedding = self.frame, self.embedding
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape != (len(frame),) * 2 + (3,):
-            raise VerificationError(
-                f"the reference frame is {frame.dtype} {frame.shape}; give one aligned RGB image, "
-                "uint8 (size, size, 3), not normalised"
-            )
+            remedy = "give one aligned RGB image, uint8 (size, size, 3), not normalised"
+            raise VerificationError(f"the reference frame is {frame.dtype} {frame.shape}; {remedy}")
         length = float(np.linalg.norm(embedding)) if embedding.dtype.kind == "f" else np.nan
         if embedding.ndim != 1 or not length >= _MIN_NORM or not np.isfinite(length):
             raise VerificationError(
@@ -139,10 +137,8 @@ def load_reference(path: str | Path) -> Reference:
             source = (file.metadata() or {}).get("source", "")
             return Reference(file.get_tensor("frame"), file.get_tensor("embedding"), source)
     except (OSError, SafetensorError, VerificationError) as error:
-        raise VerificationError(
-            f"{path} holds no reference: {error}; fetch it again, or write it with "
-            "deplib.extraction.save_reference"
-        ) from error
+        why = f"{error}; fetch it again, or write it with deplib.extraction.save_reference"
+        raise VerificationError(f"{path} holds no reference: {why}") from error
 
 
 def embedded_reference() -> Reference:

@@ -106,10 +106,8 @@ class FeatureStore:
     def path(self, recording: str) -> Path:
         """Return where a recording's features are, or would be."""
         if not _ID.fullmatch(recording):
-            raise StoreError(
-                f"{recording!r} cannot name a recording: use letters, digits, '.', '_' and '-', "
-                "and no leading dot"
-            )
+            what = f"{recording!r} cannot name a recording"
+            raise StoreError(f"{what}: use letters, digits, '.', '_' and '-', and no leading dot")
         return self._folder / f"{recording}.safetensors"
 
     # ---------------------------------------------------------------- writing
@@ -247,10 +245,8 @@ class FeatureStore:
             if entry.recording != recording:
                 raise ValueError(f"it speaks of {entry.recording!r}")
         except FileNotFoundError:
-            raise StoreError(
-                f"{recording} is not in the store {self.root}; it holds {len(self.done())} "
-                "recordings: extract it first"
-            ) from None
+            remedy = f"it holds {len(self.done())} recordings: extract it first"
+            raise StoreError(f"{recording} is not in the store {self.root}; {remedy}") from None
         except (OSError, ValueError, TypeError) as error:
             raise StoreError(f"ledger entry {path} is unreadable ({error}); {_AGAIN}") from error
         return entry
@@ -318,21 +314,15 @@ def _read_header(path: Path) -> StoreHeader:
     try:
         content = json.loads(path.read_bytes())
         if content["format"] != FORMAT:
-            raise StoreError(
-                f"{path.parent} is a store of format {content['format']}; this library reads "
-                f"format {FORMAT}: extract again into another folder"
-            )
+            remedy = f"this library reads format {FORMAT}: extract again into another folder"
+            raise StoreError(f"{path.parent} is a store of format {content['format']}; {remedy}")
         return StoreHeader(**content)
     except FileNotFoundError:
-        raise StoreError(
-            f"no feature store in {path.parent.absolute()} (it has no {path.name}): check the "
-            "folder, or run the extraction first"
-        ) from None
+        what = f"no feature store in {path.parent.absolute()} (it has no {path.name})"
+        raise StoreError(f"{what}: check the folder, or run the extraction first") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(
-            f"{path} is unreadable ({error}): nobody knows what made these features; delete the "
-            "folder and extract again"
-        ) from error
+        what = f"{path} is unreadable ({error}): nobody knows what made these features"
+        raise StoreError(f"{what}; delete the folder and extract again") from error
 
 
 def _require_same(root: Path, found: StoreHeader, wanted: StoreHeader) -> None:
@@ -343,7 +333,5 @@ def _require_same(root: Path, found: StoreHeader, wanted: StoreHeader) -> None:
         if field.compare and getattr(found, field.name) != getattr(wanted, field.name)
     ]
     if parts:
-        raise StoreError(
-            f"the store {root} was made otherwise: it has {'; '.join(parts)}. Use another folder, "
-            "or delete this one"
-        )
+        what = f"the store {root} was made otherwise: it has {'; '.join(parts)}"
+        raise StoreError(f"{what}. Use another folder, or delete this one")

@@ -296,8 +296,7 @@ def _examine(
         copies.setdefault(hashlib.sha256(features.tobytes()).digest(), []).append(name)
         counts = [(kind, entry.faults.get(kind, 0)) for kind in FAULT_KINDS]
         findings += [finding(kind, name, count, 0, n=n) for kind, count in counts if count]
-        limits = bounds.invalid_rate, bounds.recording_invalid_rate
-        findings += _graded("invalid_rate", name, lost / n, *limits, n=n)
+        findings += _graded("invalid_rate", name, lost / n, bounds, n=n)
         faults = list(_row_faults(name, features, valid, bounds))
         findings += faults
         if valid.any() and not any(fault.severity == FAULT for fault in faults):
@@ -364,14 +363,13 @@ def finding(
     return Finding(check, severity or CHECKS[check].severity, recording, value, bound, message)
 
 
-def _graded(
-    check: str, recording: str, value: float, warning: float, fault: float, **words: Any
-) -> Iterator[Finding]:
-    """Yield a fault above one bound, a warning above the other."""
+def _graded(check: str, name: str, value: float, bounds: Bounds, **words: Any) -> Iterator[Finding]:
+    """Yield a fault above the second bound of a check, a warning above the first."""
+    warning, fault = (getattr(bounds, bound) for bound in CHECKS[check].bounds)
     if value > fault:
-        yield finding(check, recording, value, fault, severity=FAULT, **words)
+        yield finding(check, name, value, fault, severity=FAULT, **words)
     elif value > warning:
-        yield finding(check, recording, value, warning, severity=WARNING, **words)
+        yield finding(check, name, value, warning, severity=WARNING, **words)
 
 
 def _row_faults(
@@ -417,8 +415,7 @@ def _row_faults(
         yield finding("near_constant", name, variance, bounds.time_variance, n=n)
         return
     repeated = float((rows[1:] == rows[:-1]).all(axis=1).mean())
-    limits = bounds.duplicate_rate, bounds.recording_duplicate_rate
-    yield from _graded("duplicate_frames", name, repeated, *limits, n=n)
+    yield from _graded("duplicate_frames", name, repeated, bounds, n=n)
     cosines = np.einsum("ij,ij->i", rows[1:], rows[:-1])
     unrelated = float((cosines < bounds.coherence).mean())
     if unrelated > bounds.unrelated_rate:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,11 +138,7 @@ def _download(known: KnownWeights, target: Path) -> None:
 
 def _is(path: Path, known: KnownWeights) -> bool:
     """Return whether a path holds exactly the known file; the size is the quicker question."""
-    try:
-        with path.open("rb") as file:
-            return (
-                path.stat().st_size == known.size
-                and hashlib.file_digest(file, "sha256").hexdigest() == known.sha256
-            )
-    except OSError:
-        return False
+    with suppress(OSError), path.open("rb") as file:
+        if path.stat().st_size == known.size:
+            return hashlib.file_digest(file, "sha256").hexdigest() == known.sha256
+    return False

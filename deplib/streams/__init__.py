@@ -43,10 +43,8 @@ def parse(features: str) -> tuple[str, ...]:
     names = tuple(features.split(SEPARATOR))
     for name in names:
         if name not in WIDTHS:
-            raise CohortError(
-                f"no stream is named {name!r} in {features!r}: join some of {', '.join(WIDTHS)} "
-                f"by {SEPARATOR!r}, without spaces"
-            )
+            remedy = f"join some of {', '.join(WIDTHS)} by {SEPARATOR!r}, without spaces"
+            raise CohortError(f"no stream is named {name!r} in {features!r}: {remedy}")
         if names.count(name) > 1:
             raise CohortError(f"stream {name!r} occurs twice in {features!r}: name it once")
     return names

@@ -64,10 +64,8 @@ def open_stream(
         simulated cohort, or the folder has no file of the cohort.
     """
     if name not in TOLERANCE:
-        raise CohortError(
-            f"stream {name!r} is not one of action and pulse, which are opened here: "
-            "embeddings are read from their store"
-        )
+        what = f"stream {name!r} is not one of action and pulse, which are opened here"
+        raise CohortError(f"{what}: embeddings are read from their store")
     if isinstance(cohort, SimulatedCohort):
         if folder is not None:
             raise CohortError(f"{cohort.name} simulates its own {name}: give it no folder")
@@ -243,10 +241,8 @@ def read_pulse(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     ahead = (seconds - seconds[0]) / step
     index = np.floor(seconds[0] / step + REGULAR) + np.rint(ahead)
     if np.abs(ahead - np.rint(ahead)).max() > REGULAR or index[-1] > MAX_SAMPLES:
-        raise CohortError(
-            f"{name} has timestamps at no constant rate (a step is {step:.4g} s): give one row a "
-            "step, and none where there is no estimate"
-        )
+        what = f"{name} has timestamps at no constant rate (a step is {step:.4g} s)"
+        raise CohortError(f"{what}: give one row a step, and none where there is no estimate")
     return *place(index.astype(int), values, np.ones(len(values), bool)), 1 / step
 
 

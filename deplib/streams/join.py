@@ -75,10 +75,8 @@ def join(
             presence.append(valid.astype(np.float32))
         any_valid = np.any(presence, axis=0)
         if not any_valid.any():
-            raise StoreError(
-                f"{recording!r} has no valid frame in {' or '.join(names)}: leave it out, or "
-                "repair one of its streams"
-            )
+            what = f"{recording!r} has no valid frame in {' or '.join(names)}"
+            raise StoreError(f"{what}: leave it out, or repair one of its streams")
         return np.column_stack(blocks + presence * (len(names) > 1)), any_valid
 
     return read

@@ -19,19 +19,12 @@ from deplib.streams.join import to_frames
 from deplib.windows import lose_bursts
 
 CHANNEL_OF = {
-    "AU01_r": "brow_raise",
-    "AU02_r": "brow_raise",
-    "AU04_r": "brow_lower",
-    "AU06_r": "cheek_raise",
-    "AU07_r": "lid_tighten",
-    "AU12_r": "smile",
-    "AU14_r": "dimpler",
-    "AU15_r": "lip_corner_down",
-    "AU25_r": "jaw_open",  # lips part as the jaw opens
-    "AU26_r": "jaw_open",
-    "AU45_r": "blink",
-}
-"""The channel of each unit that the renderer moves; the other six units are noise alone."""
+    "AU01_r": "brow_raise", "AU02_r": "brow_raise", "AU04_r": "brow_lower",
+    "AU06_r": "cheek_raise", "AU07_r": "lid_tighten", "AU12_r": "smile", "AU14_r": "dimpler",
+    "AU15_r": "lip_corner_down", "AU25_r": "jaw_open", "AU26_r": "jaw_open", "AU45_r": "blink",
+}  # fmt: skip
+"""The channel of each unit that the renderer moves, where lips part as the jaw opens; the other six
+units are noise alone."""
 MAX_INTENSITY = 5.0
 
 UNIT_NOISE, UNIT_OFFSET = 0.25, 0.15
