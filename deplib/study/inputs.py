@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -47,8 +47,8 @@ SMALL_ENCODER = "int8-encoder"
 class MissLimits(NamedTuple):
     """How many frames may lack an embedding."""
 
-    overall: float = 0.05  # share of all frames above which nothing may be used
-    recording: float = 0.5  # share of one recording's frames above which it is left out
+    invalid_rate: float = 0.05  # share of all frames above which nothing may be used
+    recording_invalid_rate: float = 0.5  # share of one recording's frames: it is left out
 
 
 LIMITS = MissLimits()
@@ -97,6 +97,7 @@ def unlabelled_cohort(
     return cohort
 
 
+@dataclass(eq=False)
 class Inputs:
     """The streams of one cohort, each made ready once.
 
@@ -116,23 +117,19 @@ class Inputs:
         Where the files of streams lie that no encoder makes; the simulated cohort needs none.
     """
 
-    def __init__(
-        self,
-        cohort: Cohort,
-        encoder: OnnxEncoder,
-        *,
-        protocol: Protocol | None = None,
-        limits: MissLimits = LIMITS,
-        jobs: int = 2,
-        progress: bool = False,
-        stream_folder: Path | None = None,
-    ) -> None:
-        self.cohort, self.encoder = cohort, encoder
-        self.protocol, self.limits = protocol or Protocol(), limits
-        self.jobs, self.progress = jobs, progress
-        self.stream_folder = stream_folder
+    cohort: Cohort
+    encoder: OnnxEncoder
+    _: KW_ONLY
+    protocol: Protocol = field(default_factory=Protocol)
+    limits: MissLimits = LIMITS
+    jobs: int = 2
+    progress: bool = False
+    stream_folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Make each stream ready once."""
         # Of this cohort: the verified features of an encoder's stream, and the usable recordings.
-        self.store = cache(partial(self._prepare, cohort))
+        self.store = cache(partial(self._prepare, self.cohort))
         self._digest = cache(self._digest_of)
 
     def windows(self, spec: RunSpec) -> WindowSet:
@@ -244,8 +241,8 @@ class Inputs:
                 store,
                 frame_limit=limit,
                 jobs=self.jobs,
-                max_miss_rate=limits.overall,
-                max_recording_miss_rate=limits.recording,
+                max_miss_rate=limits.invalid_rate,
+                max_recording_miss_rate=limits.recording_invalid_rate,
                 progress=lambda entry: bar.update(entry.n_frames),
             )
         left_out = dict(report.refused)
@@ -255,11 +252,7 @@ class Inputs:
         for recording, why in left_out.items():
             warnings.warn(f"left out {recording}: {why}", stacklevel=4)
         recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
-        bounds = replace(
-            BOUNDS.get(name, extraction.DEFAULT_BOUNDS),
-            invalid_rate=limits.overall,
-            recording_invalid_rate=limits.recording,
-        )
+        bounds = replace(BOUNDS.get(name, extraction.DEFAULT_BOUNDS), **limits._asdict())
         extraction.verify(store, recordings, bounds=bounds).raise_for_faults()
         return store, recordings
 

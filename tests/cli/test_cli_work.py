@@ -229,7 +229,7 @@ def test_without_frames_or_pair_nothing_is_done(run, frames, pair, tmp_path):
         assert message in run("predict", *arguments, code=FAILED).stderr
     for file in frames.iterdir():
         file.write_bytes(b"no picture")
-    assert "40 of the 40 frames" in run("predict", frames, pair, code=FAULTS).stderr
+    assert "40 of 40 frames" in run("predict", frames, pair, code=FAULTS).stderr
 
 
 def test_predict_needs_no_torch(frames, pair):
