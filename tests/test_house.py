@@ -17,7 +17,7 @@ from deplib.publish import Chapter, chapters
 
 ROOT, PACKAGE = Path(__file__).parents[1], provenance.PACKAGE
 BOOK = {chapter.name: chapter for chapter in chapters(ROOT)}
-LIBRARY = TESTS = 11_400  # on the way to 10,000: never raise it, lower it with every cut
+LIBRARY = TESTS = 10_000
 """Code lines at most."""
 SEEN, LONGEST, TABLES = 40, 40, 3
 """Of a chapter: code lines in sight at least, lines of a cell and tables at most."""
