@@ -15,7 +15,6 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -98,25 +97,21 @@ def _line(origin: dict[str, Any]) -> list[nodes.Node]:
     return found
 
 
-def skip_strangers(
-    app: Sphinx, what: str, name: str, obj: object, skip: bool, options: Any
-) -> bool | None:
+def skip_strangers(app: Sphinx, what: str, name: str, obj: object, *_: Any) -> bool | None:
     """Leave out of a room's reference what it only imports from elsewhere."""
     room = app.env.temp_data.get("autodoc:module", "")
     module = getattr(obj, "__module__", None)
     return True if what == "module" and module and not module.startswith(room) else None
 
 
-def without_type(
-    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
-) -> None:
+def without_type(app: Sphinx, what: str, *others: Any) -> None:
     """Keep napoleon from taking what stands before a colon in a constant's text for its type."""
     if what in {"attribute", "data", "property"}:
-        lines[:0] = ["..", ""]  # a comment, which has no colon
+        others[-1][:0] = ["..", ""]  # the docstring's lines; a comment has no colon
 
 
 def look_in_room(
-    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.TextElement
+    app: Sphinx, env: Any, node: addnodes.pending_xref, text: nodes.TextElement
 ) -> nodes.Element | None:
     """Find in its room's reference what a signature names by the module that defines it.
 

@@ -101,8 +101,6 @@ def extract(
     typer.echo(f"{cohort.name} with {network!r}")
     if network.normalises_inside:
         typer.echo(f"the network {network.normalises_inside}")
-    if cohort.simulated:
-        typer.echo("these recordings are simulated: rendered, not filmed")
     if (find := getattr(cohort, "check", None)) and len(problems := find()):
         told = f"{len(problems)} problems in the corpus, {int(problems['excluded'].sum())} of them"
         typer.secho(f"{told} leave a recording out: deplib check lists them", fg="yellow")
