@@ -288,7 +288,9 @@ say(
 # - **Along the foot of each map there is nothing.** Where levels tell all, no temporal model adds
 #   anything to their mean and spread, with however many recordings.
 # - **Up on the right, networks find order**: LDBM first, MambaGRU later. The Transformer finds none,
-#   with one token a step and the protocol's forty passes; attention without positions cannot.
+#   with one token a step and the protocol's forty passes. Attention without positions cannot, though
+#   with 1,500 recordings it begins to use how the channels scatter together, which slow movement
+#   changes: pace is the easier of the two worlds.
 # - **On the left there is nothing for a network either, but much for simpler means.** Random
 #   convolutions, which learn nothing but a ridge regression on top, and two features made by hand find
 #   order in fifty recordings. What fails there is not the data. It is learning filters from so few.
