@@ -189,7 +189,7 @@ SHOWN = {  # as the tables call them, and as this page does
     "LDBM": "LDBM",
     "MambaGRU": "MambaGRU",
     "VanillaTransformer": "Transformer",
-    "AttentionMIL": "blind to order: attention",
+    "AttentionMIL": "order-blind attention",
     "random convolutions": "random convolutions",
     "ridge (order)": "order made by hand",
 }
@@ -315,22 +315,24 @@ colours = {n: figures.COLOURS[k] for k, n in SHOWN.items()} | {
     "random convolutions": figures.KINDS[2], "order made by hand": figures.KINDS[1],
     "mean and spread": figures.COLOURS["RidgeMeanSD"],
 }  # fmt: skip
-grid = sns.relplot(
-    drawn, x="n_train", y="mae", hue="model", col="movement", kind="line", marker="o",
-    errorbar=("ci", 95), palette=colours, height=3.6, aspect=0.72, seed=0,
-    facet_kws={"legend_out": False},
-)  # fmt: skip
 level = errors.groupby("predictor")["mae"].mean()
-for ax in grid.axes.flat:
+movements = drawn["movement"].unique()
+fig, axes = plt.subplots(
+    len(movements), 1, figsize=(4.8, 0.6 + 3.2 * len(movements)), squeeze=False
+)
+for ax, movement in zip(axes.flat, movements, strict=True):
+    sns.lineplot(
+        drawn[drawn["movement"] == movement], x="n_train", y="mae", hue="model", marker="o",
+        errorbar=("ci", 95), palette=colours, seed=0, ax=ax, legend=ax is axes.flat[-1],
+    )  # fmt: skip
     ax.axhline(level["constant"], color=figures.GREY, linestyle="--", linewidth=1)
     ax.axhline(level["oracle"], color=figures.GREY, linestyle=":", linewidth=1)
+    ax.set(xscale="log", xlabel="recordings in Train", ylabel=f"Test MAE, {movement}")
+    ax.set_xticks([50, 150, 500, 1500], ["50", "150", "500", "1500"])
     ax.minorticks_off()
-grid.set(xscale="log", xticks=(50, 150, 500, 1500), xticklabels=("50", "150", "500", "1500"))
-grid.set_titles("{col_name}").set(xlabel="recordings in Train", ylabel="Test MAE, BDI-II points")
-sns.move_legend(grid, "upper center", title=None, ncol=2, bbox_to_anchor=(0.5, 0))
-grid.figure.suptitle("Random filters need fifty recordings, networks hundreds", x=0, ha="left", y=1.02,
-                     weight="bold", size=11)  # fmt: skip
-figures.keep(grid.figure, errors.round(3), "simulated cohorts of order, share 1, three cohorts")
+sns.move_legend(ax, "upper center", title=None, ncol=2, bbox_to_anchor=(0.45, -0.2), fontsize=9)
+axes.flat[0].set_title("Filters need fifty recordings, networks hundreds")
+figures.keep(fig, errors.round(3), "simulated cohorts of order, share 1, three cohorts")
 
 # %%
 mean = errors.groupby(["movement", "n_train", "predictor"])["mae"].mean().unstack()
@@ -357,7 +359,7 @@ scaling = chosen.groupby(["predictor", "inputs", "cohort"]).apply(
     lambda g: np.nan_to_num(pcc(g["bdi"].to_numpy(), g["bdi_hat"].to_numpy()))
 )
 scaling = scaling.reset_index(name="pcc")
-fig, ax = plt.subplots(figsize=(5.2, 3.4))
+fig, ax = plt.subplots(figsize=(5, 3.4))
 sns.stripplot(
     scaling, x="pcc", y="predictor", hue="inputs", order=tried, dodge=True, jitter=False, size=7,
     hue_order=["none", "centred", "z-scored"], palette=list(figures.KINDS[:3]), alpha=0.8, ax=ax,
@@ -365,8 +367,10 @@ sns.stripplot(
 ax.axvline(0, color=figures.GREY, linestyle="--", linewidth=1)
 ax.set(xlabel="correlation with BDI-II on Test", ylabel="")
 ax.set_yticks(range(len(tried)), [SHOWN[name] for name in tried])
-sns.move_legend(ax, "upper center", title=None, ncol=3, bbox_to_anchor=(0.4, -0.2))
-ax.set_title("Scaled over all recordings, movement is hidden")
+sns.move_legend(ax, "upper center", title=None, ncol=3, bbox_to_anchor=(0.3, -0.2))
+fig.suptitle(
+    "Scaled over all recordings, movement is hidden", x=0, ha="left", weight="bold", size=11
+)
 figures.keep(fig, scaling.round(3), "simulated cohorts of order (pace), 500 recordings in Train")
 
 # %%
