@@ -15,4 +15,4 @@ from deplib.statistics.population import persons_of
 from deplib.statistics.power import ErrorModel, Samples, fit, power_curve, twins
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
 from deplib.statistics.scores import Components, Equivalence, Scores, Summary, score_runs
-from deplib.statistics.significance import MCID_SHARE, TestResult, holm, sign_flip_test
+from deplib.statistics.significance import TestResult, holm, sign_flip_test

@@ -16,13 +16,6 @@ from statsmodels.stats.multitest import multipletests
 
 from deplib.statistics.resampling import SUMS, check_resamples, person_sums
 
-MCID_SHARE = 0.175
-"""Share of a patient's first BDI-II score that is the least change the patient notices.
-
-The minimal clinically important difference of Button et al. 2015. It is about a change within a
-patient; as a margin between two models' errors it is a choice, and the smaller the margin the more
-an equivalence says.
-"""
 ROUNDING = 1e-10  # of the size of the statistic: what counts as a tie
 
 
