@@ -16,7 +16,7 @@ Scaling = Literal["none", "centred", "z-scored"]
 """Whose mean is taken off, and whose SD divides: Train's both; the recording's own mean and
 Train's SD; the recording's own both."""
 STILL = 1e-6
-"""A channel whose SD is below this (of ``1 + |mean|``) does not move: it is not divided by its SD."""
+"""Below this SD, as a share of ``1 + |mean|``, a channel does not move and is not divided."""
 
 
 def scaled(windows: WindowSet, scaling: Scaling) -> WindowSet:

@@ -420,5 +420,5 @@ say(
 # The worlds of order are built so that order alone tells; nobody knows how much of severity is in the
 # order of real behaviour, and these pages are no evidence about patients. The frames are true action
 # without the noise of a tracker or an encoder, which favours every model alike. Other networks, longer
-# training or pretraining may find order in fewer recordings. And the map has three cohorts: its
-# intervals are wide where cohorts differ.
+# training or pretraining may find order in fewer recordings. And the map is of pace, at the two ends of
+# order's share, in three cohorts: its intervals are wide where cohorts differ.
