@@ -286,7 +286,26 @@ say(
 # The shares are so near to each other that such a study can hardly tell a real difference from the
 # luck of two seeds. More recordings make that worse, since they only measure more exactly how these
 # two networks differ. What helps is more runs of each architecture, and a test that draws them too, as the
-# [results chapter](09_results.ipynb) does.
+# [results chapter](09_results.ipynb) does. How many of either? The variance of a difference is that of
+# the seeds over the number of runs, plus that of persons over the number of recordings. To find half a
+# point four times out of five, the sum may be so large and no larger:
+
+# %%
+allowed = (0.5 / (stats.norm.isf(0.025) + stats.norm.isf(0.2))) ** 2
+fewest_runs = [int(np.ceil(luck**2 / allowed)) for luck in LUCK]
+with_twenty = [
+    int(np.ceil(SPREADS["middle"] ** 2 * design / (allowed - luck**2 / 20))) for luck in LUCK
+]
+assert fewest_runs[0] < 5 and 10 < fewest_runs[1] < 15 and max(with_twenty) < 1500, "rewrite"
+say(
+    f"With fewer than {fewest_runs[0]} to {fewest_runs[1]} runs of each architecture, no number of "
+    f"recordings is enough. With twenty runs of each, {with_twenty[0]} to {with_twenty[1]:,} are."
+)
+
+# %% [markdown]
+# So a laboratory that owns fifty Test recordings had better not ask which of two architectures is better
+# by half a point. It can ask whether *its network* is better than a constant, train each architecture
+# twenty times and say what stays undecided, or pool recordings with others.
 #
 # ## Do the intervals hold what they promise?
 #
