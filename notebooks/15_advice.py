@@ -562,12 +562,13 @@ slowest = max(
 )
 frame = {(e["encoder"], e["form"]): min(e["seconds"]) + slowest for e in timed["encoders"]}
 assert frame["embedded", "float32"] < 0.1
-assert frame["IResNet-50", "int8"] < 0.1 < frame["IResNet-50", "float32"]
+assert frame["IResNet-50", "int8"] < min(0.1, frame["IResNet-50", "float32"] / 2)
 say(
     "The target of 100 ms a frame, with the slowest of the models and one thread: "
     f"{1e3 * frame['embedded', 'float32']:.1f} ms with the report's own small encoder. An encoder of "
     f"the study's size takes {1e3 * frame['IResNet-50', 'float32']:.0f} ms, and "
-    f"{1e3 * frame['IResNet-50', 'int8']:.0f} ms in 8 bits."
+    f"{1e3 * frame['IResNet-50', 'int8']:.0f} ms in 8 bits. (A slower processor, measured before, took "
+    "twice as long, and met the target in 8 bits only.)"
 )
 
 # %% [markdown]
