@@ -36,10 +36,10 @@ def computed(monkeypatch):
     monkeypatch.setattr(cells, "PROTOCOL", replace(cells.PROTOCOL, epochs=1))
     monkeypatch.setattr(cells, "answers", lambda run: computed.append(run) or answers(run))
     monkeypatch.setattr(sweep, "TOGETHER", 5)
-    for cached in (sweep.key, cells.drawn):
+    for cached in (sweep.key, sweep.recordings_of, cells.drawn):
         cached.cache_clear()
     yield computed
-    for cached in (sweep.key, cells.drawn):
+    for cached in (sweep.key, sweep.recordings_of, cells.drawn):
         cached.cache_clear()
 
 

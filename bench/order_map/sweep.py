@@ -123,6 +123,7 @@ def row_of(run: Run) -> dict[str, Any]:
     return run._asdict() | {"epoch": epoch, "bdi_hat": hundredths, "key": its_key}
 
 
+@lru_cache  # every merge asks for those of all cells
 def recordings_of(n_train: int, cohort: int) -> pd.DataFrame:
     """Return whom the answers of a cell are about; no movement or share changes it."""
     table = cells.simulate("pace", 0.0, n_train, cohort).recordings
