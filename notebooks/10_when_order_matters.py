@@ -23,7 +23,7 @@
 # # When order matters
 #
 # **A temporal model pays where three things meet: severity is in the order of events, there are
-# hundreds of recordings to learn from, and the input shows movement rather than seats and faces.**
+# hundreds of recordings to learn from, and the input shows movement rather than who moves.**
 # Take one of them away, and a plain average with a spread is as good. With fifty Train recordings,
 # the study's number, no network found order even where there was nothing else to find. A fixed set of
 # random filters and two features made by hand did.
@@ -378,9 +378,9 @@ say(
 )
 
 # %% [markdown]
-# What a person's face does differently from other faces at all times is far more than what it does
-# differently from one second to the next, so a network learns persons first. Centring takes that away.
-# It takes the level away, too, so a centred model must be put beside a mean and a spread, as the map
+# The likely reason: what a person's face does differently from other faces at all times is far more
+# than what it does differently from one second to the next, so a network learns persons first. Centring
+# takes that away. It takes the level away, too, so a centred model must be put beside a mean and a spread, as the map
 # does. In the other chapters neither was done: their finding, that no architecture beats an average,
 # holds for embeddings as they are.
 #
@@ -420,5 +420,6 @@ say(
 # The worlds of order are built so that order alone tells; nobody knows how much of severity is in the
 # order of real behaviour, and these pages are no evidence about patients. The frames are true action
 # without the noise of a tracker or an encoder, which favours every model alike. Other networks, longer
-# training or pretraining may find order in fewer recordings. And the map is of pace, at the two ends of
+# training or pretraining may find order in fewer recordings. Where severity moves more than here, LDBM
+# found part of the order without centring, too, in trials beside this page. And the map is of pace, at the two ends of
 # order's share, in three cohorts: its intervals are wide where cohorts differ.

@@ -138,8 +138,8 @@ figures.keep(fig, drawn, "Simulated worlds of order (pace); figures reported by 
 #
 # LDBM adds more than a point where order has it all and Train has hundreds of recordings, and nothing
 # with fifty. A fixed set of random filters finds it in fifty already, so the order is there to be found;
-# what fails is learning filters from so few. The input must be centred within each recording, or seats
-# and faces hide the movement. *(simulated worlds of order)*
+# what fails is learning filters from so few. And the input must show movement: scaled over all
+# recordings, as is usual, it let LDBM find nothing in five hundred. *(simulated worlds of order)*
 
 # %%
 most = gain.columns.max()
