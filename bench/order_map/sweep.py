@@ -151,4 +151,6 @@ def held_in(folder: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    complete(grid(), results.folder() / "order", jobs=cpu_count())
+    import sweep  # by this name a worker finds it, too
+
+    sweep.complete(sweep.grid(), results.folder() / "order", jobs=cpu_count())
