@@ -44,8 +44,10 @@ colab: $(READY)   ## two chapters alone, each in a fresh environment, as on Cola
 bench: $(READY)   ## speed and memory of each stage beside a plain version of it
 	set -e; for script in bench/*.py; do $(BIN)python "$$script"; done
 
-sweep: $(READY)   ## the multi-seed study and the map of order into results/: long, and resumable
-	$(BIN)deplib sweep && $(BIN)python bench/order_map/sweep.py
+sweep: $(READY)   ## the multi-seed study, and others beside it, into results/: long, and resumable
+	$(BIN)deplib sweep
+	$(BIN)python bench/order_map/sweep.py
+	$(BIN)python bench/choosing/choosing.py
 
 lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that files agree with each other
 	$(BIN)ruff check --quiet && $(BIN)ruff format --check --quiet && $(BIN)mypy --no-error-summary && $(BIN)codespell

@@ -69,7 +69,8 @@ cohort = study.open_cohort("default")
 badge(cohort)
 
 # %%
-chosen = selection.load("choices")  # a row a scenario, rule and cohort
+folder = results.folder() / "selection"
+chosen = pd.read_parquet(folder / "choices.parquet")  # a row a scenario, rule and cohort
 study_dev, study_test = REPORTED["dev_mae"].max(), REPORTED["test_mae"].min()
 chosen["errors_as_reported"] = (chosen["dev_mae"] <= study_dev) & (chosen["test_mae"] >= study_test)
 chosen["all_as_reported"] = (
@@ -153,7 +154,7 @@ say(
 # persons and scores, and measure both.
 
 # %%
-surrogate = selection.Surrogate.load(results.folder() / "selection" / "surrogate.safetensors")
+surrogate = selection.Surrogate.load(folder / "surrogate.safetensors")
 people = cohort.recordings.sort_values("recording", ignore_index=True)
 latents = cohort.truth.set_index("recording").loc[people["recording"], [*LATENT_NAMES]]
 person = people["person"].to_numpy(str)
@@ -205,9 +206,17 @@ assert inside.all(), "rewrite the title: the surrogate does not resemble the ren
 # where nothing whatever can be learnt. Candidates are the protocol's network and four variations
 # (learning rate, width, z-scored features) at two seeds, trained for all 40 epochs. What is kept of
 # a training is decided by a rule:
-
-# %%
-table(pd.DataFrame(selection.RULES.items(), columns=["rule", "what it does"]))
+#
+# | rule | what it does |
+# | --- | --- |
+# | last epoch | the protocol's setting after its last epoch; nothing is chosen |
+# | fixed epoch | the protocol's setting at the epoch best on Dev of other cohorts |
+# | epoch on Dev | the protocol: lowest Dev MAE, with its patience |
+# | epoch and setting on Dev | lowest Dev MAE over all candidates and epochs |
+# | fixed epoch and setting | setting and epoch that are best on Dev of other cohorts |
+# | Dev halved | one half of Dev chooses setting and epoch, the other scores; both ways |
+# | inner folds of Train | folds inside Train choose setting and epoch; Dev only scores |
+# | epoch and setting on Test | lowest Test MAE over all candidates and epochs: a leak |
 
 # %% [markdown]
 # ## How often the study's pattern appears
@@ -298,7 +307,7 @@ optimism = pd.DataFrame({name: mean_ci(x) for name, x in groups}).T
 optimism = optimism.rename_axis(["scenario", "rule"]).reset_index()
 
 # %% mystnb={"figure": {"caption": "Optimism by the rule that chose, mean over 200 cohorts without signal, with its 95 % interval.", "name": "fig-optimism"}, "image": {"alt": "Two series of points over eight rules. With returning persons they lie at 0.4 to 1.4, with persons apart between minus 0.5 and 0.4."}}
-order = [rule for rule in selection.RULES if "on Test" not in rule]
+order = [rule for rule in chosen["rule"].unique() if "on Test" not in rule]
 fig, ax = plt.subplots(figsize=(5.2, 4.6))
 for scenario, label, colour, shift in (
     ("null", "persons return", figures.KINDS[0], -0.12),
@@ -350,7 +359,7 @@ say(
 # ## More epochs, more candidates
 
 # %% mystnb={"figure": {"caption": "Above: MAE of the protocol's network after each epoch, mean over cohorts without signal. Below: optimism of the best of K candidates, with its 95 % interval.", "name": "fig-choosing-growth"}, "image": {"alt": "Above, the Dev curve falls well below the Test curve where persons return, and rises with it where they are apart. Below, two rising lines, the one with returning persons far above the other."}}
-courses, growth = selection.load("courses"), selection.load("growth")
+courses, growth = (pd.read_parquet(folder / f"{name}.parquet") for name in ("courses", "growth"))
 constants = chosen[chosen["rule"] == "last epoch"].set_index(["scenario", "cohort"])
 constants = constants["constant_test_mae"] - constants["constant_dev_mae"]
 growth = growth.join(constants.rename("constant_gap"), on=["scenario", "cohort"])

@@ -11,13 +11,19 @@ scenario.
 """
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
 
 from deplib import results, selection, study
 from deplib.extraction import embedded_encoder
 from deplib.metrics import MAE_TOLERANCE
 from deplib.protocol import Protocol
-from deplib.selection import choices
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "choosing"))
+import choosing
 
 
 def difference(one: results.Result) -> float:
@@ -34,8 +40,9 @@ def difference(one: results.Result) -> float:
 def stamp_selection() -> None:
     """Try the first cohort of each scenario, and stamp the tables of choosing on Dev."""
     folder = results.folder() / "selection"
-    surrogate = selection.Surrogate.load(folder / choices.SURROGATE)
-    stored = selection.load().query("cohort == 0 and rule == 'last epoch'").set_index("scenario")
+    surrogate = selection.Surrogate.load(folder / choosing.SURROGATE)
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in choosing.TABLES}
+    stored = tables["choices"].query("cohort == 0 and rule == 'last epoch'").set_index("scenario")
     for scenario in selection.SCENARIOS:
         cohort = selection.draw(scenario, 0, surrogate)
         again = selection.courses(cohort, seed=0, settings=selection.SETTINGS[:1], n_seeds=1)
@@ -43,9 +50,9 @@ def stamp_selection() -> None:
         if not apart < MAE_TOLERANCE:
             raise SystemExit(f"{scenario}: {apart:.3f} points apart: run `make sweep`")
         print(f"choosing on Dev, {scenario}: {apart:.6f} points apart")
-    keys = json.dumps({name: choices.key(name, folder) for name in selection.SCENARIOS})
-    for name in choices.TABLES:
-        results.write_table(selection.load(name), folder / f"{name}.parquet", keys=keys)
+    keys = json.dumps({name: choosing.key(name, folder) for name in selection.SCENARIOS})
+    for name, table in tables.items():
+        results.write_table(table, folder / f"{name}.parquet", keys=keys)
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ from deplib.cohorts.simulated import LATENT_NAMES, SimulatedCohort
 from deplib.errors import ResultError
 from deplib.extraction import embedded_encoder
 from deplib.protocol import Protocol
-from deplib.selection.choices import SURROGATE
 from deplib.selection.surrogate import Array, Part, Surrogate, weighted_means
 
 SEED = 7001
@@ -138,5 +137,5 @@ def _part(covariance: Array, rank: int) -> Part:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else results.folder() / "selection" / SURROGATE
-    calibrate().save(target)
+    versioned = results.folder() / "selection" / "surrogate.safetensors"
+    calibrate().save(Path(sys.argv[1]) if len(sys.argv) > 1 else versioned)

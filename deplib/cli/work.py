@@ -98,8 +98,7 @@ def sweep(
 ) -> None:
     """Compute the versioned results that are missing or stale, into results/.
 
-    It takes hours and can be stopped at any time; the same command goes on from there. Without any
-    option that narrows it, it also computes what choosing on Dev does in many cohorts. Part
+    It takes hours and can be stopped at any time; the same command goes on from there. Part
     ablation is the comparison of the models, part options the study's advice, tested.
     """
     from deplib import study
@@ -112,11 +111,6 @@ def sweep(
     n_jobs = options.n_jobs(jobs)
     done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
     typer.echo(f"{len(done)} results are up to date")
-    if not (world or model or seed or split or part):  # about the whole study, not some runs
-        from deplib.selection import choices
-
-        choices.complete(jobs=n_jobs, progress=True)
-        typer.echo("choosing on Dev in many cohorts is up to date")
 
 
 @app.command()

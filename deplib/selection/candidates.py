@@ -2,8 +2,7 @@
 
 A candidate is a setting and a seed. Training is that of ``deplib.training`` (L1 on z-scored
 windows, Adam, the same initial weights and batches of a seed), with candidates of one width
-stacked along a leading dimension. Nothing stops early: a rule of ``deplib.selection.rules`` may
-pretend to.
+stacked along a leading dimension. Nothing stops early: a rule that chooses may pretend to.
 """
 
 from collections.abc import Iterator, Sequence

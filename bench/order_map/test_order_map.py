@@ -1,22 +1,18 @@
 """The map of order, with a few recordings in a cell and trainings of one epoch."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
+import cells
 import numpy as np
 import pandas as pd
 import pytest
+import sweep
+from cells import SHALLOW, Run
 from scipy.stats import pearsonr
 
 from deplib import results
 from deplib.errors import CohortError, ModelError
 from deplib.metrics import mae
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench" / "order_map"))  # outside the wheel
-import cells
-import sweep
-from cells import SHALLOW, Run
 
 CHEAP = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)", "TemporalMeanMLP", "LDBM")
 RUNS = [

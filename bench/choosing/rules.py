@@ -9,20 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from deplib.selection.candidates import SETTINGS, Courses
+from deplib.selection import SETTINGS
+from deplib.selection.candidates import Courses
 
 SCORES = ["dev_mae", "dev_pcc", "test_mae", "test_pcc", "test_sigma_ratio"]
-RULES = {
-    "last epoch": "the protocol's setting after its last epoch; nothing is chosen",
-    "fixed epoch": "the protocol's setting at the epoch best on Dev of other cohorts",
-    "epoch on Dev": "the protocol: lowest Dev MAE, with its patience",
-    "epoch and setting on Dev": "lowest Dev MAE over all candidates and epochs",
-    "fixed epoch and setting": "setting and epoch that are best on Dev of other cohorts",
-    "Dev halved": "one half of Dev chooses setting and epoch, the other scores; both ways",
-    "inner folds of Train": "folds inside Train choose setting and epoch; Dev only scores",
-    "epoch and setting on Test": "lowest Test MAE over all candidates and epochs: a leak",
-}
-"""Rule -> what it does."""
+RULES = (
+    "last epoch",
+    "fixed epoch",
+    "epoch on Dev",
+    "epoch and setting on Dev",
+    "fixed epoch and setting",
+    "Dev halved",
+    "inner folds of Train",
+    "epoch and setting on Test",
+)
+"""What each does, the chapter *Looking good on Dev* says."""
 
 Choice = tuple[np.ndarray, np.ndarray]
 """Candidate and epoch that were chosen, one of each a cohort."""

@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rules import RULES, choices, growth, mean_courses, stopped
+from rules import SCORES as COLUMNS
 
-from deplib.selection.candidates import SETTINGS
-from deplib.selection.rules import RULES, choices, growth, mean_courses, stopped
-from deplib.selection.rules import SCORES as COLUMNS
+from deplib.selection import SETTINGS
 
 N, SEEDS, EPOCHS = 6, 2, 7
 CANDIDATES = SEEDS * len(SETTINGS)

@@ -1,16 +1,20 @@
 """The whole way, with a surrogate that needs no rendering and trainings of a few epochs."""
 
+import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import choosing as module
+import pandas as pd
 import pytest
-from small import PROTOCOL, SURROGATE
+from rules import RULES, SCORES, stopped
 
 from deplib import results
-from deplib.errors import ResultError
-from deplib.selection import SETTINGS, Surrogate, courses, draw, load
-from deplib.selection import choices as module
-from deplib.selection.rules import RULES, SCORES, stopped
+from deplib.selection import SCENARIOS, SETTINGS, Surrogate, courses, draw
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "selection"))
+from small import PROTOCOL, SURROGATE
 
 SAME_TRAINING = 0.05
 """BDI-II points by which an MAE may differ on another processor."""
@@ -33,8 +37,9 @@ def trained(monkeypatch, tmp_path):
     return trained
 
 
-def run(folder, **options):
-    return module.complete(("null", "default"), folder=folder, n_cohorts=4, jobs=1, **options)
+def run(folder):
+    module.complete(("null", "default"), folder, n_cohorts=4, jobs=1)
+    return pd.read_parquet(folder / "choices.parquet")
 
 
 def test_it_computes_what_is_missing_and_keeps_what_holds(trained, tmp_path):
@@ -43,11 +48,9 @@ def test_it_computes_what_is_missing_and_keeps_what_holds(trained, tmp_path):
     assert len(first) == 2 * 4 * len(RULES)
     assert first["scenario"].unique().tolist() == ["null", "default"]
     assert run(tmp_path).equals(first)
-    assert len(load("growth", folder=tmp_path)) == 2 * 4 * 2
-    assert len(load("courses", folder=tmp_path)) == 2 * 2 * PROTOCOL.epochs
+    assert len(pd.read_parquet(tmp_path / "growth.parquet")) == 2 * 4 * 2
+    assert len(pd.read_parquet(tmp_path / "courses.parquet")) == 2 * 2 * PROTOCOL.epochs
     (tmp_path / "choices.parquet").write_bytes(b"no table")
-    with pytest.raises(ResultError, match="missing or damaged"):
-        load(folder=tmp_path)
     assert run(tmp_path).equals(first)
     assert len(trained) == 8  # written again from what was kept
 
@@ -79,14 +82,16 @@ def test_other_code_or_another_surrogate_makes_other_rows(trained, tmp_path, mon
 
 
 def test_the_versioned_rows_are_what_the_code_still_gives():
-    """The protocol's own candidate on one cohort, drawn and trained again; 2 s."""
+    """By their keys; and the protocol's own candidate on one cohort, trained again; 2 s."""
     folder = results.folder() / "selection"
+    assert module.keys_in(folder) == {name: module.key(name, folder) for name in SCENARIOS}
+    table = pd.read_parquet(folder / "choices.parquet")
+    assert table.groupby(["scenario", "rule"]).size().eq(module.N_COHORTS).all()
     cohort = draw("null", 0, Surrogate.load(folder / module.SURROGATE))
     again = courses(cohort, seed=0, settings=SETTINGS[:1], n_seeds=1)
-    stored = load().query("scenario == 'null' and cohort == 0").set_index("rule")
+    stored = table.query("scenario == 'null' and cohort == 0").set_index("rule")
     kept = stopped(again["dev_mae"][0], 10)
     for rule, epoch in (("last epoch", -1), ("epoch on Dev", kept)):
         for name in SCORES:
             assert stored.loc[rule, name] == pytest.approx(again[name][0, epoch], abs=SAME_TRAINING)
     assert stored["constant_dev_mae"].iloc[0] == pytest.approx(again["constant"][0], abs=1e-3)
-    assert load().groupby(["scenario", "rule"]).size().eq(module.N_COHORTS).all()
