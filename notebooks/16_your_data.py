@@ -66,7 +66,7 @@ import seaborn as sns
 
 from deplib import figures
 from deplib.alignment import FaceAligner, open_detector
-from deplib.cohorts.avec2014 import Avec2014Cohort
+from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.extraction import (
     ARCFACE, CHECKS, IMAGENET, RAW, UNIT, FeatureStore, OnnxEncoder, Preprocess, embedded_encoder,
@@ -101,7 +101,7 @@ cut = sorted(root.rglob(f"{session}_*_aligned/*.png"))[5]
 labels[0].unlink()
 cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
 
-cohort = Avec2014Cohort(root)
+cohort = Corpus(root)
 problems = cohort.check(full=True)
 assert problems["excluded"].sum() == 1, "rewrite: what the two faults cost"
 shown = problems.assign(
@@ -119,7 +119,7 @@ table(shown[["recording", "problem", "cost"]])
 
 # %%
 write_avec_layout(source, scratch / "videos", max_frames=6, videos=True)
-videos = Avec2014Cohort(scratch / "videos", aligner=FaceAligner(open_detector()))
+videos = Corpus(scratch / "videos", aligner=FaceAligner(open_detector()))
 found, cosines = 0, []
 for recording, n in videos.recordings[["recording", "n_frames"]].itertuples(index=False):
     block = videos.read(recording, 0, n)

@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 from deplib.errors import CohortError, DeplibError, EncoderError, VerificationError
 
 if TYPE_CHECKING:
-    from deplib.cohorts.avec2014 import Avec2014Cohort
     from deplib.cohorts.base import Cohort
+    from deplib.cohorts.corpus import Corpus
     from deplib.extraction import OnnxEncoder
 
 OK, FAULTS, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -58,7 +58,7 @@ def of_work(text: str, *names: str, panel: str = "How the work is done", **more:
 _of_corpus = partial(of_work, panel="Whose recordings")
 _of_encoder = partial(of_work, panel="Which encoder")
 _ROOT = "A folder of AVEC2014; else the simulated cohort."
-_TASKS = "With --root: Freeform or Northwind; else both."
+_TASKS = "With --root: one of its tasks; else all."
 _WORLD = "Without --root: null, default, published, pace or stroke."
 _FLIP = "Embed the mirrored frame, too, and add the two."
 _MISSES = "Stop when more of all frames have no face or are unreadable."
@@ -139,16 +139,16 @@ def n_jobs(jobs: int, device: Device = "cpu") -> int:
     return jobs or (1 if device == "cuda" else os.cpu_count() or 1)
 
 
-def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "Avec2014Cohort":
+def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "Corpus":
     """Return a corpus; its videos are aligned where a detector is named."""
     from deplib.alignment import FaceAligner, open_detector
-    from deplib.cohorts.avec2014 import TASKS, Avec2014Cohort
+    from deplib.cohorts.corpus import Corpus
 
     aligner = None
     if detector is not None:
         path = None if detector == "haar" else known_or_path(detector)
         aligner = FaceAligner(open_detector(path))
-    return Avec2014Cohort(root, tasks=tuple(tasks or TASKS), aligner=aligner)
+    return Corpus(root, tasks=tasks or (), aligner=aligner)
 
 
 def known_or_path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The licensed corpus AVEC2014, read from folders of aligned frames or from its raw videos.
+"""The licensed corpus AVEC2014: which clips, splits and labels a folder of it holds.
 
 Two layouts are understood, and mixtures of them: the official one
 (``AVEC2014_AudioVisual/Video/Training/Freeform/...`` with ``Final_Labels`` and
@@ -12,187 +12,159 @@ The corpus, its labels and anything that reveals them stay with the licensee: no
 a label anywhere but into memory.
 """
 
-import hashlib
 import os
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.base import COLUMNS, SPLITS, FrameBlock
-from deplib.cohorts.images import file_size, shown
-from deplib.cohorts.scan import Source, failing_frames, identical_clips, scan
-from deplib.cohorts.video import Aligner, VideoClip
+from deplib.cohorts import images
+from deplib.cohorts.base import BDI, SIMULATED_MARKER
+from deplib.cohorts.images import shown
+from deplib.cohorts.scan import Listing, of_tasks, problems
 from deplib.errors import CohortError
 
-TASKS = ("Freeform", "Northwind")
-SIMULATED_MARKER = "SIMULATED.txt"
-"""A file of this name at the root says that the frames were rendered and not filmed."""
+_SPLITS = {"training": "train", "development": "dev", "testing": "test"}
+_SPLITS |= {split: split for split in _SPLITS.values()}
+_CLIP = r"(\d+_\d+)_(freeform|northwind)(?:_video)?"
+_FOLDER = re.compile(_CLIP + "(?:_aligned)?", re.IGNORECASE)
+_VIDEO = re.compile(_CLIP + r"\.(?:mp4|avi|mov|mkv)", re.IGNORECASE)
+_LABEL = re.compile(r"(\d+_\d+)_(depression)\.csv", re.IGNORECASE)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,3}(\.0*)?")
+_KINDS = ["empty", "video", "frames"]  # of what is there of a recording, the last one is used
 
 
-class Avec2014Cohort:
-    """AVEC2014 on disk, as aligned frames or videos: implements ``TolerantCohort``.
-
-    Parameters
-    ----------
-    root
-        Folder that holds frames or videos, and labels, in any of the layouts above.
-    tasks
-        Which of ``TASKS`` to use.
-    aligner
-        Finds and aligns the faces of videos. Without one, a clip that exists only as a video is
-        left out, and ``check`` says so.
-
-    Attributes
-    ----------
-    name, simulated, recordings, fingerprint, source
-        As in ``FilmedCohort``; a recording is called ``PPP_S_Task`` and its person ``PPP``. The
-        fingerprint covers relative file names, file sizes, labels and, for videos, the aligner's
-        id; not the pixels. A recording's own fingerprint leaves out the label.
+def list_folder(root: Path, tasks: Collection[str] = ()) -> Listing:
+    """List the clips of some tasks, or of all, below a folder of AVEC2014.
 
     Raises
     ------
     CohortError
-        If the root or a task does not exist, not one recording is usable, or there are videos to
-        read and PyAV is not installed.
+        If there is no such folder or task, or a folder below it cannot be listed.
     """
-
-    def __init__(
-        self,
-        root: str | os.PathLike[str],
-        *,
-        tasks: Collection[str] = TASKS,
-        aligner: Aligner | None = None,
-    ) -> None:
-        self.root = Path(root)
-        if not self.root.is_dir():
-            raise CohortError(f"no folder {shown(self.root)}: give the one that holds AVEC2014")
-        if not tasks or not set(tasks) <= set(TASKS):
-            raise CohortError(f"tasks {tuple(tasks)} are not among those of AVEC2014: {TASKS}")
-        self.simulated = (self.root / SIMULATED_MARKER).is_file()
-        self.name = "simulated/AVEC2014 layout" if self.simulated else "AVEC2014"
-
-        self._clips, self._problems = scan(self.root, tasks, aligner)
-        left_out = self._problems[self._problems["excluded"]]
-        good = self._clips[~self._clips["recording"].isin(left_out["recording"])]
-        if good.empty:
-            told = [f". {row.where}: {row.problem}: {row.remedy}" for row in left_out.itertuples()]
-            first = "".join(told[:1]) + f" ({len(told)} problems in all)" * bool(told)
-            raise CohortError(
-                f"no usable recording of {', '.join(tasks)} under {shown(self.root)}{first}. "
-                "Expected folders such as Training/Freeform/203_1_Freeform_video_aligned with "
-                "112x112 frames, and labels such as 203_1_Depression.csv"
-            )
-        good = good.sort_values("recording")
-        good = good.sort_values("split", key=lambda x: x.map(SPLITS.index), kind="stable")
-        self._sources = dict(zip(good["recording"], good["source"], strict=True))
-        self._open: Source | None = None
-        self._fingerprints = {name: self._files_of(one) for name, one in self._sources.items()}
-        self.recordings = good.assign(
-            person=[session.split("_")[0] for session in good["session"]],
-            n_frames=[source.n_frames for source in good["source"]],
-        )[list(COLUMNS)].reset_index(drop=True)
-        rows = list(self.recordings.itertuples(index=False, name=None))
-        videos = [source for source in good["source"] if isinstance(source, VideoClip)]
-        aligners = sorted({video.aligner.id for video in videos})
-        self.source = _sha256(repr((self.simulated, aligners)))
-        self.fingerprint = _sha256(repr((self.simulated, rows, list(self._fingerprints.values()))))
-
-    def _files_of(self, source: Source) -> str:
-        """Return a hash of a clip's file names and sizes, and of what aligns its video."""
-        aligned = f"\0aligned by {source.aligner.id}\0" if isinstance(source, VideoClip) else ""
-        digest = hashlib.sha256(aligned.encode())
-        for file in source.files():
-            digest.update(os.fsencode(file.relative_to(self.root)))
-            digest.update(f"\0{file_size(file)}\0".encode())
-        return digest.hexdigest()
-
-    def fingerprint_of(self, recording: str) -> str:
-        """Return a hash of the names and sizes of one recording's files, and of its aligner.
-
-        Raises
-        ------
-        CohortError
-            If the recording is unknown.
-        """
-        self._source(recording)
-        return self._fingerprints[recording]
-
-    def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Read aligned frames ``start`` to ``stop`` of one recording, in the order of their number.
-
-        Returns
-        -------
-        ndarray of uint8, shape (stop - start, 112, 112, 3)
-            RGB; images as stored, nothing is resized; faces of videos as the aligner returns them.
-
-        Raises
-        ------
-        CohortError
-            If the recording is unknown, the block leaves it, a frame is unreadable or not 112x112
-            RGB, or a video's frame shows no face.
-        """
-        block = self.read(recording, start, stop)
-        for fault in block.faults:
-            if fault.kind != "gap":
-                raise CohortError(fault.message)
-        return block.frames
-
-    def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
-        """Read as ``frames`` does, but leave a frame that fails black and say why.
-
-        Raises
-        ------
-        CohortError
-            If the recording is unknown, gone, or changed since the corpus was opened, or the block
-            leaves it.
-        """
-        source = self._source(recording)
-        stop = source.n_frames if stop is None else stop
-        if not 0 <= start <= stop <= source.n_frames:
-            text = f"recording {recording} has frames 0 to {source.n_frames}, not {start} to {stop}"
-            raise CohortError(text)
-        if self._open is not source:  # one decoder at a time
-            if self._open is not None:
-                self._open.close()
-            self._open = source
-        return source.read(start, stop)
-
-    def _source(self, recording: str) -> Source:
-        if recording not in self._sources:
-            remedy = ".recordings lists those that it has, .check() those left out and why"
-            raise CohortError(f"{self.name} has no usable recording {recording!r}: {remedy}")
-        return self._sources[recording]
-
-    def check(
-        self,
-        full: bool = False,
-        jobs: int = 1,
-        progress: Callable[[str], object] = lambda recording: None,
-    ) -> pd.DataFrame:
-        """Return what was found wrong, one row a problem; ``excluded`` tells what it cost.
-
-        Parameters
-        ----------
-        full
-            Decode every frame, not three of each clip, and list those that are unreadable, blank
-            or without a face.
-        jobs
-            Processes that decode.
-        progress
-            Called with the name of each recording as it is finished.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``recording``, ``where``, ``problem``, ``remedy``, ``excluded``. A label's value
-            is never repeated.
-        """
-        failing = failing_frames(self._clips, full=full, jobs=jobs, progress=progress)
-        table = pd.concat([self._problems, *identical_clips(self._clips), *failing])
-        return table.sort_values(["recording", "where"], ignore_index=True, kind="stable")
+    if not root.is_dir():
+        raise CohortError(f"no folder {shown(root)}: give the one that holds AVEC2014")
+    entries = _walk(root)
+    clips = entries[entries["kind"].isin(_KINDS) & (entries["session"] != "")]
+    clips = _chosen(of_tasks(clips, tasks, root))
+    labels = _labels(entries[entries["kind"] == "label"], clips)
+    clips = clips.assign(
+        bdi=clips["session"].map(labels.groupby("session")["bdi"].first()),
+        person=[session.split("_")[0] for session in clips["session"]],
+    )
+    strange = entries[entries["session"] == ""].assign(recording="")
+    simulated = (root / SIMULATED_MARKER).is_file()
+    found = pd.concat([*_of_paths(strange, clips), *_of_labels(labels, clips)])
+    name = "simulated/AVEC2014 layout" if simulated else "AVEC2014"
+    return Listing(name, simulated, BDI, root, clips, found)
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _walk(root: Path) -> pd.DataFrame:
+    """Return labels, clips and strange folders; the nearest folder that names a split tells it."""
+    rows = []
+    for kind, path, match in _named(root):
+        session, task = (match[1], match[2].capitalize()) if match else ("", "")
+        inside = path.relative_to(root)
+        above = map(str.lower, inside.parts[-2::-1])
+        split = next((_SPLITS[part] for part in above if part in _SPLITS), "")
+        rows.append((f"{session}_{task}", session, task, split, kind, path, shown(inside)))
+    columns = ["recording", "session", "task", "split", "kind", "path", "where"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _named(root: Path) -> Iterator[tuple[str, Path, re.Match[str] | None]]:
+    """Yield labels, clips by their kind, and with None folders whose images are of no recording."""
+    for folder, files in _folders(root):
+        for file in files:
+            for kind, pattern in (("label", _LABEL), ("video", _VIDEO)):
+                if match := pattern.fullmatch(file):
+                    yield kind, folder / file, match
+        own = _FOLDER.fullmatch(folder.name)
+        if any(map(images.is_image, files)):
+            yield "frames", folder, own or _FOLDER.fullmatch(folder.parent.name)
+        elif own:
+            yield "empty", folder, own
+
+
+def _folders(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder and the names of its files; links are followed, but not in circles."""
+    real = os.path.realpath(folder)
+    if real not in above:
+        _, below, files = next(os.walk(folder, onerror=images.unlisted))
+        yield folder, sorted(files)
+        for name in sorted(below):
+            yield from _folders(folder / name, above | {real})
+
+
+def _chosen(clips: pd.DataFrame) -> pd.DataFrame:
+    """Keep one clip of those that are links to one place, and of a recording the best kind."""
+    place = ["recording", "kind", "real"]
+    clips = clips.assign(real=clips["path"].map(lambda path: Path(os.path.realpath(path))))
+    clips = clips.drop_duplicates([*place, "split"])
+    split = clips.groupby(place)["split"].transform("max")
+    clips = clips[(clips["split"] != "") | (split == "")]
+    rank = clips["kind"].map(_KINDS.index)
+    return clips[rank == rank.groupby(clips["recording"]).transform("max")]
+
+
+def _of_paths(strange: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    remedy = "name the folder PPP_S_Task_video_aligned if it is a recording"
+    yield problems(strange, "images in a folder of no recording", remedy)
+    splits = clips.groupby("session")["split"].transform("nunique")
+    remedy = "keep it in its official split only"
+    yield problems(clips[splits > 1], "its session is in several splits", remedy)
+    remedy = "put it below train, dev or test"
+    yield problems(clips[clips["split"] == ""], "no folder above names a split", remedy)
+
+
+def _labels(labels: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """Read label files: ``bdi``, or NaN and why, one row a file and recording that it concerns."""
+    read = labels["path"].map(read_label)
+    labels = labels.assign(bdi=read.str[0].astype(float), wrong=read.str[1])
+    concerned = clips[["session", "recording"]].drop_duplicates()
+    labels = labels.drop(columns="recording").merge(concerned, "left", "session")
+    return labels.fillna({"recording": ""})
+
+
+def _of_labels(labels: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    without = clips[~clips["session"].isin(labels["session"])]
+    yield problems(without, "no label", "add the corpus's PPP_S_Depression.csv")
+    for text, rows in labels.groupby("wrong"):
+        yield problems(rows, str(text), "restore the file from the corpus")
+    values = labels.groupby("session")["bdi"].transform("nunique")
+    text = "label files of one session disagree"
+    yield problems(labels[values > 1], text, "keep the corpus's own")
+    sessions = {*labels["session"], *clips["session"]}
+    for task, there in clips.groupby("task")["session"]:
+        if 2 * there.nunique() >= len(sessions):
+            names = [f"{session}_{task}" for session in sorted(sessions - set(there))]
+            rows = pd.DataFrame({"recording": names, "where": ""})
+            text = "neither frames nor a video, which most sessions of this task have"
+            yield problems(rows, text, "add the clip, or go on without it")
+
+
+def read_label(file: Path) -> tuple[float, str | None]:
+    """Read the one number of a label file.
+
+    Returns
+    -------
+    bdi : float
+        BDI-II points from 0 to 63; NaN if the file cannot be read, or holds anything but one whole
+        number of the scale.
+    wrong : str or None
+        Why it is NaN. Names neither the file, whose place the report states, nor its content.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig", errors="replace").strip()
+    except OSError as error:
+        return np.nan, f"the label file cannot be read ({error.strerror})"
+    if not text:
+        return np.nan, "the label file is empty"
+    if not _WHOLE_NUMBER.fullmatch(text):
+        rule = "digits only, without sign, exponent, decimal comma or heading"
+        return np.nan, f"the label file does not hold one whole number: {rule}"
+    if float(text) > BDI.high:
+        return np.nan, f"the label is above {BDI.high:g}, where the {BDI.name} ends"
+    return float(text), None

@@ -8,6 +8,8 @@ import pandas as pd
 SPLITS = ("train", "dev", "test")
 BANDS = (("minimal", 0, 13), ("mild", 14, 19), ("moderate", 20, 28), ("severe", 29, 63))
 """BDI-II severity bands, in points, both ends included."""
+SIMULATED_MARKER = "SIMULATED.txt"
+"""A file of this name beside clips, or above, says that they were rendered and not filmed."""
 COLUMNS = ("recording", "person", "split", "task", "bdi", "n_frames")
 """Columns of ``Cohort.recordings``: str, str, one of SPLITS, str, float in 0-63, int."""
 FAULT_KINDS = {
@@ -20,6 +22,18 @@ FAULT_KINDS = {
 """What can be wrong with one frame. All but ``gap`` leave the frame without an embedding."""
 
 _BLANK_RANGE = 8  # grey levels; a frame whose pixels differ by less shows no face
+
+
+class Scale(NamedTuple):
+    """What labels measure, and between which ends, both included."""
+
+    name: str
+    low: float
+    high: float
+    bands: tuple[tuple[str, float, float], ...] = ()  # name, lowest and highest label
+
+
+BDI = Scale("BDI-II", 0, 63, BANDS)
 
 
 @runtime_checkable

@@ -1,38 +1,27 @@
-"""What a copy of AVEC2014 holds, and what ails it.
+"""Opening the clips that a corpus lists, and telling what ails them.
 
-Problems are rows of a table, never raised, so that one report names all of them. The scan opens
-each clip and decodes three of its frames; `failing_frames` looks at more.
+Problems are rows of a table, never raised, so that one report names all of them. `open_clips`
+decodes three frames of each clip; `failing_frames` looks at more.
 """
 
 import hashlib
-import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
 from deplib.cohorts import images
-from deplib.cohorts.base import BANDS, FAULT_KINDS, is_blank
+from deplib.cohorts.base import FAULT_KINDS, Scale, is_blank
 from deplib.cohorts.images import FrameFolder, shown
 from deplib.cohorts.video import COPY, Aligner, VideoClip, require_av
 from deplib.errors import CohortError
 
-BDI_MAX = BANDS[-1][-1]
 Source = FrameFolder | VideoClip
 
-_SPLITS = {"training": "train", "development": "dev", "testing": "test"}
-_SPLITS |= {split: split for split in _SPLITS.values()}
-_CLIP = r"(\d+_\d+)_(freeform|northwind)(?:_video)?"
-_FOLDER = re.compile(_CLIP + "(?:_aligned)?", re.IGNORECASE)
-_VIDEO = re.compile(_CLIP + r"\.(?:mp4|avi|mov|mkv)", re.IGNORECASE)
-_LABEL = re.compile(r"(\d+_\d+)_(depression)\.csv", re.IGNORECASE)
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,3}(\.0*)?")
-_KINDS = ["empty", "video", "frames"]  # of what is there of a recording, the last one is used
 _REMEDIES = {
     "no_face": "look at them, and try another detector; extraction marks them as invalid",
     "blank": "look at the video there; extraction marks them as invalid",
@@ -57,43 +46,64 @@ def problems(rows: pd.DataFrame, problem: str, remedy: str, excluded: bool = Tru
     return table.assign(excluded=(table["recording"] != "") & excluded)
 
 
-def scan(
-    root: Path, tasks: Collection[str], aligner: Aligner | None = None
+class Listing(NamedTuple):
+    """What a corpus says that it holds, before a clip is opened."""
+
+    name: str
+    simulated: bool
+    scale: Scale
+    root: Path
+    """Folder that the places in messages and fingerprints start from."""
+    clips: pd.DataFrame
+    """One row a clip: ``recording, person, split, task, bdi``, and ``kind`` ("frames", "video" or
+    "empty"), ``path`` and ``where``, the place below the root."""
+    problems: pd.DataFrame
+    """As of `problems`."""
+
+
+def of_tasks(clips: pd.DataFrame, tasks: Collection[str], root: Path) -> pd.DataFrame:
+    """Return the clips of some tasks; all, if none is named.
+
+    Raises
+    ------
+    CohortError
+        If no clip is of a task.
+    """
+    if unknown := sorted(set(tasks).difference(clips["task"])):
+        there = ", ".join(sorted(set(clips["task"]) - {""})) or "none"
+        raise CohortError(f"no recording of task {unknown[0]}: {shown(root)} has {there}")
+    return clips[clips["task"].isin(tasks)] if tasks else clips
+
+
+def open_clips(
+    clips: pd.DataFrame, aligner: Aligner | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find and open the clips below a folder, and tell what is wrong with them.
+    """Open the clips of a listing, and tell what is wrong with them.
 
     Parameters
     ----------
-    root
-        Folder that holds frames or videos, and labels.
-    tasks
-        Tasks to look for; others are passed over.
+    clips
+        As in `Listing`.
     aligner
         Aligns the frames of videos; without one, videos are reported and not opened.
 
     Returns
     -------
     clips : DataFrame
-        Every clip that can be opened: ``recording``, ``session`` (``PPP_S``, which both tasks and
-        the label share), ``task``, ``split``, ``where``, ``bdi``, and the ``source`` of its frames.
+        Those that can be opened, with the ``source`` of their frames.
     problems : DataFrame
         As of `problems`; a recording that one of them excludes must not be used.
 
     Raises
     ------
     CohortError
-        If a folder cannot be listed, or there are videos to read and PyAV is missing.
+        If there are videos to read and PyAV is missing.
     """
-    entries = _walk(root)
-    clips = _chosen(entries[entries["task"].isin(tasks)])
-    labels = _labels(entries[entries["kind"] == "label"], clips)
-    clips = clips.assign(bdi=clips["session"].map(labels.groupby("session")["bdi"].first()))
     readable = clips["kind"].isin(["frames"] if aligner is None else ["frames", "video"])
-    used, unused = clips[readable], clips[~readable]
+    used = clips[readable]
     if (used["kind"] == "video").any():
         require_av()
-    strange = entries[entries["session"] == ""].assign(recording="")
-    found = [*_of_paths(strange, unused, used), *_of_labels(labels, clips, used)]
+    found = list(_of_kinds(clips[~readable], used))
     sources: dict[int, Source] = {}
     for index, path, kind in used[["path", "kind"]].itertuples():
         try:
@@ -109,124 +119,13 @@ def scan(
     return opened, pd.concat(found)
 
 
-def _walk(root: Path) -> pd.DataFrame:
-    """Return labels, clips and strange folders; the nearest folder that names a split tells it."""
-    rows = []
-    for kind, path, match in _named(root):
-        session, task = (match[1], match[2].capitalize()) if match else ("", "")
-        inside = path.relative_to(root)
-        above = map(str.lower, inside.parts[-2::-1])
-        split = next((_SPLITS[part] for part in above if part in _SPLITS), "")
-        rows.append((f"{session}_{task}", session, task, split, kind, path, shown(inside)))
-    columns = ["recording", "session", "task", "split", "kind", "path", "where"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _named(root: Path) -> Iterator[tuple[str, Path, re.Match[str] | None]]:
-    """Yield labels, clips by their kind, and with None folders whose images are of no recording."""
-    for folder, files in _folders(root):
-        for file in files:
-            for kind, pattern in (("label", _LABEL), ("video", _VIDEO)):
-                if match := pattern.fullmatch(file):
-                    yield kind, folder / file, match
-        own = _FOLDER.fullmatch(folder.name)
-        if any(map(images.is_image, files)):
-            yield "frames", folder, own or _FOLDER.fullmatch(folder.parent.name)
-        elif own:
-            yield "empty", folder, own
-
-
-def _folders(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder and the names of its files; links are followed, but not in circles."""
-    real = os.path.realpath(folder)
-    if real not in above:
-        _, below, files = next(os.walk(folder, onerror=images.unlisted))
-        yield folder, sorted(files)
-        for name in sorted(below):
-            yield from _folders(folder / name, above | {real})
-
-
-def _chosen(clips: pd.DataFrame) -> pd.DataFrame:
-    """Keep one clip of those that are links to one place, and of a recording the best kind."""
-    place = ["recording", "kind", "real"]
-    clips = clips.assign(real=clips["path"].map(lambda path: Path(os.path.realpath(path))))
-    clips = clips.drop_duplicates([*place, "split"])
-    split = clips.groupby(place)["split"].transform("max")
-    clips = clips[(clips["split"] != "") | (split == "")]
-    rank = clips["kind"].map(_KINDS.index)
-    return clips[rank == rank.groupby(clips["recording"]).transform("max")]
-
-
-def _of_paths(
-    strange: pd.DataFrame, unused: pd.DataFrame, used: pd.DataFrame
-) -> Iterator[pd.DataFrame]:
-    remedy = "name the folder PPP_S_Task_video_aligned if it is a recording"
-    yield problems(strange, "images in a folder of no recording", remedy)
+def _of_kinds(unused: pd.DataFrame, used: pd.DataFrame) -> Iterator[pd.DataFrame]:
     remedy = "put the clip's aligned frames there, or remove the folder"
     yield problems(unused[unused["kind"] == "empty"], "a folder without frames", remedy)
     remedy = f"{images.REALIGN}; or pass a face detector, which aligns on the way: --detector"
     yield problems(unused[unused["kind"] == "video"], "a video without aligned frames", remedy)
-    splits = used.groupby("session")["split"].transform("nunique")
-    remedy = "keep it in its official split only"
-    yield problems(used[splits > 1], "its session is in several splits", remedy)
-    places = used.groupby("recording")["recording"].transform("size")
-    twice = used[(places > 1) & (splits == 1)]
+    twice = used[used["recording"].duplicated(keep=False)]
     yield problems(twice, "the recording is in several places", "keep one of them")
-    remedy = "put it below train, dev or test"
-    yield problems(used[used["split"] == ""], "no folder above names a split", remedy)
-
-
-def _labels(labels: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
-    """Read label files: ``bdi``, or NaN and why, one row a file and recording that it concerns."""
-    read = labels["path"].map(read_label)
-    labels = labels.assign(bdi=read.str[0].astype(float), wrong=read.str[1])
-    concerned = clips[["session", "recording"]].drop_duplicates()
-    labels = labels.drop(columns="recording").merge(concerned, "left", "session")
-    return labels.fillna({"recording": ""})
-
-
-def _of_labels(
-    labels: pd.DataFrame, clips: pd.DataFrame, used: pd.DataFrame
-) -> Iterator[pd.DataFrame]:
-    without = used[~used["session"].isin(labels["session"])]
-    yield problems(without, "no label", "add the corpus's PPP_S_Depression.csv")
-    for text, rows in labels.groupby("wrong"):
-        yield problems(rows, str(text), "restore the file from the corpus")
-    values = labels.groupby("session")["bdi"].transform("nunique")
-    text = "label files of one session disagree"
-    yield problems(labels[values > 1], text, "keep the corpus's own")
-    sessions = {*labels["session"], *clips["session"]}
-    for task, there in clips.groupby("task")["session"]:
-        if 2 * there.nunique() >= len(sessions):
-            names = [f"{session}_{task}" for session in sorted(sessions - set(there))]
-            rows = pd.DataFrame({"recording": names, "where": ""})
-            text = "neither frames nor a video, which most sessions of this task have"
-            yield problems(rows, text, "add the clip, or go on without it")
-
-
-def read_label(file: Path) -> tuple[float, str | None]:
-    """Read the one number of a label file.
-
-    Returns
-    -------
-    bdi : float
-        BDI-II points from 0 to 63; NaN if the file cannot be read, or holds anything but one whole
-        number of the scale.
-    wrong : str or None
-        Why it is NaN. Names neither the file, whose place the report states, nor its content.
-    """
-    try:
-        text = file.read_bytes().decode("utf-8-sig", errors="replace").strip()
-    except OSError as error:
-        return np.nan, f"the label file cannot be read ({error.strerror})"
-    if not text:
-        return np.nan, "the label file is empty"
-    if not _WHOLE_NUMBER.fullmatch(text):
-        rule = "digits only, without sign, exponent, decimal comma or heading"
-        return np.nan, f"the label file does not hold one whole number: {rule}"
-    if float(text) > BDI_MAX:
-        return np.nan, f"the label is above {BDI_MAX}, where the BDI-II ends"
-    return float(text), None
 
 
 def _faults(source: Source) -> Iterator[tuple[str, str, bool]]:

@@ -18,7 +18,7 @@ VERBS = {command.callback.__name__: command.callback for command in app.register
     [
         (("verify", "/nowhere/at/all"), "no feature store in"),
         (("check", "/nowhere/at/all"), "no folder"),
-        (("check", ".", "--task", "Reading"), "those of AVEC2014: ('Freeform'"),
+        (("check", ".", "--task", "Reading"), "no recording of task Reading"),
         (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no network at"),
         (("extract", "--encoder", "e.onnx", "--preprocess", "rosy"), "rosy"),
         (("extract", "--preprocess", "raw"), "give --encoder"),

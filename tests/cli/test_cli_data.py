@@ -9,7 +9,7 @@ from tiny import TinyCohort
 
 from deplib.cli import options
 from deplib.cli.options import FAILED, FAULTS
-from deplib.cohorts.avec2014 import Avec2014Cohort
+from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.errors import EncoderError
 from deplib.extraction import FeatureStore, Reference, embedded_encoder, save_reference, weights
@@ -19,7 +19,7 @@ def test_a_small_corpus_is_written_and_check_names_what_is_wrong_with_it(run, tm
     corpus = tmp_path / "corpus"
     written = run("corpus", corpus, "--recordings", 6, "--frames", 9)
     assert f"deplib extract --root {corpus}" in written.output
-    cohort = Avec2014Cohort(corpus)
+    cohort = Corpus(corpus)
     assert cohort.simulated
     assert cohort.recordings["n_frames"].tolist() == [9] * 6
     assert "not empty" in run("corpus", corpus, code=FAILED).output

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from avec_layout import clip_folder, encoded, frame_files, label_file
 
-from deplib.cohorts.avec2014 import SIMULATED_MARKER, Avec2014Cohort
-from deplib.cohorts.base import COLUMNS, Cohort, TolerantCohort, read_frames
+from deplib.cohorts.base import COLUMNS, SIMULATED_MARKER, Cohort, TolerantCohort, read_frames
+from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated.cohort import write_avec_layout
 from deplib.errors import CohortError
 
@@ -17,7 +17,7 @@ N_FRAMES = 12
 
 
 def test_round_trip_keeps_every_pixel_label_split_and_person(written, source):
-    cohort = Avec2014Cohort(written)
+    cohort = Corpus(written)
     assert isinstance(cohort, Cohort)
     assert isinstance(cohort, TolerantCohort)
     assert tuple(cohort.recordings.columns) == COLUMNS
@@ -32,13 +32,13 @@ def test_round_trip_keeps_every_pixel_label_split_and_person(written, source):
 
 
 def test_rendered_frames_are_never_taken_for_the_corpus(written, root):
-    assert Avec2014Cohort(written).simulated
-    assert Avec2014Cohort(written).name != "AVEC2014"
+    assert Corpus(written).simulated
+    assert Corpus(written).name != "AVEC2014"
     (root / SIMULATED_MARKER).unlink()
-    filmed = Avec2014Cohort(root)
+    filmed = Corpus(root)
     assert not filmed.simulated
     assert filmed.name == "AVEC2014"
-    assert filmed.fingerprint != Avec2014Cohort(written).fingerprint
+    assert filmed.fingerprint != Corpus(written).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_repacked_corpus_reads_the_same(written, tmp_path, name):
         shutil.copy(label, root / "label" / "DepressionLabels")
     shutil.copy(written / SIMULATED_MARKER, root)
 
-    original, repacked = Avec2014Cohort(written), Avec2014Cohort(root)
+    original, repacked = Corpus(written), Corpus(root)
     assert repacked.check().empty
     assert repacked.recordings.equals(original.recordings)
     for recording in original.recordings["recording"]:
@@ -79,22 +79,22 @@ def test_both_tasks_share_one_label_and_can_be_chosen(root, source):
         folder = clip_folder(root, name)
         northwind = folder.parent.parent / "Northwind" / f"{name}_Northwind_video_aligned"
         shutil.copytree(folder, northwind)
-    both = Avec2014Cohort(root)
+    both = Corpus(root)
     table = both.recordings.set_index("recording")
     assert len(table) == 10
     assert table.loc[f"{names[0]}_Northwind", "bdi"] == table.loc[f"{names[0]}_Freeform", "bdi"]
-    assert set(Avec2014Cohort(root, tasks=["Northwind"]).recordings["task"]) == {"Northwind"}
+    assert set(Corpus(root, tasks=["Northwind"]).recordings["task"]) == {"Northwind"}
     report = both.check()  # most sessions have it, so it is missed where it is absent
     missed = report[report["problem"].str.contains("neither")]
     assert list(missed["recording"]) == sorted(f"{name}_Northwind" for name in names[4:])
-    assert Avec2014Cohort(root, tasks=["Freeform"]).check().empty
+    assert Corpus(root, tasks=["Freeform"]).check().empty
 
 
 def test_time_closes_over_missing_frame_numbers_and_each_gap_is_told(root, source):
     first = source.recordings["recording"][0]
     for number in (4, 5, 9):
         (clip_folder(root, first) / f"frame_det_00_{number:06d}.png").unlink()
-    cohort = Avec2014Cohort(root)
+    cohort = Corpus(root)
     kept = [0, 1, 2, 5, 6, 7, 9, 10, 11]
     expected = source.frames(first)[kept]
     np.testing.assert_array_equal(cohort.frames(f"{first}_Freeform"), expected)
@@ -112,7 +112,7 @@ def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):
     files = frame_files(root, first)
     for index, content in bad.items():
         files[index].write_bytes(content)
-    cohort = Avec2014Cohort(root)
+    cohort = Corpus(root)
     block = read_frames(cohort, f"{first}_Freeform", 1, 9)
     expected = source.frames(first)[1:9]
     expected[[1, 4, 5]] = 0
@@ -136,24 +136,24 @@ def test_recordings_linked_into_their_split_belong_to_it(written, root, tmp_path
     (folder.parent / "loop").symlink_to(folder.parent / "loop")
     for name in ("up", "again", "and again"):  # without end, if they were followed
         (folder.parent / name).symlink_to(root)
-    cohort = Avec2014Cohort(root)
-    assert cohort.recordings.equals(Avec2014Cohort(written).recordings)
+    cohort = Corpus(root)
+    assert cohort.recordings.equals(Corpus(written).recordings)
     assert cohort.check(full=True).empty
 
 
 def test_fingerprint_follows_content_and_not_place(written, root, source):
-    fingerprint = Avec2014Cohort(written).fingerprint
-    assert Avec2014Cohort(root).fingerprint == fingerprint
+    fingerprint = Corpus(written).fingerprint
+    assert Corpus(root).fingerprint == fingerprint
     first = source.recordings["recording"][0]
     label = label_file(root, first)
     label.write_text(str((int(label.read_text()) + 1) % 60))
-    other = Avec2014Cohort(root).fingerprint
+    other = Corpus(root).fingerprint
     (clip_folder(root, first) / f"frame_det_00_{N_FRAMES:06d}.png").unlink()
-    assert len({fingerprint, other, Avec2014Cohort(root).fingerprint}) == 3
+    assert len({fingerprint, other, Corpus(root).fingerprint}) == 3
 
 
 def test_folder_changed_after_opening_is_noticed(root, source):
-    cohort = pickle.loads(pickle.dumps(Avec2014Cohort(root)))
+    cohort = pickle.loads(pickle.dumps(Corpus(root)))
     first = source.recordings["recording"][0]
     (clip_folder(root, first) / "frame_det_00_000002.png").unlink()
     with pytest.raises(CohortError, match="open it again"):
@@ -161,7 +161,7 @@ def test_folder_changed_after_opening_is_noticed(root, source):
 
 
 def test_blocks_outside_the_clip_are_refused(written):
-    cohort = Avec2014Cohort(written)
+    cohort = Corpus(written)
     for start, stop in ((0, N_FRAMES + 1), (-1, 2), (5, 4)):
         with pytest.raises(CohortError, match=f"frames 0 to {N_FRAMES}"):
             cohort.frames(cohort.recordings["recording"][0], start, stop)
@@ -169,8 +169,8 @@ def test_blocks_outside_the_clip_are_refused(written):
 
 def test_what_no_corpus_has_is_refused(written, source, tmp_path):
     with pytest.raises(CohortError, match="no usable recording"):
-        Avec2014Cohort(tmp_path)
-    with pytest.raises(CohortError, match="no usable recording of Northwind"):
-        Avec2014Cohort(written, tasks=["Northwind"])
+        Corpus(tmp_path)
+    with pytest.raises(CohortError, match=r"no recording of task Northwind: .* has Freeform"):
+        Corpus(written, tasks=["Northwind"])
     with pytest.raises(CohortError, match="999_9"):
         write_avec_layout(source, tmp_path, recordings=["999_9"])

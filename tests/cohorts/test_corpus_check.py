@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from avec_layout import clip_folder, encoded, frame_files, label_file
 
-from deplib.cohorts.avec2014 import Avec2014Cohort
-from deplib.cohorts.scan import read_label
+from deplib.cohorts.avec2014 import read_label
+from deplib.cohorts.corpus import Corpus
 from deplib.errors import CohortError
 
 Damage = Callable[[Path, Path], object]
@@ -109,7 +109,7 @@ def test_a_fault_is_reported_and_costs_the_recording_only_if_it_must(
 ):
     victim = source.recordings["recording"][2]
     damage(clip_folder(root, victim), label_file(root, victim))
-    cohort = Avec2014Cohort(root)
+    cohort = Corpus(root)
     report = cohort.check()
     assert set(report["recording"]) == {f"{victim}_Freeform"}
     assert report["problem"].str.contains(text).any()
@@ -124,7 +124,7 @@ def test_a_fault_is_reported_and_costs_the_recording_only_if_it_must(
 @pytest.mark.parametrize("content", ["9871", "7x", "58.5"])
 def test_report_never_repeats_a_label(root, source, content):
     label_file(root, source.recordings["recording"][2]).write_text(content)
-    report = Avec2014Cohort(root).check().drop(columns="where")
+    report = Corpus(root).check().drop(columns="where")
     assert len(report) == 1
     assert content not in report.to_csv()
 
@@ -145,7 +145,7 @@ def test_copies_under_two_names_are_found(root, source):
     content = bytearray(last.read_bytes())
     content[-1] ^= 1  # same number and sizes of files, but not the same
     last.write_bytes(content)
-    report = Avec2014Cohort(root).check()
+    report = Corpus(root).check()
     copies = report[report["problem"].str.contains("byte for byte")]
     assert set(copies["recording"]) == {f"{first}_Freeform", f"{second}_Freeform"}
     assert copies["problem"].str.endswith(f"{first}_Freeform, {second}_Freeform").all()
@@ -162,7 +162,7 @@ def test_full_check_decodes_every_frame(root, source):
     file.write_bytes(file.read_bytes()[:-300])
     label_file(root, third).unlink()  # left out, and yet decoded
     frame_files(root, third)[4].write_bytes(b"")
-    cohort = Avec2014Cohort(root)
+    cohort = Corpus(root)
     assert set(cohort.check()["recording"]) == {f"{third}_Freeform"}  # of the rest, no bad one
 
     seen: list[str] = []
@@ -188,7 +188,7 @@ def test_strange_names_are_escaped_on_one_line(root, source):
     (moved / 'a\n"b" 2.png').write_bytes(b"")
     (root / "preview").mkdir()
     (root / "preview" / "1.png").write_bytes(BLACK)
-    report = Avec2014Cohort(root).check(full=True)
+    report = Corpus(root).check(full=True)
     check_one_line(report)
     assert not report["excluded"].any()
     preview, strange = report.to_dict("records")
@@ -207,11 +207,11 @@ def test_folders_that_cannot_be_listed_are_named(root, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(CohortError, match=r"Freeform cannot be listed .*mend its permissions"):
-        Avec2014Cohort(root)
+        Corpus(root)
 
 
 def test_a_corpus_without_one_usable_recording_names_the_first_problem(root):
     for file in root.rglob("*_Depression.csv"):
         file.unlink()
     with pytest.raises(CohortError, match=r"no label: add the corpus's .*\(6 problems in all\)"):
-        Avec2014Cohort(root)
+        Corpus(root)

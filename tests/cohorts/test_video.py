@@ -12,7 +12,7 @@ import pytest
 from avec_layout import clip_folder, encoded
 
 from deplib.alignment import TEMPLATE, similarity_transform
-from deplib.cohorts.avec2014 import Avec2014Cohort
+from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.cohorts.video import VideoClip
 from deplib.errors import CohortError
@@ -269,7 +269,7 @@ def test_round_trip_through_videos(source, filmed):
         def __call__(self, image: np.ndarray) -> np.ndarray:
             return cv2.warpAffine(image, next(self.order), (112, 112))
 
-    cohort = Avec2014Cohort(filmed, aligner=Known())
+    cohort = Corpus(filmed, aligner=Known())
     assert (cohort.simulated, set(cohort.recordings["n_frames"])) == (True, {4})
     seen = cohort.frames(f"{name}_Freeform").astype(float)
     crops = [cv2.warpAffine(s.image, w, (112, 112)) for s, w in zip(scenes, warps, strict=True)]
@@ -279,37 +279,37 @@ def test_round_trip_through_videos(source, filmed):
 
 def test_videos_without_an_aligner_are_left_out_and_both_remedies_named(filmed, root):
     with pytest.raises(CohortError, match=r"video without aligned frames.*OpenFace.*--detector"):
-        Avec2014Cohort(filmed)
+        Corpus(filmed)
     first = next(root.rglob("*_aligned"))
     shutil.rmtree(first)
     shutil.copy(next(filmed.rglob(f"{first.name.removesuffix('_aligned')}.mp4")), first.parent)
-    cohort = Avec2014Cohort(root)
+    cohort = Corpus(root)
     assert len(cohort.recordings) == 5
     assert cohort.check()["excluded"].tolist() == [True]
 
 
 def test_aligned_frames_win_over_a_video_and_a_video_over_an_empty_folder(root, filmed, source):
-    before = Avec2014Cohort(root).fingerprint
+    before = Corpus(root).fingerprint
     first = source.recordings["recording"][0]
     folder = clip_folder(root, first)
     (folder.parent / f"{first}_Freeform_video.mp4").write_bytes(b"not even a video")
-    for cohort in (Avec2014Cohort(root), Avec2014Cohort(root, aligner=Middle())):
+    for cohort in (Corpus(root), Corpus(root, aligner=Middle())):
         assert cohort.check().empty
         assert cohort.fingerprint == before
     other = Path(shutil.copytree(filmed, root.parent / "other"))
     file = next(other.rglob("*.mp4"))
     (file.parent / f"{file.stem}_aligned").mkdir()
-    assert Avec2014Cohort(other, aligner=Middle()).check().empty
+    assert Corpus(other, aligner=Middle()).check().empty
 
 
 def test_the_fingerprint_knows_aligner_and_videos(filmed, tmp_path):
     root = Path(shutil.copytree(filmed, tmp_path / "corpus"))
     other = Middle()
     other.id = "another"
-    prints = [Avec2014Cohort(root, aligner=one).fingerprint for one in (Middle(), Middle(), other)]
+    prints = [Corpus(root, aligner=one).fingerprint for one in (Middle(), Middle(), other)]
     with open(next(root.rglob("*.mp4")), "ab") as stream:
         stream.write(b"\0\0\0\x08free")
-    prints.append(Avec2014Cohort(root, aligner=Middle()).fingerprint)
+    prints.append(Corpus(root, aligner=Middle()).fingerprint)
     assert prints[0] == prints[1]
     assert len(set(prints)) == 3
 
@@ -320,7 +320,7 @@ def test_bad_videos_are_reported_and_the_others_read(filmed, tmp_path):
     files[0].write_bytes(b"")
     cut(write_video(files[1], movflags="faststart"), 0.7)
     spoil(write_video(files[2]), 17)
-    cohort = Avec2014Cohort(root, aligner=Middle())
+    cohort = Corpus(root, aligner=Middle())
     report = cohort.check(full=True).set_index("recording")
     texts = ["empty, cut short or no video", "60 frames are announced", "frames, where the file or"]
     for file, text, excluded in zip(files, texts, (True, False, False), strict=False):

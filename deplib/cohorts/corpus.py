@@ -1,0 +1,178 @@
+"""A corpus on disk: aligned frames or raw videos, and one label a recording."""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deplib.cohorts.avec2014 import list_folder
+from deplib.cohorts.base import COLUMNS, SPLITS, FrameBlock
+from deplib.cohorts.images import file_size, shown
+from deplib.cohorts.scan import Source, failing_frames, identical_clips, open_clips
+from deplib.cohorts.video import Aligner, VideoClip
+from deplib.errors import CohortError
+
+
+class Corpus:
+    """Recordings on disk, as aligned frames or videos: implements ``TolerantCohort``.
+
+    Parameters
+    ----------
+    root
+        A folder of AVEC2014, in any of the layouts that `deplib.cohorts.avec2014` reads.
+    tasks
+        Which of its tasks to use; all, if none is named.
+    aligner
+        Finds and aligns the faces of videos. Without one, a clip that exists only as a video is
+        left out, and ``check`` says so.
+
+    Attributes
+    ----------
+    name, simulated, recordings, fingerprint, source
+        As in ``FilmedCohort``. The fingerprint covers relative file names, file sizes, labels and,
+        for videos, the aligner's id; not the pixels. A recording's own fingerprint leaves out the
+        label.
+    scale
+        What the labels measure.
+
+    Raises
+    ------
+    CohortError
+        If the root or a task does not exist, not one recording is usable, or there are videos to
+        read and PyAV is not installed.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        tasks: Collection[str] = (),
+        aligner: Aligner | None = None,
+    ) -> None:
+        listing = list_folder(Path(root), tasks)
+        self.name, self.simulated, self.scale, self.root, listed, found = listing
+        self._clips, wrong = open_clips(listed, aligner)
+        self._problems = pd.concat([found, wrong])
+        left_out = self._problems[self._problems["excluded"]]
+        good = self._clips[~self._clips["recording"].isin(left_out["recording"])]
+        if good.empty:
+            told = [f". {row.where}: {row.problem}: {row.remedy}" for row in left_out.itertuples()]
+            first = "".join(told[:1]) + f" ({len(told)} problems in all)" * bool(told)
+            raise CohortError(
+                f"no usable recording under {shown(self.root)}{first}. "
+                "Expected folders such as Training/Freeform/203_1_Freeform_video_aligned with "
+                "112x112 frames, and labels such as 203_1_Depression.csv"
+            )
+        good = good.sort_values("recording")
+        good = good.sort_values("split", key=lambda x: x.map(SPLITS.index), kind="stable")
+        self._sources = dict(zip(good["recording"], good["source"], strict=True))
+        self._open: Source | None = None
+        self._fingerprints = {name: self._files_of(one) for name, one in self._sources.items()}
+        n_frames = [source.n_frames for source in good["source"]]
+        self.recordings = good.assign(n_frames=n_frames)[list(COLUMNS)].reset_index(drop=True)
+        rows = list(self.recordings.itertuples(index=False, name=None))
+        videos = [source for source in good["source"] if isinstance(source, VideoClip)]
+        aligners = sorted({video.aligner.id for video in videos})
+        self.source = _sha256(repr((self.simulated, aligners)))
+        self.fingerprint = _sha256(repr((self.simulated, rows, list(self._fingerprints.values()))))
+
+    def _files_of(self, source: Source) -> str:
+        """Return a hash of a clip's file names and sizes, and of what aligns its video."""
+        aligned = f"\0aligned by {source.aligner.id}\0" if isinstance(source, VideoClip) else ""
+        digest = hashlib.sha256(aligned.encode())
+        for file in source.files():
+            digest.update(os.fsencode(file.relative_to(self.root)))
+            digest.update(f"\0{file_size(file)}\0".encode())
+        return digest.hexdigest()
+
+    def fingerprint_of(self, recording: str) -> str:
+        """Return a hash of the names and sizes of one recording's files, and of its aligner.
+
+        Raises
+        ------
+        CohortError
+            If the recording is unknown.
+        """
+        self._source(recording)
+        return self._fingerprints[recording]
+
+    def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Read aligned frames ``start`` to ``stop`` of one recording, in the order of their number.
+
+        Returns
+        -------
+        ndarray of uint8, shape (stop - start, 112, 112, 3)
+            RGB; images as stored, nothing is resized; faces of videos as the aligner returns them.
+
+        Raises
+        ------
+        CohortError
+            If the recording is unknown, the block leaves it, a frame is unreadable or not 112x112
+            RGB, or a video's frame shows no face.
+        """
+        block = self.read(recording, start, stop)
+        for fault in block.faults:
+            if fault.kind != "gap":
+                raise CohortError(fault.message)
+        return block.frames
+
+    def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
+        """Read as ``frames`` does, but leave a frame that fails black and say why.
+
+        Raises
+        ------
+        CohortError
+            If the recording is unknown, gone, or changed since the corpus was opened, or the block
+            leaves it.
+        """
+        source = self._source(recording)
+        stop = source.n_frames if stop is None else stop
+        if not 0 <= start <= stop <= source.n_frames:
+            text = f"recording {recording} has frames 0 to {source.n_frames}, not {start} to {stop}"
+            raise CohortError(text)
+        if self._open is not source:  # one decoder at a time
+            if self._open is not None:
+                self._open.close()
+            self._open = source
+        return source.read(start, stop)
+
+    def _source(self, recording: str) -> Source:
+        if recording not in self._sources:
+            remedy = ".recordings lists those that it has, .check() those left out and why"
+            raise CohortError(f"{self.name} has no usable recording {recording!r}: {remedy}")
+        return self._sources[recording]
+
+    def check(
+        self,
+        full: bool = False,
+        jobs: int = 1,
+        progress: Callable[[str], object] = lambda recording: None,
+    ) -> pd.DataFrame:
+        """Return what was found wrong, one row a problem; ``excluded`` tells what it cost.
+
+        Parameters
+        ----------
+        full
+            Decode every frame, not three of each clip, and list those that are unreadable, blank
+            or without a face.
+        jobs
+            Processes that decode.
+        progress
+            Called with the name of each recording as it is finished.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``recording``, ``where``, ``problem``, ``remedy``, ``excluded``. A label's value
+            is never repeated.
+        """
+        failing = failing_frames(self._clips, full=full, jobs=jobs, progress=progress)
+        table = pd.concat([self._problems, *identical_clips(self._clips), *failing])
+        return table.sort_values(["recording", "where"], ignore_index=True, kind="stable")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
