@@ -49,7 +49,8 @@ class Cohort(Protocol):
     recordings
         One row a recording with the columns of ``COLUMNS``, in a fixed order.
     fingerprint
-        Hash of all that determines the frames and labels.
+        Hash of all that determines the frames; where each recording has a fingerprint of its own,
+        of what all of them share, such as how faces are aligned.
     """
 
     name: str

@@ -10,7 +10,7 @@ import pandas as pd
 
 from deplib.cohorts.avec2014 import list_folder
 from deplib.cohorts.base import COLUMNS, SPLITS, FrameBlock
-from deplib.cohorts.images import file_size, shown
+from deplib.cohorts.images import content_of, shown
 from deplib.cohorts.scan import Source, failing_frames, identical_clips, open_clips
 from deplib.cohorts.video import Aligner, VideoClip
 from deplib.errors import CohortError
@@ -31,10 +31,9 @@ class Corpus:
 
     Attributes
     ----------
-    name, simulated, recordings, fingerprint, source
-        As in ``FilmedCohort``. The fingerprint covers relative file names, file sizes, labels and,
-        for videos, the aligner's id; not the pixels. A recording's own fingerprint leaves out the
-        label.
+    name, simulated, recordings, fingerprint
+        As in ``FilmedCohort``. A recording's own fingerprint covers the names and the content of
+        its files and, for videos, the aligner's id.
     scale
         What the labels measure.
 
@@ -70,34 +69,23 @@ class Corpus:
         good = good.sort_values("split", key=lambda x: x.map(SPLITS.index), kind="stable")
         self._sources = dict(zip(good["recording"], good["source"], strict=True))
         self._open: Source | None = None
-        self._fingerprints = {name: self._files_of(one) for name, one in self._sources.items()}
         n_frames = [source.n_frames for source in good["source"]]
         self.recordings = good.assign(n_frames=n_frames)[list(COLUMNS)].reset_index(drop=True)
-        rows = list(self.recordings.itertuples(index=False, name=None))
         videos = [source for source in good["source"] if isinstance(source, VideoClip)]
         aligners = sorted({video.aligner.id for video in videos})
-        self.source = _sha256(repr((self.simulated, aligners)))
-        self.fingerprint = _sha256(repr((self.simulated, rows, list(self._fingerprints.values()))))
-
-    def _files_of(self, source: Source) -> str:
-        """Return a hash of a clip's file names and sizes, and of what aligns its video."""
-        aligned = f"\0aligned by {source.aligner.id}\0" if isinstance(source, VideoClip) else ""
-        digest = hashlib.sha256(aligned.encode())
-        for file in source.files():
-            digest.update(os.fsencode(file.relative_to(self.root)))
-            digest.update(f"\0{file_size(file)}\0".encode())
-        return digest.hexdigest()
+        self.fingerprint = _sha256(repr((self.simulated, aligners)))
 
     def fingerprint_of(self, recording: str) -> str:
-        """Return a hash of the names and sizes of one recording's files, and of its aligner.
+        """Return a hash of what one recording's files hold now, and of its aligner.
 
         Raises
         ------
         CohortError
-            If the recording is unknown.
+            If the recording is unknown, or has lost or won frames since the corpus was opened.
         """
-        self._source(recording)
-        return self._fingerprints[recording]
+        source = self._source(recording)
+        aligner = source.aligner.id if isinstance(source, VideoClip) else ""
+        return _sha256(repr((aligner, content_of(source.files()))))
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read aligned frames ``start`` to ``stop`` of one recording, in the order of their number.

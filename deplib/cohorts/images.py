@@ -4,8 +4,12 @@ Pillow decodes, since it tells a truncated file; OpenCV silently returns half a 
 not a whole RGB crop is refused: nothing is resized or converted.
 """
 
+import hashlib
 import os
 import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError
+from deplib.paths import data_root, write_atomically
 
 CROP = (112, 112, 3)
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -24,6 +29,7 @@ REALIGN = (
     "align the video first, as OpenFace does: FeatureExtraction -simalign -simsize 112 -nomask"
 )
 _PNG_END = b"IEND\xaeB`\x82"
+_SETTLED = 2e9  # ns; within them a coarse clock may give two states of a file the same time
 _MAX_BYTES = 2**24  # a crop has 37 kB of pixels; more than this is no crop, whatever it is
 
 
@@ -155,6 +161,41 @@ def file_size(file: Path) -> int | None:
         return file.stat().st_size
     except OSError:
         return None
+
+
+def content_of(files: Sequence[Path]) -> str:
+    """Return a hash of the names and the content of some files, in order; not of their place.
+
+    They are read once: the data folder keeps what was found by the size, times and inode of each.
+    """
+    seen = [_status(file) for file in files]
+    named = repr([(file.name, status) for file, status in zip(files, seen, strict=True)])
+    kept = data_root() / "fingerprints" / hashlib.sha256(os.fsencode(named)).hexdigest()
+    with suppress(OSError):
+        return kept.read_text(encoding="ascii")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(os.fsencode(file.name) + b"\0")
+        try:
+            with open(file, "rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError:
+            digest.update(b"unreadable")
+    settled = time.time_ns() - _SETTLED
+    if all(s and max(s[1:3]) < settled for s in seen) and seen == [_status(f) for f in files]:
+        with suppress(OSError):  # a full disk costs reading them again
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, digest.hexdigest().encode())
+    return digest.hexdigest()
+
+
+def _status(file: Path) -> tuple[int, int, int, int] | None:
+    """Return what changes when a file is written; None for what cannot be read."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def unlisted(error: OSError) -> NoReturn:

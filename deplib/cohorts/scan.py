@@ -53,7 +53,7 @@ class Listing(NamedTuple):
     simulated: bool
     scale: Scale
     root: Path
-    """Folder that the places in messages and fingerprints start from."""
+    """Folder that the places in messages start from."""
     clips: pd.DataFrame
     """One row a clip: ``recording, person, split, task, bdi``, and ``kind`` ("frames", "video" or
     "empty"), ``path`` and ``where``, the place below the root."""

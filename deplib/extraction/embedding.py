@@ -22,23 +22,11 @@ class FilmedCohort(Cohort, Protocol):
 
     A simulated cohort is one piece: its fingerprint covers every frame. Files are mended or added
     one by one, so each recording has a fingerprint of its own, which the ledger keeps.
-
-    Attributes
-    ----------
-    source
-        Hash of what the frames of all recordings share, such as how faces are aligned.
     """
-
-    source: str
 
     def fingerprint_of(self, recording: str) -> str:
         """Return a hash of what determines the frames of one recording."""
         ...
-
-
-def shared_source(cohort: Cohort) -> str:
-    """Return the fingerprint that a store's header keeps."""
-    return cohort.source if isinstance(cohort, FilmedCohort) else cohort.fingerprint
 
 
 def source_of(cohort: Cohort, recording: str) -> str:
@@ -56,7 +44,7 @@ def is_current(store: FeatureStore, cohort: Cohort, recording: str) -> bool:
     """Return whether a recording is in the store, with the features of its present frames."""
     try:
         return store.entry(recording).source == source_of(cohort, recording)
-    except StoreError:  # missing, or unreadable: to be done again, like all that is damaged
+    except (CohortError, StoreError):  # missing, unreadable or changing: to be done again
         return False
 
 
@@ -131,7 +119,10 @@ def extract_recording(
     faults: tuple[FrameFault, ...] = ()
     remedy = "mend the files, or leave the recording out; nothing was written for it"
     try:
+        source = source_of(cohort, recording)
         features, valid, faults = embed_recording(cohort, encoder, recording, n_frames, block=block)
+        if source_of(cohort, recording) != source:
+            raise CohortError(f"{recording} has changed while it was read: extract it again")
         require_few(faults, n_frames, max_miss_rate, f"frames of {recording}", remedy)
     except (CohortError, VerificationError) as error:
         return recording, str(error), faults
@@ -139,7 +130,7 @@ def extract_recording(
     key = hashlib.sha256(f"{encoder.id} {recording}".encode()).digest()
     features = fill_invalid(features, valid, rng=np.random.default_rng([0, *key]))
     kinds = Counter(fault.kind for fault in faults)
-    entry = store.write(recording, features, valid, kinds, source_of(cohort, recording))
+    entry = store.write(recording, features, valid, kinds, source)
     return recording, entry, faults
 
 

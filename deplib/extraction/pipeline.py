@@ -74,7 +74,7 @@ def store_header(
     """Return the header of the store that holds this cohort through this encoder."""
     if frame_limit < 1:
         raise StoreError(f"frame_limit is {frame_limit}; keep at least one frame a recording")
-    source, n = embedding.shared_source(cohort), len(cohort.recordings)
+    source, n = cohort.fingerprint, len(cohort.recordings)
     return StoreHeader(encoder.id, encoder.dim, cohort.name, source, n, frame_limit, dtype)
 
 

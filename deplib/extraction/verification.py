@@ -24,7 +24,7 @@ import pandas as pd
 
 from deplib.cohorts.base import FAULT_KINDS, Cohort, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.embedding import is_current, shared_source
+from deplib.extraction.embedding import is_current
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.reference import Reference, check_reference
 from deplib.extraction.store import FeatureStore, LedgerEntry
@@ -234,9 +234,9 @@ def verify(
         if findings:
             not_checked.setdefault("spot_check", "the encoder is at fault")
     if cohort is not None:
-        if (source := shared_source(cohort)) != header.fingerprint:
-            made, given_name = header.fingerprint, cohort.name
-            findings += [of_all("wrong_cohort", made=made, given=given_name, now=source)]
+        if cohort.fingerprint != header.fingerprint:
+            made, now = header.fingerprint, cohort.fingerprint
+            findings += [of_all("wrong_cohort", made=made, given=cohort.name, now=now)]
             for check in ("exposure", "spot_check"):
                 not_checked.setdefault(check, "the cohort is another one")
         else:

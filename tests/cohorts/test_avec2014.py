@@ -1,13 +1,15 @@
 """The corpus reader, on simulated recordings written in the corpus's layouts."""
 
+import os
 import pickle
 import shutil
 
 import cv2
 import numpy as np
 import pytest
-from avec_layout import clip_folder, encoded, frame_files, label_file
+from avec_layout import clip_folder, encoded, frame_files
 
+from deplib.cohorts import images
 from deplib.cohorts.base import COLUMNS, SIMULATED_MARKER, Cohort, TolerantCohort, read_frames
 from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated.cohort import write_avec_layout
@@ -141,15 +143,40 @@ def test_recordings_linked_into_their_split_belong_to_it(written, root, tmp_path
     assert cohort.check(full=True).empty
 
 
+def fingerprints(cohort):
+    return {name: cohort.fingerprint_of(name) for name in cohort.recordings["recording"]}
+
+
 def test_fingerprint_follows_content_and_not_place(written, root, source):
-    fingerprint = Corpus(written).fingerprint
-    assert Corpus(root).fingerprint == fingerprint
+    before = fingerprints(Corpus(written))
+    assert fingerprints(Corpus(root)) == before
     first = source.recordings["recording"][0]
-    label = label_file(root, first)
-    label.write_text(str((int(label.read_text()) + 1) % 60))
-    other = Corpus(root).fingerprint
-    (clip_folder(root, first) / f"frame_det_00_{N_FRAMES:06d}.png").unlink()
-    assert len({fingerprint, other, Corpus(root).fingerprint}) == 3
+    frame = frame_files(root, first)[3]
+    size, whole = frame.stat().st_size, frame.read_bytes()
+    found = []
+    for content in (whole[:-1] + b"?", whole[:-1] + b"!", whole):  # of one size, in one moment
+        frame.write_bytes(content)
+        os.utime(frame, (0, 0))
+        assert frame.stat().st_size == size
+        found.append(fingerprints(Corpus(root)))
+        assert {name for name in before if found[-1][name] != before[name]} <= {f"{first}_Freeform"}
+    assert found[0] != found[1] != found[2] == before
+    frame.unlink()
+    assert fingerprints(Corpus(root)) != before
+
+
+def test_content_is_read_once_as_long_as_nothing_is_written(root, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(images, "_SETTLED", -1e18)  # else only files of some age
+    before = fingerprints(Corpus(root))
+    for folder in root.iterdir():  # as a corpus that is moved
+        shutil.move(folder, tmp_path / "elsewhere" / folder.name)
+    with monkeypatch.context() as patch:
+        patch.setattr(images.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+        assert fingerprints(Corpus(tmp_path / "elsewhere")) == before
+    first = frame_files(tmp_path / "elsewhere", source.recordings["recording"][0])[0]
+    first.write_bytes(bytes(first.stat().st_size))
+    assert fingerprints(Corpus(tmp_path / "elsewhere")) != before
 
 
 def test_folder_changed_after_opening_is_noticed(root, source):

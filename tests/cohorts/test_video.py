@@ -290,12 +290,14 @@ def test_videos_without_an_aligner_are_left_out_and_both_remedies_named(filmed, 
 
 def test_aligned_frames_win_over_a_video_and_a_video_over_an_empty_folder(root, filmed, source):
     before = Corpus(root).fingerprint
+    own = Corpus(root).fingerprint_of
     first = source.recordings["recording"][0]
     folder = clip_folder(root, first)
     (folder.parent / f"{first}_Freeform_video.mp4").write_bytes(b"not even a video")
     for cohort in (Corpus(root), Corpus(root, aligner=Middle())):
         assert cohort.check().empty
         assert cohort.fingerprint == before
+        assert cohort.fingerprint_of(f"{first}_Freeform") == own(f"{first}_Freeform")
     other = Path(shutil.copytree(filmed, root.parent / "other"))
     file = next(other.rglob("*.mp4"))
     (file.parent / f"{file.stem}_aligned").mkdir()
@@ -306,10 +308,13 @@ def test_the_fingerprint_knows_aligner_and_videos(filmed, tmp_path):
     root = Path(shutil.copytree(filmed, tmp_path / "corpus"))
     other = Middle()
     other.id = "another"
-    prints = [Corpus(root, aligner=one).fingerprint for one in (Middle(), Middle(), other)]
-    with open(next(root.rglob("*.mp4")), "ab") as stream:
+    file = next(root.rglob("*.mp4"))
+    name = file.stem.removesuffix("_video")
+    opened = [Corpus(root, aligner=one) for one in (Middle(), Middle(), other)]
+    prints = [cohort.fingerprint_of(name) for cohort in opened]
+    with open(file, "ab") as stream:
         stream.write(b"\0\0\0\x08free")
-    prints.append(Corpus(root, aligner=Middle()).fingerprint)
+    prints.append(opened[0].fingerprint_of(name))
     assert prints[0] == prints[1]
     assert len(set(prints)) == 3
 
