@@ -48,6 +48,7 @@ sweep: $(READY)   ## the multi-seed study, and others beside it, into results/: 
 	$(BIN)deplib sweep
 	$(BIN)python bench/order_map/sweep.py
 	$(BIN)python bench/choosing/choosing.py
+	$(BIN)python bench/pretraining/pretrained_runs.py
 
 lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that files agree with each other
 	$(BIN)ruff check --quiet && $(BIN)ruff format --check --quiet && $(BIN)mypy --no-error-summary && $(BIN)codespell

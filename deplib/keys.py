@@ -19,10 +19,6 @@ from deplib.protocol import Protocol
 from deplib.provenance import PACKAGE, bare_code
 
 TRAINING = ("training/loop.py", "training/course.py", "windows.py")
-RECIPES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("smoothed", "bags", "dropout"), ("recipes.py",)),
-    "pretrained": ("recipes.py", "pretraining.py"),
-}
 IN_8_BITS = ("deploy/export.py", "deploy/quantise.py", "deploy/predict.py")
 
 
@@ -57,7 +53,8 @@ def source_of(spec: Any) -> str:
     """
     base = VARIANTS.get(spec.model, (spec.model, {}))[0]
     if base in MODELS | BEYOND:
-        files = [*_of_model((MODELS | BEYOND)[base]), *TRAINING, *RECIPES.get(spec.recipe, ())]
+        files = [*_of_model((MODELS | BEYOND)[base]), *TRAINING]
+        files += ["recipes.py"] if spec.recipe != "protocol" else []
         files += IN_8_BITS if spec.precision != "float32" else ()
         settings = VARIANTS.get(spec.model)
     elif spec.model in ("RidgeMean", "RidgeMeanSD", "MiniRocket"):

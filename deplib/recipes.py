@@ -1,8 +1,8 @@
 """Ways of teaching a model other than the protocol's: each a small function over one loop.
 
 All keep the model, the windows, the labels and the choice of the epoch on Dev; Test chooses
-nothing. What differs is the `Objective` (``smoothed``, ``bags``), the weights that training starts
-from (``pretrained``), or what is asked of the trained model (``dropout``).
+nothing. What differs is the `Objective` (``smoothed``, ``bags``), or what is asked of the trained
+model (``dropout``).
 
 Smoothed labels
     ``t_w = (1 - e) y + e mean of f_(w-1), f_w, f_(w+1)`` and L1 between f_w and t_w, where y is the
@@ -22,8 +22,6 @@ Dropout
     of a recording's mean prediction. A network is the same for all windows; with a mask of its own
     for each, the windows of a recording would look independent. The SD is of the model alone,
     without the spread of the labels: it can rank recordings by doubt, and is no interval.
-Pretrained
-    ``deplib.pretraining``.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +39,6 @@ from deplib.models import build
 from deplib.models.blocks import check_input, masked_mean
 from deplib.models.dropout import SeededDropout
 from deplib.models.hybrid import HybridPooling
-from deplib.pretraining import DEFAULT, Pretraining, pretrain
 from deplib.protocol import Protocol
 from deplib.training import Objective, Run, train
 from deplib.training.loop import batches, inputs_of
@@ -292,40 +289,10 @@ def _dropout_of(model: nn.Module) -> tuple[HybridPooling, SeededDropout]:
     return model, model.dropout
 
 
-# ---------------------------------------------------------------------------------- pretrained
-
-
-def pretrained(
-    model: str,
-    windows: WindowSet,
-    protocol: Protocol,
-    *,
-    seed: int,
-    config: Config = None,
-    unlabelled: WindowSet | None = None,
-    settings: Pretraining = DEFAULT,
-) -> Run:
-    """Pretrain a recurrence on hidden frames, then train it by the protocol.
-
-    The regressor keeps the initial weights of its seed and the batches are those of ``train``, so
-    without an epoch of pretraining the two are equal in every bit.
-    """
-    video = windows.subset("train") if unlabelled is None else unlabelled
-    if video.features.shape[2] != windows.features.shape[2]:
-        raise ModelError(
-            f"the frames without labels have {video.features.shape[2]} numbers and those with "
-            f"labels {windows.features.shape[2]}: extract both by the same encoder"
-        )
-    start = build(model, seed=seed, **(config or {}))
-    pretrain(start, video, settings, seed=seed)
-    return train(start, windows, protocol, seed=seed, name=model)
-
-
 RECIPES: dict[str, Callable[..., Run]] = {
     "protocol": train,
     "smoothed": partial(train, objective=Smoothed),
     "bags": bags,
-    "pretrained": pretrained,
     "dropout": dropout,
 }
 """The protocol's own way, and those beside it."""
@@ -333,9 +300,6 @@ RECIPES: dict[str, Callable[..., Run]] = {
 
 def recipe_named(name: str) -> Callable[..., Run]:
     """Return a recipe, which takes what ``deplib.training.train`` takes: model, windows, protocol.
-
-    ``"pretrained"`` also takes ``unlabelled``: windows of other recordings, whose labels are never
-    read; without them it looks at the Train windows.
 
     Raises
     ------

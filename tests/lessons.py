@@ -1,11 +1,10 @@
-"""Recordings to train on: some carry their label, some only behave."""
+"""Recordings to train on, which carry their label."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.signal import lfilter
 
 from deplib.protocol import Protocol
 from deplib.windows import WindowSet, build_windows
@@ -16,8 +15,6 @@ PROTOCOL = replace(
     learning_rate=3e-3, batch_size_train=16, epochs=4,
 )  # fmt: skip
 SMALL = {"channels": WIDTH}
-LONGER = replace(PROTOCOL, sequence_length=128, window_length=64)
-RECURRENT = {"channels": WIDTH, "width": 16, "n_positions": 64}
 
 Frames = Callable[[np.random.Generator, float, int], np.ndarray]
 """(rng, z-scored label, frames) -> (frames, WIDTH)"""
@@ -66,16 +63,3 @@ def bagged(
         y = frames(np.random.default_rng([0, i]), (row["bdi"] - 22) / 13, row["n_frames"])
         content[row["recording"]] = y, np.ones(row["n_frames"], dtype=bool)
     return build_windows(recordings, content.__getitem__, PROTOCOL)
-
-
-def behaving(rho: float = 0.95, *, n: int = 60, seed: int = 0) -> WindowSet:
-    """A person's own offset and AR(1) behaviour; a tenth of the frames has no face."""
-    recordings = table(n, 30, 128, 2, seed)
-    content = {}
-    for i, n_frames in enumerate(recordings["n_frames"]):
-        own = np.random.default_rng([seed, i // 2]).normal(size=WIDTH)
-        rng = np.random.default_rng([seed, i, 1])
-        noise, valid = rng.normal(size=(n_frames, WIDTH)), rng.random(n_frames) < 0.9
-        behaviour = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise, axis=0)
-        content[f"r{i}"] = 0.1 * (3 * own + behaviour), valid
-    return build_windows(recordings, content.__getitem__, LONGER)

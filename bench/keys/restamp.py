@@ -30,8 +30,7 @@ def difference(one: results.Result) -> float:
     """Train a run shortly, and return how far it is from what is versioned, in points."""
     spec = replace(one.spec, precision="float32")
     inputs = study.Inputs(study.open_cohort(spec.world), embedded_encoder())
-    given = {"protocol": Protocol(epochs=2), "unlabelled": inputs.unlabelled(spec)}
-    again = study.run(spec, inputs.windows(spec), "a trial", **given)
+    again = study.run(spec, inputs.windows(spec), "a trial", protocol=Protocol(epochs=2))
     if len(again.history):
         return (again.history["dev_mae"] - one.history["dev_mae"][:2]).abs().max()
     return (again.predictions["y_hat"] - one.predictions["y_hat"]).abs().mean() * one.label_std

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SEES = "What the models see: identity, affect, random, action, pulse; several joined by '+'."
 _STREAMS = "With --root and action or pulse: the folder of their CSV files, such as OpenFace's."
-_RECIPE = "protocol, smoothed, bags, pretrained (MambaGRU) or dropout (HybridPooling-dropout)."
+_RECIPE = "protocol, smoothed, bags or dropout (HybridPooling-dropout)."
 _MODEL = "A model or baseline of the report; may be given again. Without it, the study's four."
 _WHAT = "What the encoder is: identity (the one named above), or its twins affect and random."
 _THREADS = "Threads of the encoder: more for a large one."

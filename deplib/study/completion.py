@@ -23,7 +23,7 @@ from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.results import Result, RunSpec
 from deplib.streams import parse
-from deplib.study.inputs import PRETRAINED, SMALL, Inputs, in_float, open_cohort
+from deplib.study.inputs import SMALL, Inputs, in_float, open_cohort
 from deplib.study.pairs import results_in_8_bits
 from deplib.study.runs import in_processes, run
 from deplib.study.signature import same_features, write_signature
@@ -31,8 +31,6 @@ from deplib.windows import WindowSet
 
 SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
 """Of one seed, so that no core waits long for the last run."""
-Seen = tuple[WindowSet, WindowSet | None]
-"""What a run sees: windows, and those without labels where its recipe looks at them."""
 
 
 def complete(
@@ -156,8 +154,7 @@ def _alike(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
     """Group the runs that see the same windows; those in float32 come first."""
     groups: dict[RunSpec, list[RunSpec]] = {}
     for spec in sorted(specs, key=lambda spec: spec.precision != RunSpec.precision):
-        recipe = PRETRAINED if spec.recipe == PRETRAINED else ""
-        groups.setdefault(replace(spec, model="", seed=0, recipe=recipe), []).append(spec)
+        groups.setdefault(replace(spec, model="", seed=0, recipe=""), []).append(spec)
     return list(groups.values())
 
 
@@ -177,11 +174,11 @@ def in_parallel(
     rank = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     order = sorted(specs, key=lambda spec: (spec.seed, rank.get(spec.model, len(rank))))
     work = [(spec, keys[spec], source_of(spec), inputs.protocol) for spec in order]
-    seen = (inputs.windows(specs[0]), inputs.unlabelled(specs[0]))
+    windows = inputs.windows(specs[0])
     finished = (
-        _on_dask(scheduler, work, seen)
+        _on_dask(scheduler, work, windows)
         if scheduler
-        else in_processes(inputs.jobs, [delayed(_one)(seen, *each) for each in work])
+        else in_processes(inputs.jobs, [delayed(_one)(windows, *each) for each in work])
     )
     with tqdm(total=len(specs), desc="runs", unit="run", disable=not inputs.progress) as bar:
         for result in finished:
@@ -190,17 +187,17 @@ def in_parallel(
             yield result
 
 
-def _one(seen: Seen, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
+def _one(windows: WindowSet, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
     """Do one run in a worker, which may run on another machine."""
     if source_of(spec) != source:
         raise ResultError(
             f"a worker has another version of deplib than the one that asked for {spec.name}: "
             "install the same one on every machine"
         )
-    return run(spec, seen[0], key, protocol=protocol, unlabelled=seen[1])
+    return run(spec, windows, key, protocol=protocol)
 
 
-def _on_dask(address: str, work: Sequence[tuple], seen: Seen) -> Iterator[Result]:
+def _on_dask(address: str, work: Sequence[tuple], windows: WindowSet) -> Iterator[Result]:
     """Do runs on the workers of a dask scheduler, which all get the windows once."""
     try:
         from distributed import Client, as_completed
@@ -209,7 +206,7 @@ def _on_dask(address: str, work: Sequence[tuple], seen: Seen) -> Iterator[Result
             "training on a dask scheduler needs the package distributed: install deplib[sweep]"
         ) from None
     with Client(address) as client:
-        shared = client.scatter([seen], broadcast=True)[0]
+        shared = client.scatter([windows], broadcast=True)[0]
         futures = [client.submit(_one, shared, *each, pure=False) for each in work]
         for _, result in as_completed(futures, with_results=True):
             yield result

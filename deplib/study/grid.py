@@ -97,9 +97,8 @@ GRID = (
     ),
     *(_option([UNCERTAIN], features=features, recipe="dropout") for features in ON_BOTH),
     *(_option([HYBRID], features=features, split_rule="disjoint") for features in ON_BOTH),
-    # What is costly to train is tested where the link is strong: there it would help first.
-    _option(["MambaGRU"], "published", features="affect", recipe="pretrained"),
-    # Without the Transformer, whose five seeds would take a third of all options' time.
+    # What is costly to train is tested where the link is strong: there it would help first. Without
+    # the Transformer, whose five seeds would take a third of all options' time.
     _option((MEAN, "LDBM", "MambaGRU"), "published", features="affect"),
     *(
         _option((*FOUR, HYBRID, "Mamba"), "default", seeds=SEEDS[:1], precision=precision)

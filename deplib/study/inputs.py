@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Collection
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from deplib import extraction, results
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
-from deplib.errors import CohortError, EncoderError
+from deplib.errors import EncoderError
 from deplib.extraction import Bounds, FeatureStore, OnnxEncoder, embedded_encoder
 from deplib.keys import run_key
 from deplib.protocol import Protocol
@@ -34,10 +34,6 @@ BOUNDS = {"random": Bounds(coherence=0.0)}
 A network that learnt nothing keeps the jitter of the alignment as well as the face: consecutive
 frames of one clip have a cosine of .4, and some fall below the bound.
 """
-UNLABELLED_SEED = 4102
-"""Not 2014, the seed of the labelled cohort."""
-PRETRAINED = "pretrained"
-"""The recipe that also sees video without labels."""
 SMALL_MODEL = "int8"
 """The precision of a run whose temporal model is in 8 bits."""
 SMALL_ENCODER = "int8-encoder"
@@ -81,22 +77,6 @@ def small_windows() -> WindowSet:
     return Inputs(open_cohort(SMALL), embedded_encoder()).windows(RunSpec("", world=SMALL))
 
 
-def unlabelled_cohort(
-    world: str = "default", *, n_recordings: int = 150, max_frames: int = 512
-) -> SimulatedCohort:
-    """Return simulated video of other persons than the labelled cohort's, to pretrain on.
-
-    Every recording is of the split "train", since no split means anything here, ``bdi`` is NaN,
-    which no training survives. By default each is one window long.
-    """
-    cohort = SimulatedCohort(
-        world, UNLABELLED_SEED, n_recordings=n_recordings, max_frames=max_frames
-    )
-    cohort.name = f"{cohort.name}/unlabelled"
-    cohort.recordings = cohort.recordings.assign(split="train", bdi=np.nan)
-    return cohort
-
-
 @dataclass(eq=False)
 class Inputs:
     """The streams of one cohort, each made ready once.
@@ -129,7 +109,7 @@ class Inputs:
     def __post_init__(self) -> None:
         """Make each stream ready once."""
         # Of this cohort: the verified features of an encoder's stream, and the usable recordings.
-        self.store = cache(partial(self._prepare, self.cohort))
+        self.store = cache(self._prepare)
         self._digest = cache(self._digest_of)
 
     def windows(self, spec: RunSpec) -> WindowSet:
@@ -192,37 +172,9 @@ class Inputs:
             return self.store(name, False)[0].digest()
         return open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
 
-    def unlabelled(self, spec: RunSpec) -> WindowSet | None:
-        """Return windows to pretrain on, their labels NaN, or None where a run needs none.
-
-        For the simulated cohort other persons in other recordings; of a real one nothing but its
-        Train part is used, and the recipe takes that by itself.
-
-        Raises
-        ------
-        CohortError
-            If the features of the run are more than one encoder's.
-        """
-        if spec.recipe != PRETRAINED or not isinstance(self.cohort, SimulatedCohort):
-            return None
-        if spec.features not in ENCODED:
-            raise CohortError(
-                f"there is no unlabelled video with the streams {spec.features!r}: pretrain on "
-                f"one of {list(ENCODED)}"
-            )
-        video = unlabelled_cohort(self.cohort.world.name)
-        store, recordings = self._prepare(video, spec.features)
-        # build_windows wants labels that differ; these have nothing to do with anybody.
-        drawn = recordings.assign(bdi=np.arange(len(recordings)) % 2)
-        windows = build_windows(drawn, store.read, self.protocol)
-        blank = windows.index.assign(bdi=np.nan, y=np.nan)
-        return replace(windows, index=blank, label_mean=np.nan, label_std=np.nan)
-
-    def _prepare(
-        self, cohort: Cohort, name: str, in_8_bits: bool = False
-    ) -> tuple[FeatureStore, pd.DataFrame]:
+    def _prepare(self, name: str, in_8_bits: bool = False) -> tuple[FeatureStore, pd.DataFrame]:
         """Extract what is missing, verify all of it, and name the recordings that are left out."""
-        encoder, limits = encoder_of(name, self.encoder), self.limits
+        cohort, encoder, limits = self.cohort, encoder_of(name, self.encoder), self.limits
         encoder = small_encoder(encoder) if in_8_bits else encoder
         if encoder.dim != self.protocol.feature_dim:
             raise EncoderError(

@@ -106,7 +106,7 @@ def export_run(
     half_width(np.zeros(windows.subset("dev").index["recording"].nunique()), level)  # enough?
     if kept(spec, key) is None:
         say(f"no weights of {spec.model}, seed {spec.seed}, on this machine: training it")
-    model = trained(spec, windows, key, protocol=protocol, unlabelled=inputs.unlabelled(spec))
+    model = trained(spec, windows, key, protocol=protocol)
     y = predict(model, windows, batch_size=protocol.batch_size_eval)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / MODEL_FILE
@@ -219,7 +219,7 @@ def results_in_8_bits(
         raise ModelError(f"no precision {first.precision!r}: {there}")
     windows = inputs.windows(in_float(first))
     seen = inputs.windows(first) if first.precision == SMALL_ENCODER else windows
-    given = ((windows, seen, inputs.unlabelled(first)), inputs.protocol, inputs.encoder)
+    given = ((windows, seen), inputs.protocol, inputs.encoder)
     calls = [delayed(_one)(spec, keys[spec], floats[in_float(spec)], *given) for spec in specs]
     for result, apart in in_processes(jobs, calls):
         if apart > SAME_TRAINING:
@@ -235,14 +235,14 @@ def _one(
     spec: RunSpec,
     key: str,
     reference: Result,
-    given: tuple[WindowSet, WindowSet, WindowSet | None],
+    given: tuple[WindowSet, WindowSet],
     protocol: Protocol,
     encoder: OnnxEncoder,
 ) -> tuple[Result, float]:
     """Return one result, and how far its weights in float32 are from their own result."""
     torch.set_num_threads(1)
-    of_float, (windows, seen, unlabelled) = reference.spec, given
-    model = trained(of_float, windows, reference.key, protocol=protocol, unlabelled=unlabelled)
+    of_float, (windows, seen) = reference.spec, given
+    model = trained(of_float, windows, reference.key, protocol=protocol)
     y = predict(model, windows, batch_size=protocol.batch_size_eval)
     apart = float(np.abs(y - reference.predictions["y_hat"].to_numpy()).max())
     if spec.precision == SMALL_ENCODER:

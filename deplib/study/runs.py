@@ -22,7 +22,6 @@ from deplib.recipes import recipe_named
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
 from deplib.streams import WIDTHS, parse, width_of
 from deplib.study.grid import RIDGE, SEEDS
-from deplib.study.inputs import PRETRAINED
 from deplib.training import Checkpoint, Run
 from deplib.training.checkpoint import UNREADABLE, read_tensors, write_tensors
 from deplib.windows import WindowSet
@@ -33,14 +32,7 @@ KEPT_SEED = SEEDS[0]
 """Of a study, only the weights of its first seed are kept: the one that is exported."""
 
 
-def run(
-    spec: RunSpec,
-    windows: WindowSet,
-    key: str,
-    *,
-    protocol: Protocol | None = None,
-    unlabelled: WindowSet | None = None,
-) -> Result:
+def run(spec: RunSpec, windows: WindowSet, key: str, *, protocol: Protocol | None = None) -> Result:
     """Train one model once, in one thread, or fit a baseline, and return its result.
 
     Parameters
@@ -51,14 +43,12 @@ def run(
         The hash of all that determines it; under it checkpoint and weights are kept.
     protocol
         The report's by default.
-    unlabelled
-        What the recipe "pretrained" may look at.
     """
     protocol = protocol or Protocol()
     if spec.model not in REGISTRY:
         fitted = _baseline(spec, windows)
     else:
-        fitted = _fit(spec, windows, key, protocol, unlabelled)
+        fitted = _fit(spec, windows, key, protocol)
         if spec.seed == KEPT_SEED:
             keep(spec, key, fitted.state_dict)
     about = {name: value for name, value in vars(fitted).items() if name != "state_dict"}
@@ -66,12 +56,7 @@ def run(
 
 
 def trained(
-    spec: RunSpec,
-    windows: WindowSet,
-    key: str,
-    *,
-    protocol: Protocol | None = None,
-    unlabelled: WindowSet | None = None,
+    spec: RunSpec, windows: WindowSet, key: str, *, protocol: Protocol | None = None
 ) -> nn.Module:
     """Return the model of a run with its weights: those that are kept, or trained and then kept.
 
@@ -84,7 +69,7 @@ def trained(
         raise ModelError(f"{spec.model} is a baseline and has no weights: name one of {REGISTRY}")
     weights = kept(spec, key)
     if weights is None:
-        weights = _fit(spec, windows, key, protocol or Protocol(), unlabelled).state_dict
+        weights = _fit(spec, windows, key, protocol or Protocol()).state_dict
         keep(spec, key, weights)
     model = build(spec.model, seed=spec.seed, **config_of(spec))
     try:
@@ -140,9 +125,7 @@ def _weights_path(spec: RunSpec) -> Path:
     return data_root() / "weights" / spec.world / f"{spec.name}.safetensors"
 
 
-def _fit(
-    spec: RunSpec, windows: WindowSet, key: str, protocol: Protocol, unlabelled: WindowSet | None
-) -> Run:
+def _fit(spec: RunSpec, windows: WindowSet, key: str, protocol: Protocol) -> Run:
     """Train in one thread; by the protocol's own way, an interrupted run goes on where it was."""
     if spec.precision != RunSpec.precision:
         raise ModelError(
@@ -153,8 +136,6 @@ def _fit(
     if spec.recipe == RunSpec.recipe:
         path = data_root() / "checkpoints" / spec.world / f"{spec.name}.safetensors"
         given["checkpoint"] = Checkpoint(path, key)
-    if spec.recipe == PRETRAINED:
-        given["unlabelled"] = unlabelled
     return recipe_named(spec.recipe)(spec.model, windows, protocol, **given)
 
 

@@ -1,8 +1,7 @@
-"""What a run sees: one stream or several, some of them missing, and video without labels."""
+"""What a run sees: one stream or several, some of them missing."""
 
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,8 +12,6 @@ from deplib import results, study
 from deplib.errors import CohortError, ResultError
 from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
-from deplib.study import inputs as inputs_module
-from deplib.study.inputs import unlabelled_cohort
 from deplib.study.runs import config_of
 from deplib.study.signature import pooled_features, same_features, signature, write_signature
 from deplib.windows import split_as
@@ -77,19 +74,6 @@ def test_the_model_is_built_for_its_streams():
     }
     with pytest.raises(CohortError, match="no stream is named"):
         config_of(RunSpec("LDBM", features="voice"))
-
-
-def test_video_without_labels_is_of_others_and_only_for_who_asks(inputs, monkeypatch):
-    small = partial(unlabelled_cohort, n_recordings=9, max_frames=12)
-    monkeypatch.setattr(inputs_module, "unlabelled_cohort", small)
-    assert inputs.unlabelled(RunSpec("MambaGRU")) is None
-    windows = inputs.unlabelled(RunSpec("MambaGRU", recipe="pretrained"))
-    assert windows is not None
-    assert windows.index["y"].isna().all()
-    assert np.isnan(windows.label_mean)
-    assert not np.array_equal(windows.features[0], inputs.windows(LDBM).features[0])
-    with pytest.raises(CohortError, match="no unlabelled video with the streams"):
-        inputs.unlabelled(RunSpec("MambaGRU", recipe="pretrained", features="identity+action"))
 
 
 def test_a_stream_that_a_cohort_does_not_have_is_refused(tiny_cohort):

@@ -63,7 +63,6 @@ def test_the_key_follows_all_that_determines_a_result():
         (LDBM, "extraction/encoder.py", False),
         (RunSpec("Mamba"), "models/selective_scan.py", True),
         (RunSpec("HybridPooling", recipe="bags"), "recipes.py", True),
-        (RunSpec("MambaGRU", recipe="pretrained"), "pretraining.py", True),
         (RunSpec("LDBM", precision="int8"), "deploy/quantise.py", True),
         (RunSpec("RidgeMean"), "baselines.py", True),
         (RunSpec("RidgeMean"), "training/loop.py", False),

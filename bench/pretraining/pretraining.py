@@ -29,27 +29,37 @@ encoders"). There the network sees both sides of a span; this one sees what came
 predicts up to a span ahead, as in Chung et al. 2019 ("An unsupervised autoregressive model for
 speech representation learning"). Deviation, scales and held state are choices of this report.
 
-Then the protocol follows, from the weights that this has left (``deplib.recipes.pretrained``). What
+Then the protocol follows, from the weights that this has left (`pretrained`). What
 is learnt is folded into the model together with the standardisation of its input, which is a
 better start by itself: ``Pretraining(learning_rate=0)`` is the control that has only that.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from deplib import study
+from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import ModelError
+from deplib.extraction import embedded_encoder
+from deplib.models import build
 from deplib.models.blocks import check_input, masked_mean
 from deplib.models.mamba_gru import MambaGRU
+from deplib.protocol import Protocol
+from deplib.results import RunSpec
+from deplib.training import Run, train
 from deplib.training.loop import batches, inputs_of
 from deplib.windows import WindowSet
 
 HISTORY_COLUMNS = ("epoch", "loss", "baseline", "held_out_loss", "held_out_baseline")
+VIDEO_SEED = 4102
+"""Of the video without labels: not 2014, the seed of the labelled cohort."""
 _STREAM = 2
 """Which of a seed's streams pretraining draws from; the protocol's batches have their own."""
 
@@ -244,6 +254,61 @@ def draw_hidden(
         for first, length in zip(start, lengths, strict=True):
             row[frames[first : first + length]] = True
     return hidden
+
+
+def unlabelled(
+    world: str, features: str, *, n_recordings: int = 150, max_frames: int = 512, **given: Any
+) -> WindowSet:
+    """Return windows of simulated video of other persons than the labelled cohort's.
+
+    Every recording is of the split "train", since no split means anything here; labels are NaN,
+    which no training survives. By default each is one window long.
+
+    Parameters
+    ----------
+    world, features
+        Whose behaviour, and the stream of one encoder.
+    n_recordings, max_frames
+        As of ``SimulatedCohort``.
+    **given
+        ``jobs`` and ``progress``, as of ``study.Inputs``.
+    """
+    cohort = SimulatedCohort(world, VIDEO_SEED, n_recordings=n_recordings, max_frames=max_frames)
+    cohort.name = f"{cohort.name}/unlabelled"
+    # Windows are built with labels that differ; these have nothing to do with anybody.
+    drawn = np.arange(len(cohort.recordings)) % 2
+    cohort.recordings = cohort.recordings.assign(split="train", bdi=drawn)
+    inputs = study.Inputs(cohort, embedded_encoder(), **given)
+    windows = inputs.windows(RunSpec("", world=world, features=features))
+    blank = windows.index.assign(bdi=np.nan, y=np.nan)
+    return replace(windows, index=blank, label_mean=np.nan, label_std=np.nan)
+
+
+def pretrained(
+    model: str,
+    windows: WindowSet,
+    protocol: Protocol,
+    *,
+    seed: int,
+    config: dict[str, Any] | None = None,
+    unlabelled: WindowSet | None = None,
+    settings: Pretraining = DEFAULT,
+) -> Run:
+    """Pretrain a recurrence on hidden frames, then train it by the protocol.
+
+    The regressor keeps the initial weights of its seed and the batches are those of ``train``, so
+    without an epoch of pretraining the two are equal in every bit. No label of ``unlabelled`` is
+    read; without them it looks at the Train windows.
+    """
+    video = windows.subset("train") if unlabelled is None else unlabelled
+    if video.features.shape[2] != windows.features.shape[2]:
+        raise ModelError(
+            f"the frames without labels have {video.features.shape[2]} numbers and those with "
+            f"labels {windows.features.shape[2]}: extract both by the same encoder"
+        )
+    start = build(model, seed=seed, **(config or {}))
+    pretrain(start, video, settings, seed=seed)
+    return train(start, windows, protocol, seed=seed, name=model)
 
 
 def pretrain(

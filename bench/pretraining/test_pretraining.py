@@ -1,26 +1,51 @@
 """Pretraining on hidden frames: what is hidden, what is learnt, and the protocol afterwards."""
 
+import sys
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pretrained_runs
+import pretraining
 import pytest
 import torch
-from lessons import LONGER, RECURRENT, WIDTH, behaving
+from pretrained_runs import RUNS, WORLD
+from pretraining import Pretraining, draw_hidden, pretrain, pretrained
+from scipy.signal import lfilter
 
-from deplib import pretraining
+from deplib import results, study
+from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import CohortError, ModelError
 from deplib.models import build
-from deplib.pretraining import Pretraining, draw_hidden, pretrain
-from deplib.recipes import pretrained
 from deplib.training import train
+from deplib.windows import WindowSet, build_windows
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from lessons import PROTOCOL, WIDTH, table
 
 NAME = "MambaGRU"
+LONGER = replace(PROTOCOL, sequence_length=128, window_length=64)
+RECURRENT = {"channels": WIDTH, "width": 16, "n_positions": 64}
 QUICK = Pretraining(3, 8, shortest=3, longest=6, learning_rate=3e-3, held_out=0.0)
 SAME = 1e-4
 """z-units by which two ways of computing one training may differ."""
 # Few epochs on few recordings are for what is equal to what, not for learning.
 pytestmark = pytest.mark.filterwarnings("ignore:.*pretraining ends at a loss")
+
+
+def behaving(rho: float = 0.95, *, n: int = 60, seed: int = 0) -> WindowSet:
+    """A person's own offset and AR(1) behaviour; a tenth of the frames has no face."""
+    recordings = table(n, 30, 128, 2, seed)
+    content = {}
+    for i, n_frames in enumerate(recordings["n_frames"]):
+        own = np.random.default_rng([seed, i // 2]).normal(size=WIDTH)
+        rng = np.random.default_rng([seed, i, 1])
+        noise, valid = rng.normal(size=(n_frames, WIDTH)), rng.random(n_frames) < 0.9
+        behaviour = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise, axis=0)
+        content[f"r{i}"] = 0.1 * (3 * own + behaviour), valid
+    return build_windows(recordings, content.__getitem__, LONGER)
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +246,34 @@ def test_what_cannot_be_learnt_from_is_refused(windows, video):
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(ModelError, match="must"):
         Pretraining(**{name: value})
+
+
+def test_runs_go_on_from_their_tables_and_see_video_of_others(monkeypatch, tmp_path):
+    """On a small cohort, with trainings of one epoch."""
+    small, asked = partial(SimulatedCohort, n_recordings=9, max_frames=12), []
+
+    def short(model, windows, protocol, **given):
+        asked.append((windows, given["unlabelled"], given["seed"]))
+        quick = {"settings": replace(QUICK, epochs=1)}
+        return pretrained(model, windows, replace(protocol, epochs=1), **given, **quick)
+
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(study, "open_cohort", small)
+    monkeypatch.setattr(pretraining, "SimulatedCohort", lambda *who, **_: small(*who))
+    monkeypatch.setattr(pretraining, "pretrained", short)
+    for n in (1, 2, 2):
+        pretrained_runs.complete(RUNS[:n], tmp_path, jobs=1)
+    windows, video, _ = asked[0]
+    assert [seed for *_, seed in asked] == [0, 1]
+    assert results.load(WORLD, root=tmp_path)["seed"].unique().tolist() == [0, 1]
+    assert video.index["y"].isna().all()
+    assert np.isnan(video.label_mean)
+    assert not np.array_equal(video.features[0], windows.features[0])
+    monkeypatch.setattr(pretrained_runs, "code_of", lambda path: "changed")
+    pretrained_runs.complete(RUNS[:1], tmp_path, jobs=1)
+    assert len(asked) == 3
+
+
+def test_the_versioned_runs_are_those_of_the_present_code():
+    done = results.read_all(WORLD, root=results.folder() / "pretraining")
+    assert {one.spec: one.key for one in done} == {spec: pretrained_runs.key(spec) for spec in RUNS}
