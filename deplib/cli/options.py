@@ -141,8 +141,9 @@ def n_jobs(jobs: int, device: Device = "cpu") -> int:
 
 def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "Corpus":
     """Return a corpus; its videos are aligned where a detector is named."""
-    from deplib.alignment import FaceAligner, open_detector
+    from deplib.alignment import FaceAligner
     from deplib.cohorts.corpus import Corpus
+    from deplib.detection import open_detector
 
     aligner = None
     if detector is not None:

@@ -25,9 +25,7 @@ from deplib.paths import data_root, write_atomically
 CROP = (112, 112, 3)
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 AGAIN = "extract this recording's frames again"
-REALIGN = (
-    "align the video first, as OpenFace does: FeatureExtraction -simalign -simsize 112 -nomask"
-)
+REALIGN = "give the film itself and a detector, which aligns it: --detector yunet or det_10g"
 _PNG_END = b"IEND\xaeB`\x82"
 _SETTLED = 2e9  # ns; within them a coarse clock may give two states of a file the same time
 _MAX_BYTES = 2**24  # a crop has 37 kB of pixels; more than this is no crop, whatever it is
