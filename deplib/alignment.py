@@ -71,12 +71,12 @@ def align_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     return align(image, _points_of(box))
 
 
-def template_distance(crops: np.ndarray) -> np.ndarray:
-    """Return how far the faces in aligned crops lie from the template, pixels.
+def template_distance(crops: np.ndarray) -> float:
+    """Return how far the faces in aligned crops lie from the template, pixels: their median.
 
-    The mean distance of the five points, as far as the box of OpenCV's cascade tells them. Right
-    crops have 0.3 to 6.4 and a median of 1.6 (simulated persons) or 2.8 (ten real clips); crops of
-    the same frames as OpenFace makes them, larger and higher, 10 to 20 and a median of 15.
+    Of a face, the mean distance of the five points, as far as the box of OpenCV's cascade tells
+    them. Right crops have 0.2 to 6 and a median of 1.6 (simulated persons) or 2.8 (ten real clips);
+    crops of the same frames as OpenFace makes them, larger and higher, 10 to 20 and a median of 15.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def template_distance(crops: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float64, shape (n,)
+    float
         NaN where no face is found: turned away, covered, or none.
     """
-    detector, distances = BoundedHaarDetector(max_size_fraction=1.0), np.full(len(crops), np.nan)
-    for k, crop in enumerate(crops):
+    detector, distances = BoundedHaarDetector(max_size_fraction=1.0), []
+    for crop in crops:
         if faces := detector.detect(np.pad(crop, ((MARGIN,) * 2, (MARGIN,) * 2, (0, 0)))):
             away = _points_of(faces[0].box - MARGIN) - TEMPLATE
-            distances[k] = np.linalg.norm(away, axis=1).mean()
-    return distances
+            distances.append(np.linalg.norm(away, axis=1).mean())
+    return float(np.median(distances)) if distances else np.nan
 
 
 def _points_of(box: np.ndarray) -> np.ndarray:

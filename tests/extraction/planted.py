@@ -12,9 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from deplib import extraction
+from deplib.alignment import TEMPLATE, similarity_transform
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction import FeatureStore, OnnxEncoder, Preprocess, extract, fill_invalid, verify
@@ -23,6 +25,9 @@ ONE, OTHER, TWIN = "002_1", "003_1", "002_2"  # of two persons, and another of t
 FILE, ENTRY = f"recordings/{ONE}.safetensors", f"recordings/{ONE}.json"
 TWICE = Preprocess(mean=(127.5 + 127.5**2,) * 3, std=(127.5**2,) * 3)
 """ArcFace's normalisation of pixels that it has been applied to before."""
+
+OPENFACE_EYES = np.array([[33.0, 29], [79, 29]])
+"""Centres of the eyes in OpenFace's crops of 112 pixels at its default scale."""
 
 Frames = Callable[[str, int, int | None], np.ndarray]
 Rows = Callable[[np.ndarray], np.ndarray]
@@ -54,7 +59,7 @@ class Extracted:
         """Extract with another encoder or cohort, into a folder inside the store's."""
         new = replace(self, **changed)
         folder = self.store.root / "extracted"
-        extract(new.cohort, new.encoder, folder)
+        extract(new.cohort, new.encoder, folder, max_template_distance=np.inf)
         return replace(new, store=FeatureStore(folder))
 
 
@@ -150,15 +155,39 @@ def preprocessed(preprocess: Preprocess) -> Damage:
     return lambda found: found.again(encoder=OnnxEncoder(found.encoder.path, preprocess))
 
 
-def exposed(gain: float, offset: float) -> Damage:
+def filmed(change: Rows, *, every: bool = False) -> Damage:
+    """Change the frames of one recording, or of all, and extract them again."""
+
     def damage(found: Extracted) -> Extracted:
         def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
-            filmed = found.cohort.frames(recording, start, stop)
-            if recording != ONE:
-                return filmed
-            return np.clip(gain * filmed + offset, 0, 255).astype(np.uint8)
+            before = found.cohort.frames(recording)
+            return (change(before) if every or recording == ONE else before)[start:stop]
 
         return found.again(cohort=refilmed(found.cohort, frames))
+
+    return damage
+
+
+def exposed(gain: float, offset: float) -> Damage:
+    return filmed(lambda frames: np.clip(gain * frames + offset, 0, 255).astype(np.uint8))
+
+
+def openface(frames: np.ndarray) -> np.ndarray:
+    """Cut the same faces as OpenFace does at its default scale: larger, and higher."""
+    matrix = similarity_transform(TEMPLATE[:2], OPENFACE_EYES)
+    return np.stack([cv2.warpAffine(frame, matrix, (112, 112)) for frame in frames])
+
+
+def joined(where: slice) -> Damage:
+    """Put frames of another person in the place of some."""
+
+    def damage(found: Extracted) -> Extracted:
+        def other(frames: np.ndarray) -> np.ndarray:
+            frames = frames.copy()
+            frames[where] = found.cohort.frames(OTHER)[where]
+            return frames
+
+        return filmed(other)(found)  # type: ignore[return-value]
 
     return damage
 
@@ -213,6 +242,11 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "one frame in eight lost": (lost("no_face", 0.125, every=True), "no_face invalid_rate"),
     "under-exposed clip": (exposed(0.2, 0), "exposure identity_mismatch"),
     "over-exposed clip": (exposed(0.4, 195), "exposure identity_mismatch"),
+    "OpenFace's crops": (filmed(openface, every=True), "misaligned"),
+    "the same, of one clip": (filmed(openface), "misaligned identity_mismatch"),
+    "another person from the middle on": (joined(slice(20, None)), "second_person"),
+    "a second face for a while": (joined(slice(20, 26)), "second_person"),
+    "two faces take turns": (joined(slice(0, None, 2)), "second_person"),
     "another encoder": (edited("store.json", fields(encoder="sha256=0 RGB")), "wrong_encoder"),
     "another corpus": (edited("store.json", fields(fingerprint=64 * "0")), "wrong_cohort"),
     "BGR": (preprocessed(Preprocess("BGR")), "reference"),
