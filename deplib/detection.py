@@ -18,6 +18,7 @@ import onnxruntime as ort
 from deplib.alignment import BoundedHaarDetector, Detector, Face
 from deplib.errors import EncoderError
 from deplib.extraction import open_session, parse, read_file, told
+from deplib.extraction.onnx_graph import Device
 
 STRIDES = (8, 16, 32)
 _SCRFD_WIDTHS = (1, 4, 10)  # numbers an anchor: score, box, landmarks
@@ -39,6 +40,8 @@ class NetworkDetector(Detector):
         Least score of a face; the kind's own by default.
     sha256
         Expected hash of the file; another file is refused.
+    device
+        Where a SCRFD runs; YuNet always runs on the processor.
 
     Attributes
     ----------
@@ -59,14 +62,16 @@ class NetworkDetector(Detector):
         det_size: int | None = None,
         threshold: float | None = None,
         sha256: str | None = None,
+        device: Device = "cpu",
     ) -> None:
-        self.path, self._given = Path(path), det_size
+        self.path, self._given = Path(path), (det_size, threshold)
+        self.device = device
         self.threshold = type(self).threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
             raise EncoderError(f"threshold is {threshold}: give one between 0 and 1")
         content = read_file(self.path, sha256)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        session = open_session(content, self.path, threads=1, device="cpu")
+        session = open_session(content, self.path, threads=1, device=device)
         self._require_kind([(one.name, one.shape) for one in session.get_outputs()])
         height, width = [*session.get_inputs()[0].shape, None, None][2:4]
         if det_size is not None or not isinstance(height, int) or not isinstance(width, int):
@@ -83,7 +88,7 @@ class NetworkDetector(Detector):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A session cannot be pickled: a worker opens the same file again, by hash.
-        return type(self), (self.path, self._given, self.threshold, self.sha256)
+        return type(self), (self.path, *self._given, self.sha256, self.device)
 
     @abstractmethod
     def _require_kind(self, outputs: list[tuple[str, list[Any]]]) -> None:
@@ -188,7 +193,9 @@ class YunetDetector(NetworkDetector):
         return [Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows]
 
 
-def open_detector(path: str | Path | None = None) -> Detector:
+def open_detector(
+    path: str | Path | None = None, det_size: int | None = None, device: Device = "cpu"
+) -> Detector:
     """Open a face detector, whichever of the known kinds its file is.
 
     Parameters
@@ -196,6 +203,8 @@ def open_detector(path: str | Path | None = None) -> Detector:
     path
         A SCRFD file of insightface (``det_10g.onnx``) or OpenCV's YuNet, told apart by their
         outputs; None opens the Haar cascade that OpenCV brings along, without an upper bound.
+    det_size, device
+        As of `NetworkDetector`.
 
     Raises
     ------
@@ -203,8 +212,10 @@ def open_detector(path: str | Path | None = None) -> Detector:
         If the file is missing or no detector of these kinds.
     """
     if path is None:
+        if det_size is not None:
+            raise EncoderError("the Haar cascade has a canvas of its own: leave det_size out")
         return BoundedHaarDetector(max_size_fraction=1.0)
     path = Path(path)
     names = {one.name for one in parse(read_file(path), path).graph.output}
     yunet = names == _YUNET.keys() or names == {"loc", "conf", "iou"}  # the latter before 2023
-    return (YunetDetector if yunet else ScrfdDetector)(path)
+    return (YunetDetector if yunet else ScrfdDetector)(path, det_size, device=device)

@@ -96,9 +96,12 @@ def require_few(
 
 
 def require_aligned(
-    cohort: Cohort, recordings: Collection[str], max_distance: float = MAX_TEMPLATE_DISTANCE
+    cohort: Cohort,
+    recordings: Collection[str],
+    max_distance: float = MAX_TEMPLATE_DISTANCE,
+    frames: Collection[int] = (0,),
 ) -> float:
-    """Look at the first frame of some recordings: faces must lie as the encoder expects them.
+    """Look at some frames of some recordings: faces must lie where encoders expect them.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def require_aligned(
     names, crops = sorted(recordings), list[np.ndarray]()
     for place in np.linspace(0, len(names) - 1, min(len(names), _LOOKED_AT)).astype(int):
         with suppress(CohortError):  # extraction says what is wrong with it
-            crops += [*read_frames(cohort, names[place], 0, 1).frames]
+            crops += [read_frames(cohort, names[place], k, k + 1).frames[0] for k in frames]
     if (distance := template_distance(np.array(crops))) > max_distance:
         raise VerificationError(
             f"the faces in {len(crops)} crops of {cohort.name} lie {distance:.0f} pixels from the "
@@ -124,6 +127,13 @@ def require_aligned(
             "crops, raise max_template_distance"
         )
     return distance
+
+
+def alignment_told(distance: float) -> str:
+    """Return what `require_aligned` found, as messages say it."""
+    if np.isnan(distance):
+        return "alignment not checked: no face found in the crops looked at"
+    return f"faces lie {distance:.1f} pixels from the template (right ones about 2)"
 
 
 Embeddings = tuple[np.ndarray, np.ndarray, tuple[FrameFault, ...]]

@@ -268,13 +268,11 @@ class Estimate:
         if not self.recordings:
             return "nothing to do: every recording is in the store"
         processes = f"{self.jobs} process" + ("es" if self.jobs > 1 else "")
-        aligned = f"faces lie {self.template_distance:.1f} pixels from the template"
-        if np.isnan(self.template_distance):
-            aligned = "alignment not checked: no face found in the crops looked at"
         return (
             f"about {duration(self.seconds)} for {self.frames:,} frames of {self.recordings:,} "
             f"recordings in {processes} ({1000 * self.frame_seconds:.2g} ms a frame; "
-            f"{self.misses} of {self.probed} frames tried could not be embedded); {aligned}"
+            f"{self.misses} of {self.probed} frames tried could not be embedded); "
+            f"{embedding.alignment_told(self.template_distance)}"
         )
 
 

@@ -297,6 +297,7 @@ def test_the_estimate_reads_as_a_sentence():
     )
     assert str(told) == (
         "about 2 h 40 min for 486,000 frames of 300 recordings in 2 processes (39 ms a frame; "
-        "1 of 64 frames tried could not be embedded); faces lie 1.6 pixels from the template"
+        "1 of 64 frames tried could not be embedded); faces lie 1.6 pixels from the "
+        "template (right ones about 2)"
     )
     assert [extraction.duration(seconds) for seconds in (0.2, 89, 100)] == ["1 s", "89 s", "2 min"]
