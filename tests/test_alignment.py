@@ -5,9 +5,17 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+from tiny import openface
 
 from deplib import alignment
-from deplib.alignment import TEMPLATE, BoundedHaarDetector, Face, FaceAligner, align
+from deplib.alignment import (
+    TEMPLATE,
+    BoundedHaarDetector,
+    Face,
+    FaceAligner,
+    align,
+    template_distance,
+)  # fmt: skip
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import EncoderError
 
@@ -75,6 +83,20 @@ def test_the_largest_face_decides_the_crop_and_no_face_is_none(scenes):
     np.testing.assert_allclose(crop.astype(int), align(image, scenes[0].landmarks), atol=1)
     assert FaceAligner(Planted(big._replace(score=0.4)))(image) is None
     assert FaceAligner(BoundedHaarDetector(1.0))(np.zeros((480, 640, 3), np.uint8)) is None
+
+
+def test_crops_as_openface_cuts_them_lie_far_from_the_template(scenes):
+    right = np.stack([align(scene.image, scene.landmarks) for scene in scenes])
+    other = np.stack([openface(scene.image, scene.landmarks) for scene in scenes])
+    assert template_distance(right) < 3
+    assert template_distance(other) > 13
+    assert np.isnan(template_distance(np.zeros_like(right)))
+
+
+def test_both_are_told_apart_on_real_faces(real_faces):
+    for faces in real_faces.values():
+        assert template_distance(np.stack([align(*face) for face in faces])) < 5
+        assert template_distance(np.stack([openface(*face) for face in faces])) > 10
 
 
 # --- Haar

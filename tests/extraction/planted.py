@@ -12,11 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cv2
 import numpy as np
+from tiny import openface
 
 from deplib import extraction
-from deplib.alignment import TEMPLATE, similarity_transform
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction import FeatureStore, OnnxEncoder, Preprocess, extract, fill_invalid, verify
@@ -25,9 +24,6 @@ ONE, OTHER, TWIN = "002_1", "003_1", "002_2"  # of two persons, and another of t
 FILE, ENTRY = f"recordings/{ONE}.safetensors", f"recordings/{ONE}.json"
 TWICE = Preprocess(mean=(127.5 + 127.5**2,) * 3, std=(127.5**2,) * 3)
 """ArcFace's normalisation of pixels that it has been applied to before."""
-
-OPENFACE_EYES = np.array([[33.0, 29], [79, 29]])
-"""Centres of the eyes in OpenFace's crops of 112 pixels at its default scale."""
 
 Frames = Callable[[str, int, int | None], np.ndarray]
 Rows = Callable[[np.ndarray], np.ndarray]
@@ -172,12 +168,6 @@ def exposed(gain: float, offset: float) -> Damage:
     return filmed(lambda frames: np.clip(gain * frames + offset, 0, 255).astype(np.uint8))
 
 
-def openface(frames: np.ndarray) -> np.ndarray:
-    """Cut the same faces as OpenFace does at its default scale: larger, and higher."""
-    matrix = similarity_transform(TEMPLATE[:2], OPENFACE_EYES)
-    return np.stack([cv2.warpAffine(frame, matrix, (112, 112)) for frame in frames])
-
-
 def joined(where: slice) -> Damage:
     """Put frames of another person in the place of some."""
 
@@ -199,6 +189,7 @@ def plant(fault: str, sound: Extracted, folder: Path) -> Extracted:
     return replace(damaged, store=FeatureStore(damaged.store.root))
 
 
+OPENFACE: Rows = lambda frames: np.stack([openface(frame) for frame in frames])  # noqa: E731
 FLAT: Rows = lambda f: unit(1 + 0.05 * f * f.shape[1] ** 0.5)  # noqa: E731
 PLANTED: dict[str, tuple[Damage, str]] = {
     "no face in any clip": (rows(lambda f: 0 * f, every=True), "all_zero_store"),
@@ -242,8 +233,8 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "one frame in eight lost": (lost("no_face", 0.125, every=True), "no_face invalid_rate"),
     "under-exposed clip": (exposed(0.2, 0), "exposure identity_mismatch"),
     "over-exposed clip": (exposed(0.4, 195), "exposure identity_mismatch"),
-    "OpenFace's crops": (filmed(openface, every=True), "misaligned"),
-    "the same, of one clip": (filmed(openface), "misaligned identity_mismatch"),
+    "OpenFace's crops": (filmed(OPENFACE, every=True), "misaligned"),
+    "the same, of one clip": (filmed(OPENFACE), "misaligned identity_mismatch"),
     "another person from the middle on": (joined(slice(20, None)), "second_person"),
     "a second face for a while": (joined(slice(20, 26)), "second_person"),
     "two faces take turns": (joined(slice(0, None, 2)), "second_person"),
