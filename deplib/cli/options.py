@@ -1,6 +1,8 @@
 """The application: how errors reach the user, the options that verbs share, what they open."""
 
 import os
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -19,22 +21,44 @@ if TYPE_CHECKING:
     from deplib.cohorts.corpus import Corpus
     from deplib.extraction import OnnxEncoder
 
-OK, FAULTS, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: sound; data must not be used; could not be done as asked; stopped by the user."""
+OK, FAULTS, FAILED, CRASHED, INTERRUPTED = 0, 1, 2, 70, 130
+"""Exit codes: sound; data must not be used; could not be done as asked; a fault of deplib itself;
+stopped by the user."""
+TRACEBACK = "DEPLIB_TRACEBACK"
 
 
 class _CleanErrors(TyperGroup):
     """A group of verbs that turns errors into one message and an exit code."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Call a verb; what nobody foresaw is no verdict on the data."""
+        try:
+            return super().main(*args, **more)
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            _tell(
+                f"deplib failed, which says nothing about the data: {what}; for a report of it, "
+                f"set {TRACEBACK}=1, which shows where"
+            )
+            sys.exit(CRASHED)
+
     def invoke(self, ctx: Any) -> Any:  # typer brings its own copy of click, or uses click's
         try:
             return super().invoke(ctx)
         except (DeplibError, OSError) as error:
-            typer.secho(f"deplib {ctx.invoked_subcommand}: {error}", fg="red", err=True)
+            file = error.filename if isinstance(error, OSError) else None
+            remedy = f"; look at permissions and room of {file}, or choose another" if file else ""
+            _tell(f"deplib {ctx.invoked_subcommand}: {error}{remedy}")
             raise typer.Exit(FAULTS if isinstance(error, VerificationError) else FAILED) from None
         except KeyboardInterrupt:
             typer.secho("\nstopped; the same command goes on where this one ended", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _tell(what: str) -> None:
+    if os.environ.get(TRACEBACK, "0") != "0":
+        typer.echo(traceback.format_exc(), err=True)
+    typer.secho(what, fg="red", err=True)
 
 
 _ABOUT = (
@@ -43,7 +67,8 @@ _ABOUT = (
 )
 _CODES = (
     "Exit codes: 0 done and sound, 1 the data has faults, 2 it could not be done as asked (the "
-    "message says why). Large files go to $DEPLIB_DATA, or to your cache folder."
+    f"message says why), {CRASHED} deplib itself failed ({TRACEBACK}=1 shows where). Large files "
+    "go to $DEPLIB_DATA, or to your cache folder."
 )
 app = typer.Typer(cls=_CleanErrors, no_args_is_help=True, help=_ABOUT, epilog=_CODES,
                   add_completion=False, pretty_exceptions_enable=False)  # fmt: skip
@@ -77,7 +102,7 @@ DetSize = Annotated[int | None, _of_corpus(_DET_SIZE)]
 TemplateDistance = Annotated[float, of_work(_DISTANCE, min=0)]
 ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
 Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
-Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core.", min=0)]
+Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core that may be used.", min=0)]
 _few = partial(of_work, min=0, max=1)
 
 
@@ -150,7 +175,9 @@ def spread(verb: Callable[..., None]) -> Callable[..., None]:
 
 def n_jobs(jobs: int, device: Device = "cpu") -> int:
     """Return the number of processes meant by ``--jobs``; an accelerator is fed by one."""
-    return jobs or (1 if device == "cuda" else os.cpu_count() or 1)
+    from joblib import cpu_count  # those that this process may use: affinity, containers
+
+    return jobs or (1 if device == "cuda" else cpu_count())
 
 
 def open_corpus(

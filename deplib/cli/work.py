@@ -49,6 +49,7 @@ def train(
 
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
     folder = out or data_root() / "runs"
+    folder.mkdir(parents=True, exist_ok=True)  # or said now, and not after hours of training
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
     specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)
     study.complete(
