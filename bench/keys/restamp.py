@@ -7,7 +7,7 @@ fitted whole). Where Dev MAE (of a baseline: the predictions) is further than
 ``deplib.metrics.MAE_TOLERANCE`` from what is versioned, nothing is written: then `make sweep`.
 Of runs in 8 bits the training is tried and not the rounding; where that alone has changed, the
 script refuses. Of choosing on Dev, the protocol's setting is trained again on one cohort of each
-scenario.
+scenario; of pretraining, one seed is pretrained whole. What is fresh is not tried.
 """
 
 import json
@@ -22,8 +22,12 @@ from deplib.extraction import embedded_encoder
 from deplib.metrics import MAE_TOLERANCE
 from deplib.protocol import Protocol
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "choosing"))
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("choosing", "pretraining")]
 import choosing
+import pretrained_runs
+import pretraining
+
+WORLDS = (*study.WORLDS, "small")
 
 
 def difference(one: results.Result) -> float:
@@ -39,6 +43,9 @@ def difference(one: results.Result) -> float:
 def stamp_selection() -> None:
     """Try the first cohort of each scenario, and stamp the tables of choosing on Dev."""
     folder = results.folder() / "selection"
+    fresh = {name: choosing.key(name, folder) for name in selection.SCENARIOS}
+    if choosing.keys_in(folder) == fresh:
+        return
     surrogate = selection.Surrogate.load(folder / choosing.SURROGATE)
     tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in choosing.TABLES}
     stored = tables["choices"].query("cohort == 0 and rule == 'last epoch'").set_index("scenario")
@@ -46,17 +53,36 @@ def stamp_selection() -> None:
         cohort = selection.draw(scenario, 0, surrogate)
         again = selection.courses(cohort, seed=0, settings=selection.SETTINGS[:1], n_seeds=1)
         apart = abs(again["test_mae"][0, -1] - stored.loc[scenario, "test_mae"])
-        if not apart < MAE_TOLERANCE:
-            raise SystemExit(f"{scenario}: {apart:.3f} points apart: run `make sweep`")
-        print(f"choosing on Dev, {scenario}: {apart:.6f} points apart")
-    keys = json.dumps({name: choosing.key(name, folder) for name in selection.SCENARIOS})
+        require_same(f"choosing on Dev, {scenario}", apart)
     for name, table in tables.items():
-        results.write_table(table, folder / f"{name}.parquet", keys=keys)
+        results.write_table(table, folder / f"{name}.parquet", keys=json.dumps(fresh))
+
+
+def stamp_pretraining() -> None:
+    """Pretrain one seed, train it shortly, and stamp the tables of pretraining."""
+    root, world = results.folder() / "pretraining", pretrained_runs.WORLD
+    done = results.read_all(world, root=root)
+    if all(one.key == pretrained_runs.key(one.spec) for one in done):
+        return
+    spec, stored = done[0].spec, done[0].history["dev_mae"][:2]
+    windows = study.Inputs(study.open_cohort(world), embedded_encoder()).windows(spec)
+    given = {"seed": spec.seed, "unlabelled": pretraining.unlabelled(world, spec.features)}
+    again = pretraining.pretrained(spec.model, windows, Protocol(epochs=2), **given)
+    require_same(spec.name, (again.history["dev_mae"] - stored).abs().max())
+    fresh = [replace(one, key=pretrained_runs.key(one.spec)) for one in done]
+    results.merge(world, fresh, root=root)
+
+
+def require_same(name: str, apart: float) -> None:
+    """Stop where a training is further from what is versioned than another processor's."""
+    if not apart < MAE_TOLERANCE:
+        raise SystemExit(f"{name}: {apart:.3f} points apart: run `make sweep`")
+    print(f"{name}: {apart:.6f} points apart")
 
 
 def main() -> None:
-    """Try what is stale, and stamp all of it or nothing."""
-    every = [one for world in study.WORLDS for one in results.read_all(world)]
+    """Try what is stale, and stamp all of a study or nothing."""
+    every = [one for world in WORLDS for one in results.read_all(world)]
     stale = [one for one in every if one.key != results.versioned_key(one.spec)]
     plain = {one.spec for one in stale if one.spec.precision == "float32"}
     tried = {(one.spec.model, one.spec.recipe): one for one in reversed(stale)}
@@ -65,13 +91,12 @@ def main() -> None:
             raise SystemExit(
                 f"{one.spec.name}: what rounds to 8 bits has changed: run `make sweep`"
             )
-        if not (apart := difference(one)) < MAE_TOLERANCE:
-            raise SystemExit(f"{one.spec.name}: {apart:.3f} points apart: run `make sweep`")
-        print(f"{one.spec.name}: {apart:.6f} points apart")
-    for world in study.WORLDS:
+        require_same(one.spec.name, difference(one))
+    for world in WORLDS:
         here = [one for one in every if one.spec.world == world]
         results.merge(world, [replace(one, key=results.versioned_key(one.spec)) for one in here])
     stamp_selection()
+    stamp_pretraining()
 
 
 if __name__ == "__main__":
