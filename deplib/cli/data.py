@@ -1,13 +1,12 @@
 """Verbs about a corpus, the weights of encoders, and features."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deplib.cli import options
 from deplib.cli.options import FAULTS, OK, app, of_work
-from deplib.errors import VerificationError
 
 if TYPE_CHECKING:
     from deplib.extraction import OnnxEncoder, Reference, VerificationReport
@@ -35,36 +34,25 @@ def check(
     root: Annotated[Path, typer.Argument(help="The corpus: frames or videos, and labels.")],
     task: options.Tasks = None,
     detector: options.Detector = None,
-    det_size: options.DetSize = None,
     full: Annotated[bool, of_work("Decode every frame, not three of each.", "--full")] = False,
     jobs: options.Jobs = 0,
 ) -> None:
     """List what is wrong with a folder of AVEC2014 before anything runs.
 
     Finds clips without a label, labels that are no score, empty folders, gaps, copies, unreadable
-    frames, faces aligned otherwise than encoders expect. Exit code 0: nothing. 1: problems; what is
-    left out, the other verbs leave out, too.
+    frames. Exit code 0: nothing. 1: problems; what is left out, the other verbs leave out, too.
     """
     from tqdm import tqdm
 
-    from deplib.extraction import alignment_told, require_aligned
-
-    found = options.open_corpus(root, task, detector, det_size)
-    n_jobs, n_more = options.n_jobs(jobs), 0
+    found, n_jobs = options.open_corpus(root, task, detector), options.n_jobs(jobs)
     with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
         problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())
     for row in problems.to_dict("records"):
         left_out = " (left out)" if row["excluded"] else ""
         line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
         typer.secho(line, fg="red" if row["excluded"] else "yellow")
-    try:
-        typer.echo(alignment_told(require_aligned(found, found.recordings["recording"].tolist())))
-    except VerificationError as error:
-        typer.secho(str(error), fg="red")
-        n_more = 1
-    n_problems = len(problems) + n_more
-    typer.echo(f"{len(found.recordings)} recordings can be used, {n_problems} problems")
-    raise typer.Exit(FAULTS if n_problems else OK)
+    typer.echo(f"{len(found.recordings)} recordings can be used, {len(problems)} problems")
+    raise typer.Exit(FAULTS if len(problems) else OK)
 
 
 @app.command()
@@ -127,8 +115,7 @@ def extract(
     frames, n = sum(todo.values()), len(cohort.recordings)
     stale = f"; {changed} of them have changed since they were extracted" if changed else ""
     typer.echo(f"to {folder}: {len(todo)} of {n} recordings to do, {frames:,} frames{stale}")
-    given: Any = {"frame_limit": frame_limit, "max_template_distance": made.max_template_distance}
-    typer.echo(str(estimate(cohort, network, store, jobs=processes, **given)))
+    typer.echo(str(estimate(cohort, network, store, frame_limit=frame_limit, jobs=processes)))
     if dry_run:
         return
     with tqdm(total=frames, unit=" frames", unit_scale=True, desc=cohort.name) as bar:
@@ -136,7 +123,7 @@ def extract(
             cohort,
             network,
             store or FeatureStore(folder, header=header),
-            **given,
+            frame_limit=frame_limit,
             jobs=processes,
             max_miss_rate=made.max_miss_rate,
             max_recording_miss_rate=made.max_recording_miss_rate,
@@ -147,10 +134,12 @@ def extract(
     for recording, why in report.refused.items():
         typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
-    bounds = Bounds(**made.limits)
-    beside: Any = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
+    bounds = Bounds(
+        invalid_rate=made.max_miss_rate, recording_invalid_rate=made.max_recording_miss_rate
+    )
+    beside = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())
+        verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())  # type: ignore[arg-type]
     _print_report(verdict, folder, folder / "report.json")
     raise typer.Exit(OK if verdict.ok and report.ok else FAULTS)
 
@@ -180,7 +169,7 @@ def verify(
         network = shipped
     cohort = None
     if made.root is not None:
-        cohort = options.open_corpus(made.root, made.task, made.detector, made.det_size)
+        cohort = options.open_corpus(made.root, made.task, made.detector)
     known = None if network is None else _reference(reference, network)
     report = examine(opened, encoder=network, cohort=cohort, reference=known)
     _print_report(report, store, json_file)

@@ -49,7 +49,6 @@ def train(
 
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
     folder = out or data_root() / "runs"
-    folder.mkdir(parents=True, exist_ok=True)  # or said now, and not after hours of training
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
     specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)
     study.complete(
@@ -57,7 +56,7 @@ def train(
         root=folder,
         cohorts={cohort.name: cohort},
         encoder=network,
-        limits=study.MissLimits(**made.limits),
+        limits=study.MissLimits(made.max_miss_rate, made.max_recording_miss_rate),
         stream_folder=streams,
         jobs=options.n_jobs(jobs),
         progress=True,
@@ -156,7 +155,7 @@ def export(
     if features != RunSpec.features and (made.encoder or made.flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
-    limits = MissLimits(**made.limits)
+    limits = MissLimits(made.max_miss_rate, made.max_recording_miss_rate)
     inputs = Inputs(cohort, network, limits=limits, jobs=options.n_jobs(jobs), progress=True)
     # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
     names = [made.world, cohort.name] if made.root is None else [cohort.name]
@@ -207,7 +206,7 @@ def _print_answer(answer: "Prediction", frames: Path) -> None:
     clipped = f" (clipped to the scale's 0-63 from {answer.unclipped:.1f})"
     outside = clipped if answer.score != answer.unclipped else ""
     typer.echo(f"{frames}: BDI-II {answer.score:.1f}, {interval}{outside}")
-    gaps = f"; {answer.n_gaps:,} more frame numbers are not there" if answer.n_gaps else ""
+    gaps = f"; {answer.n_gaps:,} frame numbers are not there" if answer.n_gaps else ""
     typer.echo(f"{answer.n_frames:,} frames, {answer.n_missing:,} of them missing and masked{gaps}")
     for fault in answer.faults[:3]:
         typer.secho(f"  {fault.message}", fg="yellow")

@@ -17,9 +17,9 @@ FAULT_KINDS = {
     "no_face": "no face was found in the video's frame, so there is nothing to align",
     "blank": "the frame is a single tone, as face trackers write when they lose the face",
     "not_embedded": "the encoder's output was not finite, or had no length",
-    "gap": "frame numbers are missing before this frame; the frame itself is sound",
+    "gap": "there is no frame at this time: its number is missing, or the film has a gap",
 }
-"""What can be wrong with one frame. All but ``gap`` leave the frame without an embedding."""
+"""What can be wrong with one frame, which then has no embedding."""
 
 _BLANK_RANGE = 8  # grey levels; a frame whose pixels differ by less shows no face
 

@@ -72,7 +72,7 @@ class Corpus:
         n_frames = [source.n_frames for source in good["source"]]
         self.recordings = good.assign(n_frames=n_frames)[list(COLUMNS)].reset_index(drop=True)
         videos = [source for source in good["source"] if isinstance(source, VideoClip)]
-        aligners = sorted({video.aligner.id for video in videos})
+        aligners = sorted({video.id for video in videos})
         self.fingerprint = _sha256(repr((self.simulated, aligners)))
 
     def fingerprint_of(self, recording: str) -> str:
@@ -84,8 +84,7 @@ class Corpus:
             If the recording is unknown, or has lost or won frames since the corpus was opened.
         """
         source = self._source(recording)
-        aligner = source.aligner.id if isinstance(source, VideoClip) else ""
-        return _sha256(repr((aligner, content_of(source.files()))))
+        return _sha256(repr((source.id, content_of(source.files()))))
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read aligned frames ``start`` to ``stop`` of one recording, in the order of their number.
@@ -98,13 +97,12 @@ class Corpus:
         Raises
         ------
         CohortError
-            If the recording is unknown, the block leaves it, a frame is unreadable or not 112x112
-            RGB, or a video's frame shows no face.
+            If the recording is unknown, the block leaves it, a frame is missing, unreadable or not
+            112x112 RGB, or a video's frame shows no face.
         """
         block = self.read(recording, start, stop)
         for fault in block.faults:
-            if fault.kind != "gap":
-                raise CohortError(fault.message)
+            raise CohortError(fault.message)
         return block.frames
 
     def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
@@ -126,6 +124,17 @@ class Corpus:
                 self._open.close()
             self._open = source
         return source.read(start, stop)
+
+    def clock(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return of each frame its number in the film, from 0, or -1, and its second.
+
+        Raises
+        ------
+        CohortError
+            If the recording is unknown.
+        """
+        source = self._source(recording)
+        return source.numbers, source.seconds
 
     def _source(self, recording: str) -> Source:
         if recording not in self._sources:

@@ -8,31 +8,38 @@ import hashlib
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from deplib.cohorts.base import FrameBlock, FrameFault
+from deplib.cohorts.timeline import FPS, timeline
 from deplib.errors import CohortError
 from deplib.paths import data_root, write_atomically
 
 CROP = (112, 112, 3)
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".heic", ".avif")
+"""Endings of files that count as frames; what is in one decides whether it can be read."""
 AGAIN = "extract this recording's frames again"
-REALIGN = "give the film itself and a detector, which aligns it: --detector yunet or det_10g"
+REALIGN = (
+    "align the video first, as OpenFace does: FeatureExtraction -simalign -simsize 112 -nomask"
+)
 _PNG_END = b"IEND\xaeB`\x82"
 _SETTLED = 2e9  # ns; within them a coarse clock may give two states of a file the same time
+_SRGB = 0.45455  # what PNG writes of it
 _MAX_BYTES = 2**24  # a crop has 37 kB of pixels; more than this is no crop, whatever it is
 
 
 def read_crop(file: Path) -> np.ndarray:
     """Read one aligned frame, uint8 RGB ``(112, 112, 3)``, by its content, whatever its name.
+
+    It is turned or mirrored as its EXIF says.
 
     Raises
     ------
@@ -59,38 +66,63 @@ def read_crop(file: Path) -> np.ndarray:
                 wrong += f"are never resized or converted here; {REALIGN}"
             elif image.format == "PNG" and _PNG_END not in content:
                 wrong = f"is truncated or damaged (its end is missing): {AGAIN}"
+            elif abs(image.info.get("gamma", _SRGB) - _SRGB) > 0.01:
+                wrong = f"has a gamma of {image.info['gamma']:g}, not that of sRGB: {AGAIN}"
             else:
+                ImageOps.exif_transpose(image, in_place=True)
                 return np.asarray(image)
     except UnidentifiedImageError:
         wrong = "is no PNG, JPEG or BMP image, whatever its name" if content else "is empty"
-        wrong += f": {AGAIN}"
+        wrong += f": {AGAIN}, as PNG"
     except Exception as error:  # a damaged file leads decoders to raise nearly anything
         wrong = f"is truncated or damaged ({error}): {AGAIN}"
     raise CohortError(f"{shown(file)} {wrong}")
 
 
 class FrameFolder:
-    """Frames of one clip in the order of their number.
+    """Frames of one clip at the places of their numbers; a number that is missing stays empty.
 
-    Time closes over missing numbers: the frame after a gap follows the one before it, and carries
-    a fault of kind ``"gap"``.
+    Of the numbers in its images' names, one changes from name to name: the frame's.
 
     Parameters
     ----------
     path
         A folder of images.
+    rate
+        Frames a second of the film whose frames the numbers count.
 
     Attributes
     ----------
+    id
+        What decides the frames beside the files.
     n_frames
-        Images at the time of opening.
+        Places, from the first number to the last; see `timeline`.
+    timeline
+        Which of ``files`` stands at each place.
+    numbers, seconds
+        Of each place: the film's frame, counted from 0, and the time since the film's start.
+        Images are counted from 1, or from 0 where there is an image 0.
+    strays
+        Names of images that are not named like the others, and not used.
+
+    Raises
+    ------
+    CohortError
+        If there is no image, most are not named alike, no number or more than one changes, two
+        images have one number, or as of `timeline`.
     """
 
     remedy = AGAIN
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.n_frames = len(list_frames(path))
+    def __init__(self, path: Path, rate: float = FPS) -> None:
+        self.path, self.id = path, f"{rate:g} a second"
+        self._names, numbers, self.strays = _numbered(path, _images(path))
+        first = max(numbers[0] - 1, 0)
+        since = np.array([number - numbers[0] for number in numbers], float)
+        self.timeline = timeline(since / rate, f"{shown(path)}, by its frame numbers,", steady=True)
+        self.n_frames = len(self.timeline.frames)
+        self.seconds = self.timeline.seconds + first / rate
+        self.numbers = np.rint(self.seconds * rate).astype(int)
 
     def read(self, start: int, stop: int) -> FrameBlock:
         """Read frames ``start`` to ``stop``; one that is no whole RGB crop stays black.
@@ -103,62 +135,66 @@ class FrameFolder:
         files = self.files()
         frames = np.zeros((stop - start, *CROP), np.uint8)
         faults = []
-        for index in range(start, stop):
-            file = files[index]
-            before, number = frame_number(files[index - 1].name), frame_number(file.name)
-            if index and before is not None and number is not None and number > before + 1:
-                text = f"no frame has a number between {before} and {number}, the next is "
-                text += f"{shown(file)}: {AGAIN} if the video has them"
-                faults.append(FrameFault(index, "gap", text))
+        for index, place in enumerate(self.timeline.frames[start:stop], start):
+            if place < 0:
+                why = f"{shown(self.path)} has no {self.frame_name(index)}: {AGAIN}"
+                faults.append(FrameFault(index, "gap", why))
+                continue
             try:
-                frames[index - start] = read_crop(file)
+                frames[index - start] = read_crop(files[place])
             except CohortError as error:
                 faults.append(FrameFault(index, "unreadable", str(error)))
         return FrameBlock(frames, tuple(faults))
 
     def frame_name(self, index: int) -> str:
         """Return the file name of one frame, as messages show it."""
-        return shown(self.files()[index].name)
+        place = self.timeline.frames[index]
+        return shown(self._names[place]) if place >= 0 else f"image at {self.seconds[index]:.3f} s"
 
     def files(self) -> list[Path]:
         """Return the files that the clip consists of, in order."""
-        names = list_frames(self.path) if self.path.is_dir() else []
-        if len(names) != self.n_frames:
-            what = f"{shown(self.path)} had {self.n_frames} frames when the corpus was opened"
-            raise CohortError(f"{what} and has {len(names)} now: open it again")
-        return [self.path / name for name in names]
+        there, n = _images(self.path) if self.path.is_dir() else [], len(self._names + self.strays)
+        if len(there) != n:
+            what = f"{shown(self.path)} had {n} frames when the corpus was opened"
+            raise CohortError(f"{what} and has {len(there)} now: open it again")
+        return [self.path / name for name in self._names]
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
 
-def list_frames(folder: Path) -> list[str]:
-    """Return the names of a folder's images in the order of their number, 2 before 10."""
-    return sorted(filter(is_image, os.listdir(folder)), key=lambda n: (frame_number(n) or 0, n))
+def _images(folder: Path) -> list[str]:
+    return sorted(filter(is_image, os.listdir(folder)))
+
+
+def _numbered(folder: Path, names: list[str]) -> tuple[list[str], list[int], list[str]]:
+    """Return names in the order of their frames, these' numbers, and names of other patterns."""
+    alike: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(dict)
+    for name in names:
+        parts = re.split(r"(\d+)", name.rsplit(".", 1)[0])
+        alike[tuple(parts[::2])][name] = [*map(int, parts[1::2])]
+    used = max(alike.values(), key=len, default={})
+    columns = list(zip(*used.values(), strict=True)) or [(0,) * len(used)]
+    moving = [column for column in columns if len(set(column)) > 1] or columns[-1:]
+    number = dict(zip(used, moving[0], strict=True))
+    strays = [name for name in names if name not in used]
+    told = ", ".join(map(shown, [*used][:1] + strays[:1] + [*used][:0:-1][:1]))
+    for what, wrong in {
+        "no image (PNG, JPEG or BMP)": not used,
+        f"images named in {len(alike)} ways": len(used) <= len(strays),
+        "images without a frame number": not any(used.values()),
+        f"images with {len(moving)} numbers that change": len(moving) > 1,
+        "two images of one frame number": len(set(number.values())) < len(number),
+    }.items():
+        if wrong:
+            remedy = "keep one clip and one face a folder, numbered by the film's frames"
+            raise CohortError(f"{shown(folder)} holds {what} ({told}): {remedy}")
+    return sorted(number, key=number.__getitem__), sorted(number.values()), strays
 
 
 def is_image(name: str) -> bool:
     """Tell whether a file counts as a frame by its name; hidden files do not."""
     return name.lower().endswith(IMAGES) and not name.startswith(".")
-
-
-def frame_number(name: str) -> int | None:
-    """Return the last number in a file name, or None."""
-    digits = re.findall(r"\d+", name.rsplit(".", 1)[0])
-    return int(digits[-1]) if digits else None
-
-
-def missing_numbers(numbers: list[int]) -> int:
-    """Return how many numbers are missing between the first and the last of a sorted list."""
-    return sum(later - number - 1 for number, later in pairwise(numbers))
-
-
-def file_size(file: Path) -> int | None:
-    """Return a file's size; None for what cannot be read, such as a link that leads nowhere."""
-    try:
-        return file.stat().st_size
-    except OSError:
-        return None
 
 
 def content_of(files: Sequence[Path]) -> str:

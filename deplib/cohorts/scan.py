@@ -5,18 +5,21 @@ decodes three frames of each clip; `failing_frames` looks at more.
 """
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
 from deplib.cohorts import images
 from deplib.cohorts.base import FAULT_KINDS, Scale, is_blank
 from deplib.cohorts.images import FrameFolder, shown
+from deplib.cohorts.timeline import FPS
 from deplib.cohorts.video import COPY, Aligner, VideoClip, require_av
 from deplib.errors import CohortError
 
@@ -83,7 +86,7 @@ def open_clips(
     Parameters
     ----------
     clips
-        As in `Listing`.
+        As in `Listing`; ``rate``, if there, is that of a folder's numbers, 30 where missing.
     aligner
         Aligns the frames of videos; without one, videos are reported and not opened.
 
@@ -105,52 +108,66 @@ def open_clips(
         require_av()
     found = list(_of_kinds(clips[~readable], used))
     sources: dict[int, Source] = {}
+    rates = used.get("rate", pd.Series(FPS, used.index)).fillna(FPS)
     for index, path, kind in used[["path", "kind"]].itertuples():
         try:
             if kind == "video" and aligner is not None:
                 sources[index] = VideoClip(path, aligner)
             else:
-                sources[index] = FrameFolder(path)
+                sources[index] = FrameFolder(path, rates[index])
             faults = list(_faults(sources[index]))
         except CohortError as error:
-            faults = [(str(error), COPY, True)]
+            faults = [(str(error), COPY if kind == "video" else images.AGAIN, True)]
         found += [problems(used.loc[[index]], *fault) for fault in faults]
     opened = used.assign(source=pd.Series(sources, dtype=object)).dropna(subset="source")
-    return opened, pd.concat(found)
+    return opened, pd.concat([*found, *_of_rates(opened)])
 
 
 def _of_kinds(unused: pd.DataFrame, used: pd.DataFrame) -> Iterator[pd.DataFrame]:
     remedy = "put the clip's aligned frames there, or remove the folder"
     yield problems(unused[unused["kind"] == "empty"], "a folder without frames", remedy)
-    text = "a video without aligned frames"
-    yield problems(unused[unused["kind"] == "video"], text, images.REALIGN)
+    remedy = f"{images.REALIGN}; or pass a face detector, which aligns on the way: --detector"
+    yield problems(unused[unused["kind"] == "video"], "a video without aligned frames", remedy)
     twice = used[used["recording"].duplicated(keep=False)]
     yield problems(twice, "the recording is in several places", "keep one of them")
 
 
 def _faults(source: Source) -> Iterator[tuple[str, str, bool]]:
     """Yield what is wrong with a clip, how to mend it, and whether it must be left out for it."""
+    if empty := int((source.timeline.frames < 0).sum()):
+        # The clip stays in use: trackers drop frames without a face.
+        text = f"{empty} of {source.n_frames} places in time hold no frame, and are masked"
+        yield text, source.remedy, False
     if isinstance(source, VideoClip):
-        if source.n_frames < source.announced:
-            text = f"{source.announced} frames are announced and {source.n_frames} are there"
+        if source.found < source.announced:
+            text = f"{source.announced} frames are announced and {source.found} are there"
             yield text, source.remedy, False
         return
-    names = [file.name for file in source.files()]
-    numbers = [n for name in names if (n := images.frame_number(name)) is not None]
-    if len(numbers) < len(names):
-        name = next(shown(name) for name in names if images.frame_number(name) is None)
-        yield f"a frame without a number: {name}", "number it, or remove it", True
-    elif len(set(numbers)) < len(numbers):
-        yield "two images of one frame number", "keep one image a frame", True
-    elif missing := images.missing_numbers(numbers):
-        # The clip stays in use: trackers drop frames without a face, and time closes over them.
-        text = f"{missing} frame numbers are missing between first and last"
-        yield text, source.remedy, False
-    probes = sorted({0, len(names) // 2, len(names) - 1})
-    blocks = [source.read(k, k + 1) for k in probes]
-    wrong = [fault.message for block in blocks for fault in block.faults if fault.kind != "gap"]
+    if source.strays:
+        text = f"{len(source.strays)} images are not named like the others, and not used"
+        yield (
+            f"{text}: {', '.join(map(shown, source.strays))}",
+            "remove them, or name them alike",
+            False,
+        )
+    there = np.flatnonzero(source.timeline.frames >= 0)
+    probes = sorted({int(there[k]) for k in (0, len(there) // 2, -1)})
+    wrong = [fault.message for k in probes for fault in source.read(k, k + 1).faults]
     if len(wrong) == len(probes):
         yield f"first, middle and last frame are unusable: {wrong[0]}", source.remedy, True
+
+
+def _of_rates(opened: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield that clips have other than 30 frames a second: of most once, of others one by one."""
+    rates = opened["source"].map(lambda source: source.timeline.rate)
+    usual, remedy = rates.mode().max(), "go on if no label goes with it; else leave some out"
+    for rate, rows in opened.groupby(rates):
+        text = f"{rate} frames a second, where most clips have {usual} and models take {FPS}: each "
+        text += f"1/{FPS} s shows the nearest frame"
+        if rate == usual:
+            rows = rows[:1].assign(recording="", where="")
+        if (rate, usual) != (str(FPS), str(FPS)):
+            yield problems(rows, text, remedy, excluded=False)
 
 
 def identical_clips(clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -158,7 +175,7 @@ def identical_clips(clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
     Only clips with the same number and sizes of files are read.
     """
-    for key in (images.file_size, lambda file: hashlib.sha256(file.read_bytes()).digest()):
+    for key in (os.path.getsize, lambda file: hashlib.sha256(file.read_bytes()).digest()):
         content = clips["source"].map(lambda source, key=key: _content(source, key))
         clips = clips[clips.groupby(content)["recording"].transform("nunique") > 1]
     remedy = "find out which one it is, and restore the other from the corpus"
@@ -205,9 +222,10 @@ def _examine(index: int, source: Source, full: bool) -> tuple[int, list[tuple[st
     try:
         for start, stop in _blocks(source, full):
             block = source.read(start, stop)
-            faults = {fault.frame: fault for fault in block.faults if fault.kind != "gap"}
+            faults = {fault.frame: fault for fault in block.faults}
             for fault in faults.values():
-                failed[fault.kind][fault.frame] = fault.message
+                if fault.kind != "gap":  # the scan has told these
+                    failed[fault.kind][fault.frame] = fault.message
             blank = set((start + is_blank(block.frames).nonzero()[0]).tolist()) - set(faults)
             failed["blank"].update(dict.fromkeys(sorted(blank), ""))
         return index, [_told(source, kind, frames) for kind, frames in failed.items() if frames]
@@ -223,7 +241,9 @@ def _blocks(source: Source, full: bool) -> list[tuple[int, int]]:
         return [(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
     if isinstance(source, VideoClip):
         return []
-    empty = {k for k, file in enumerate(source.files()) if not images.file_size(file)}
+    files, places = source.files(), source.timeline.frames
+    sound = [file.is_file() and file.stat().st_size > 0 for file in files]
+    empty = {k for k, place in enumerate(places) if not sound[place]}
     return [(k, k + 1) for k in sorted(empty | {0, n // 2, n - 1})]
 
 

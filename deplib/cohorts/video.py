@@ -1,6 +1,8 @@
 """One clip as a raw video: decoded with PyAV block by block, each frame aligned on the way.
 
-Frames keep their place by their time stamp, so a frame that cannot be decoded moves no other.
+Frames stand at their time, 30 places a second whatever the film's rate: a frame that cannot be
+decoded moves no other, and a gap stays one. Pictures are shown as a player shows them, turned,
+mirrored and stretched as the file says.
 """
 
 import os
@@ -15,12 +17,14 @@ import numpy as np
 
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.cohorts.images import CROP, shown
+from deplib.cohorts.timeline import FPS, timeline
 from deplib.errors import CohortError
 
 COPY = "copy the video from the corpus again"
 _WRONG = {
     "unreadable": f"cannot be decoded: {COPY}",
     "no_face": "shows no face: look at it, and try another detector",
+    "gap": "is not there, the film has no picture at its time: film at a steady rate",
 }
 _OPTIONS = {
     # Only these containers: ffmpeg also reads playlists, which name other files and hosts to open.
@@ -62,31 +66,44 @@ class VideoClip:
 
     Attributes
     ----------
+    id
+        All that decides the pixels beside the file.
     n_frames
-        Frames that the file holds: counted, not taken from its header.
-    announced
-        Frames that the header announces; 0 where it says nothing.
+        Places from the first picture to the last, 30 a second; see `timeline`.
+    timeline
+        Which picture of the film stands at each place.
+    numbers, seconds
+        Of each place: the film's picture, from 0, or -1, and the time since the first one.
+    announced, found
+        Pictures that the header announces, 0 where it says nothing; and those of the film.
 
     Raises
     ------
     CohortError
         If PyAV is not installed, or the file is unreadable, empty, cut short beyond use, no
-        video, or not one frame can be decoded.
+        video, says no rate, not one frame can be decoded, it is to be shown turned by no right
+        angle or in parts, or as of `timeline`.
     """
 
     remedy = COPY
 
     def __init__(self, path: Path, aligner: Aligner) -> None:
         self.path, self.aligner = path, aligner
+        self.id = f"{aligner.id}, each 1/{FPS} s of upright films"
         self._film: Generator[tuple[int, Any]] | None = None  # decodes on from where a block ended
         self._position, self._held = 0, list[tuple[int, Any]]()
         with _opened(path) as (container, stream, self._stamp):
-            self.announced = int(stream.frames)
-            self.n_frames, self._times = _count(container, stream)
-        if not self.n_frames:
-            raise CohortError(f"{shown(path)} holds no frames: {COPY}")
-        if next(_decoded(path, self._times, self._stamp), None) is None:
+            self.announced, self._times, seconds = _count(container, stream, shown(path))
+            self._shape = float(stream.sample_aspect_ratio or 1)  # a pixel's width by its height
+        if not len(seconds) or np.isnan(seconds[-1]):
+            raise CohortError(f"{shown(path)} holds no frames, or says no rate: {COPY}")
+        self.timeline = timeline(seconds, shown(path))
+        self.numbers, self.seconds = self.timeline.frames, self.timeline.seconds
+        self.n_frames, self.found = len(self.numbers), len(seconds)
+        first = next(_decoded(path, self._times, self._stamp), None)
+        if first is None:
             raise CohortError(f"not one frame of {shown(path)} can be decoded: {COPY}")
+        self._pixels(first[1])
 
     def read(self, start: int, stop: int) -> FrameBlock:
         """Decode and align frames ``start`` to ``stop``, black where there is none.
@@ -98,19 +115,24 @@ class VideoClip:
             aligned frame.
         """
         frames = np.zeros((stop - start, *CROP), np.uint8)
-        kinds = dict.fromkeys(range(start, stop), "unreadable")
-        for index, image in self._images(start, stop):
-            face = self.aligner(image)
+        asked = self.numbers[start:stop]
+        kinds = np.where(asked < 0, "gap", "unreadable")
+        for number, frame in self._frames(sorted({*asked.tolist()} - {-1})):
+            if (image := self._pixels(frame)) is None:
+                continue
+            face, places = self.aligner(image), np.flatnonzero(asked == number)
+            kinds[places] = "no_face" if face is None else ""
             if face is None:
-                kinds[index] = "no_face"
                 continue
             if face.shape != CROP or face.dtype != np.uint8:
                 found = f"{face.dtype} {face.shape}, not uint8 {CROP}"
                 raise CohortError(f"aligner {self.aligner.id} returned {found}: mend it")
-            frames[index - start] = face
-            del kinds[index]
+            frames[places] = face
         about = f"of {shown(self.path)}"
-        faults = (FrameFault(k, x, f"frame {k} {about} {_WRONG[x]}") for k, x in kinds.items())
+        if stop == self.n_frames:
+            self.close()
+        wrong = [(k, kind) for k, kind in enumerate(kinds.tolist(), start) if kind]
+        faults = (FrameFault(k, x, f"frame {k} {about} {_WRONG[x]}") for k, x in wrong)
         return FrameBlock(frames, tuple(faults))
 
     def frame_name(self, index: int) -> str:
@@ -127,21 +149,47 @@ class VideoClip:
             self._film.close()
         self._film = None
 
-    def _images(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield index and image of the frames from ``start`` to ``stop`` that can be decoded."""
-        if self._film is None or self._position > start:
+    def _frames(self, numbers: list[int]) -> Iterator[tuple[int, Any]]:
+        """Yield those of the film's pictures, numbers ascending, that can be decoded."""
+        if not numbers:
+            return
+        if self._film is None or self._position > numbers[0]:
             self.close()
             self._film, self._held = _decoded(self.path, self._times, self._stamp), []
-        decoded, self._position = chain(self._held, self._film), stop
+        decoded, self._position, wanted = chain(self._held, self._film), numbers[-1], set(numbers)
         self._held = []
-        for index, frame in decoded:
-            if index >= stop:
-                self._held = [(index, frame)]  # belongs to a later block
+        for number, frame in decoded:
+            if number >= numbers[-1]:  # a later block begins with it, or may hold it on
+                self._held = [(number, frame)]
+            if number in wanted:
+                yield number, frame
+            if self._held:
                 break
-            if index >= start and (image := _pixels(frame)) is not None:
-                yield index, image
-        if stop == self.n_frames:
-            self.close()
+
+    def _pixels(self, frame: Any) -> np.ndarray | None:
+        """Return a frame as RGB, as a player shows it; None where that fails.
+
+        Raises
+        ------
+        CohortError
+            If it is to be turned by no right angle.
+        """
+        width = round(frame.width * max(self._shape, 1))
+        height = round(frame.height / min(self._shape, 1))
+        try:
+            image = frame.to_ndarray(format="rgb24", width=width, height=height)
+        except (ValueError, OSError):  # FFmpeg's errors are among these
+            return None
+        data = [bytes(one) for one in frame.side_data if one.type.name == "DISPLAYMATRIX"]
+        if data:  # (x, y) is shown at (ax + cy, bx + dy), of nine numbers a b u c d v x y w
+            a, b, _, c, d = (np.frombuffer(data[0], np.int32) / 65536)[:5].round(2)
+            if a == d == 0 != b * c:
+                image, a, d = image.transpose(1, 0, 2), c, b
+            elif not b == c == 0 != a * d:
+                text = f"{shown(self.path)} is to be shown turned by no right angle"
+                raise CohortError(f"{text}: convert it to H.264 in mp4, upright")
+            image = image[:: int(np.sign(d)), :: int(np.sign(a))]
+        return np.ascontiguousarray(image)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind: workers open their own."""
@@ -183,18 +231,25 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
         return  # cut short: what came before it can be used
 
 
-def _count(container: Any, stream: Any) -> tuple[int, np.ndarray | None]:
-    """Return the number of frames and the presentation time of each, without decoding.
+def _count(container: Any, stream: Any, name: str) -> tuple[int, np.ndarray | None, np.ndarray]:
+    """Return frames announced, the time stamps of those shown, and their seconds.
 
-    The times are None where the file has none to rely on: frames are then numbered as they come
-    out. AVI stores none; what is read as such is a guess.
+    Nothing is decoded. The stamps are None where the file has none to rely on: frames are then
+    numbered as they come out. AVI stores none; what is read as such is a guess, but its order of
+    decoding tells where a chunk is empty.
     """
-    packets = _packets(container, stream)
-    times = [packet.pts for packet in packets if packet.size and not packet.is_discard]
-    guessed = container.format.name == "avi" or None in times
-    if guessed or len(set(times)) < len(times):
-        return len(times), None
-    return len(times), np.sort(np.array(times, np.int64))
+    sound = [packet for packet in _packets(container, stream) if packet.size]
+    used, avi = [p for p in sound if not p.is_discard], container.format.name == "avi"
+    announced = stream.frames if len(used) == len(sound) else 0  # the header counts those cut off
+    if "mp4" in container.format.name and len({p.pos for p in used}) < len(used):
+        # FFmpeg shows the film's start where an edit list says that there is nothing.
+        text = f"{name} has an edit list that shows parts twice, or nothing between two parts"
+        raise CohortError(f"{text}: export it without edits")
+    times = [packet.dts if avi else packet.pts for packet in used]
+    if None in times or len(set(times)) < len(times):
+        return announced, None, np.arange(len(times)) / float(stream.average_rate or "nan")
+    stamps = np.sort(np.array(times, np.int64))
+    return announced, None if avi else stamps, (stamps - stamps[:1]) * float(stream.time_base)
 
 
 def _decoded(
@@ -223,15 +278,6 @@ def _decoded(
                 due = index + 1
                 if not damaged:
                     yield index, frame
-
-
-def _pixels(frame: Any) -> np.ndarray | None:
-    """Return a frame as RGB, turned as its rotation says; None where that fails."""
-    try:
-        image = frame.to_ndarray(format="rgb24")
-    except (ValueError, OSError):  # FFmpeg's errors are among these
-        return None
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
 
 
 def require_av() -> Any:

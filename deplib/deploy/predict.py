@@ -7,7 +7,6 @@ the training recordings, and what each window adds to that.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from deplib.cohorts.base import COLUMNS, FrameBlock, FrameFault
-from deplib.cohorts.images import IMAGES, FrameFolder, frame_number, missing_numbers
+from deplib.cohorts.images import FrameFolder, shown
 from deplib.deploy.bundle import Bundle, Card, open_model
 from deplib.errors import CohortError, ModelError
 from deplib.extraction import embed_recording, require_few
@@ -55,8 +54,8 @@ class Prediction:
         seconds at ``FPS``; ``n_frames``, its real frames; ``prediction``; ``contribution``, what
         it adds to the mean label.
     n_frames, n_missing, n_gaps
-        Frames that were used; of these, without an embedding, and masked; and frame numbers that
-        the folder lacks, over which time closes, as in training.
+        Frames that were used; of these, without an embedding, and masked; and of these, frame
+        numbers that the folder lacks.
     faults
         What was wrong with single frames.
     card
@@ -111,7 +110,7 @@ def predict_folder(
     ModelError
         If the pair takes more than the features of one encoder, or returns NaN or infinity.
     CohortError
-        If there is no such folder, it holds no image, or an image has no number of its own.
+        If there is no such folder, or as of ``FrameFolder``.
     VerificationError
         If more than the share `MOST_MISSING` of the frames could not be read or embedded.
 
@@ -137,7 +136,8 @@ def predict_folder(
     score = float(np.clip(unclipped, BDI_MIN, BDI_MAX))
     # Around the clipped score: it is at least as near to any label as the unclipped one.
     low, high = max(score - card.half_width, BDI_MIN), min(score + card.half_width, BDI_MAX)
-    counts = len(valid), int((~valid).sum()), missing_numbers(clip.numbers)
+    gaps = sum(fault.kind == "gap" for fault in faults)
+    counts = len(valid), int((~valid).sum()), gaps
     return Prediction(score, low, high, unclipped, windows, *counts, faults, card)
 
 
@@ -222,17 +222,10 @@ class _Clip:
             remedy = "align the clip's video, and give the folder of its frames"
             why = f"no folder to read at {path.absolute()} ({error.strerror}): {remedy}"
             raise CohortError(why) from error
-        if not (files := self.folder.files()):
-            raise CohortError(f"{path} holds no image ({', '.join(IMAGES)}): give a clip's folder")
-        found = [frame_number(file.name) for file in files]
-        if None in found:
-            odd = files[found.index(None)]
-            raise CohortError(f"{odd} has no frame number: number it, or remove it")
-        numbers = [number for number in found if number is not None]
-        if twice := [number for number, after in pairwise(numbers) if number == after]:
-            raise CohortError(f"{path} has two images of frame {twice[0]}: keep one clip a folder")
-        self.numbers = numbers[:limit]
-        self.n_frames = len(self.numbers)
+        if strays := self.folder.strays:
+            what = f"{path} holds images that are not named like the others: {shown(strays[0])}"
+            raise CohortError(f"{what} ({len(strays)} in all): remove them")
+        self.n_frames = min(self.folder.n_frames, limit)
 
     def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
         stop = self.n_frames if stop is None else stop

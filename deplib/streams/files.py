@@ -3,7 +3,8 @@
 OpenFace 2.x (Baltrusaitis et al. 2018) writes one row a frame of the film; ``FeatureExtraction``
 follows one face and is the program to use. No rPPG format is common, so that of the pulse is ours:
 ``timestamp`` in seconds from the start of the film and the 23 columns of ``PULSE``, one row an
-estimate, at a constant rate; rows may be missing. Nothing is guessed or repaired.
+estimate, at a constant rate; rows may be missing. Nothing is guessed or repaired: a frame of the
+recording gets the row of its number in the film, or the estimate of its time, never one by place.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ import pandas as pd
 
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.images import shown, unlisted
-from deplib.cohorts.simulated import FPS, SimulatedCohort
+from deplib.cohorts.simulated import SimulatedCohort
+from deplib.cohorts.timeline import FPS
 from deplib.errors import CohortError
 from deplib.streams import ACTION, PULSE, UNITS
 from deplib.streams.join import StreamMissingError, to_frames
@@ -75,7 +77,7 @@ def open_stream(
             f"{cohort.name} has no {name} of its own: give the folder of CSV files, for action as "
             "OpenFace 2.x (FeatureExtraction) writes them, for pulse as in deplib.streams.files"
         )
-    source = CsvFolder(name, folder, cohort.recordings)
+    source = CsvFolder(name, folder, cohort)
     if without := len(source.n_frames) - len(source.files):
         text = f"{without} of {len(source.n_frames)} recordings have no file of stream {name!r}"
         warnings.warn(f"{text} and go without it", stacklevel=2)
@@ -94,8 +96,9 @@ class CsvFolder:
         ``"action"`` or ``"pulse"``.
     folder
         Holds the files.
-    recordings
-        ``recording`` and ``n_frames`` of the cohort, at 30 frames a second.
+    cohort
+        Its ``clock(recording)`` gives number and second of each frame in the film; without one,
+        the frames are those of a film of 30 a second from its start.
 
     Attributes
     ----------
@@ -109,10 +112,11 @@ class CsvFolder:
         cohort, or two of one.
     """
 
-    def __init__(self, name: str, folder: Path, recordings: pd.DataFrame) -> None:
+    def __init__(self, name: str, folder: Path, cohort: Cohort) -> None:
         self.name, self.folder = name, Path(folder)
-        counts = recordings["n_frames"].astype(int)
-        self.n_frames = dict(zip(recordings["recording"], counts, strict=True))
+        self._clock = getattr(cohort, "clock", self._from_start)
+        counts = cohort.recordings["n_frames"].astype(int)
+        self.n_frames = dict(zip(cohort.recordings["recording"], counts, strict=True))
         if not self.folder.is_dir():
             raise CohortError(f"no folder {shown(self.folder)}: give the one that holds the files")
         stems = {(n + end).casefold(): n for end in CLIP_ENDINGS for n in self.n_frames}
@@ -146,15 +150,34 @@ class CsvFolder:
             raise CohortError(f"the cohort has no recording {recording!r}")
         if recording not in self.files:
             raise StreamMissingError(f"{recording!r} has no file in {shown(self.folder)}")
-        path, n_frames, most = self.files[recording], self.n_frames[recording], TOLERANCE[self.name]
-        values, valid, rate = (read_openface if self.name == "action" else read_pulse)(path)
-        lasts, film = len(values) / rate, n_frames / FPS
+        path, most = self.files[recording], TOLERANCE[self.name]
+        numbers, seconds = self._clock(recording)
+        if self.name == "action":
+            values, valid, rate = read_openface(path)
+            n, took = numbers[-1] - numbers[0], seconds[-1] - seconds[0]
+            at, per = numbers, n / took if took else FPS
+            if rate and abs(n / rate - took) > 1.5 / FPS + 0.01 * took:
+                raise CohortError(
+                    f"{shown(path.name)} has {rate:.4g} rows a second by its timestamps and its "
+                    f"recording {per:.4g} frames: make both from one film, or say the film's rate"
+                )
+        else:
+            values, valid, per = read_pulse(path)
+            at = seconds * per
+        film, used = seconds[-1] + 1 / FPS, np.flatnonzero(valid).max(initial=-1) + 1
+        lasts = np.clip(film, used / per, len(values) / per)  # failed rows at its end don't count
         if abs(lasts - film) > most:
             raise CohortError(
                 f"{shown(path.name)} lasts {lasts:.2f} s and its recording {film:.2f} s, more than "
                 f"{most:g} s apart: make the stream again from the whole film"
             )
-        return to_frames(values, valid, rate=rate, fps=FPS, n_frames=n_frames)
+        if not valid.any():
+            warnings.warn(f"{shown(path.name)} has no valid row, and is not used", stacklevel=2)
+        return to_frames(values, valid, at)
+
+    def _from_start(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.arange(self.n_frames[recording])
+        return numbers, numbers / FPS
 
     @cached_property
     def fingerprint(self) -> str:
@@ -162,6 +185,8 @@ class CsvFolder:
         digest = hashlib.sha256(repr([self.n_frames, TOLERANCE[self.name]]).encode())
         for recording, path in sorted(self.files.items()):
             digest.update(recording.encode() + hashlib.sha256(path.read_bytes()).digest())
+            numbers, seconds = self._clock(recording)
+            digest.update(numbers.tobytes() + seconds.round(3).tobytes())
         return digest.hexdigest()
 
 
@@ -169,7 +194,8 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     """Read the 29 columns of ``ACTION`` from one file of OpenFace 2.x.
 
     Frames are counted from 1, or from 0 where there is a frame 0. A number that is missing, in a
-    gap or at the start, is an invalid frame. Cells of invalid frames are not looked at.
+    gap or at the start, is an invalid frame. Cells of invalid frames are not looked at. Timestamps
+    must go with the numbers: where they do not, rows were dropped and numbered anew.
 
     Returns
     -------
@@ -178,13 +204,14 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     valid : ndarray of bool, shape (last frame,)
         Where ``success`` is 1 and ``confidence`` at least ``CONFIDENCE``.
     rate : float
-        Frames a second.
+        Frames a second by its timestamps; 0 where it has none.
 
     Raises
     ------
     CohortError
         If the file is unreadable, lacks a column, holds anything but numbers in a valid frame,
-        shows several faces, or its frames are not whole numbers in ascending order.
+        shows several faces, its frames are not whole numbers in ascending order, no two of them
+        are neighbours, or timestamps contradict them.
     """
     marks = ["frame", "confidence", "success"]
     name, table = shown(path.name), read_table(path, [*marks, *ACTION])
@@ -200,6 +227,17 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     }
     if "face_id" in table:
         wrong["another face"] = table["face_id"] != table["face_id"].iloc[0]
+    first, rate = 0 if frame[0] == 0 else 1, 0.0
+    steps = np.diff(frame, prepend=first)
+    if "timestamp" in table and (seconds := numbers(table, ["timestamp"], name)[:, 0]).any():
+        passed = np.diff(seconds, prepend=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            amiss = np.abs(passed / np.median((passed / steps)[1:]) - steps)
+            rate = float((frame[-1] - frame[0]) / (seconds[-1] - seconds[0]))
+        amiss[0] -= 1  # the first frame's time is 0, or that of its end
+        wrong["a timestamp that does not go with its frame number"] = amiss > 0.5 + 0.02 * steps
+    alone = len(frame) > 1 and (steps[1:] > 1).all()
+    wrong["no row of a neighbouring frame"] = np.array(alone)
     for unit, column in zip(UNITS, values.T, strict=False):
         wrong[f"{unit} outside 0 to {MAX_INTENSITY:g}"] = (column < 0) | (column > MAX_INTENSITY)
     for what, rows in wrong.items():
@@ -207,8 +245,7 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
             again = "run FeatureExtraction, which follows one face, again"
             where = f"in row {rows.argmax() + 1} of its data"
             raise CohortError(f"{name} has {what} {where}: {again}")
-    first = 0 if frame[0] == 0 else 1
-    return *place(frame.astype(int) - first, values, valid), float(FPS)
+    return *place(frame.astype(int) - first, values, valid), rate
 
 
 def read_pulse(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
@@ -255,16 +292,21 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     ------
     CohortError
         If the file cannot be read, is no UTF-8 text, lacks a column, names one twice, has no row,
-        or a row of more or fewer cells than the header.
+        a row of more or fewer cells than the header, or no end of its last line.
     """
     name, again = shown(path.name), "write it again with the program that made it"
     try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise CohortError(f"{name} cannot be read ({error.strerror}): restore it") from error
     except UnicodeDecodeError as error:
         raise CohortError(f"{name} is no UTF-8 text, but perhaps a spreadsheet: {again}") from error
-    header, *rows = [[c.strip() for c in line.split(",")] for line in lines if line.strip()] or [[]]
+    if text and not text.endswith("\n"):
+        what = f"{name} does not end with a line break: add one if its last line is whole"
+        raise CohortError(f"{what}, or, if it was cut short, {again}")
+    header, *rows = [
+        [c.strip() for c in line.split(",")] for line in text.splitlines() if line.strip()
+    ] or [[]]
     if not rows:
         raise CohortError(f"{name} is empty, or names its columns and holds no row: {again}")
     absent = [column for column in columns if column not in header]
@@ -272,8 +314,8 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if absent or twice:
         lacks = f"lacks {', '.join(absent[:5])} ({len(absent)} columns)"
         wrong = f"names {twice[0]} twice" if twice else lacks
-        text = "its first line must name each column once, separated by commas"
-        raise CohortError(f"{name} {wrong}: {text}; {again}")
+        rule = "its first line must name each column once, separated by commas"
+        raise CohortError(f"{name} {wrong}: {rule}; {again}")
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise CohortError(

@@ -176,32 +176,31 @@ def hiding(read: Read, hidden: Collection[str]) -> Read:
 
 
 def to_frames(
-    values: np.ndarray, valid: np.ndarray, *, rate: float, fps: float, n_frames: int
+    values: np.ndarray, valid: np.ndarray, at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give each frame the sample that is current when the frame is taken.
 
-    Sample ``k`` begins at ``k / rate`` seconds and stands until the next one, never longer: a
-    slower stream is held, a faster one decimated, without any filter.
+    A sample stands until the next one, never longer: a slower stream is held, a faster one
+    decimated, without any filter.
 
     Parameters
     ----------
     values, valid
         Shape ``(n_samples, width)`` and bool ``(n_samples,)``.
-    rate, fps
-        Samples and frames a second.
-    n_frames
-        Frames of the recording.
+    at
+        Where each frame is in the stream, ``(n_frames,)``, in samples from its start; negative
+        for a frame that is nowhere.
 
     Returns
     -------
     values : ndarray of float32, shape (n_frames, width)
-        0 after the last sample or at an invalid one.
+        0 outside the samples or at an invalid one.
     valid : ndarray of bool, shape (n_frames,)
     """
-    current = np.floor(np.arange(n_frames) * (rate / fps) + 1e-3).astype(int)  # rounding
-    there = current < len(values)
+    current = np.floor(at + 1e-3).astype(int)  # rounding
+    there = (current >= 0) & (current < len(values))
     there[there] = valid[current[there]]
-    out = np.zeros((n_frames, values.shape[1]), np.float32)
+    out = np.zeros((len(at), values.shape[1]), np.float32)
     out[there] = values[current[there]]
     return out, there
 

@@ -217,7 +217,7 @@ class SimulatedPulse(_Simulated):
         trace, _ = self.trace(recording)
         step = self.cohort.frame_step
         n_frames = -(-len(trace) // step)
-        return to_frames(*estimates(trace), rate=RATE, fps=FPS / step, n_frames=n_frames)
+        return to_frames(*estimates(trace), np.arange(n_frames) * (RATE * step / FPS))
 
     def trace(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
         """Return what the camera sees and the true heart rate in bpm, 30 samples a second.

@@ -48,9 +48,9 @@ def test_rendered_frames_are_never_taken_for_the_corpus(written, root):
     [
         "{k}.bmp",  # counted from 0, and 2 comes before 10
         'it\'s "frame"\n no. {k}.PNG',
-        "frame_det_{face:02d}_{k:06d}.png",  # the face has another number
+        "frame_{k:06d}_112x112_0.png",
     ],
-    ids=["bmp", "quotes, newline and capitals", "faces"],
+    ids=["bmp", "quotes, newline and capitals", "size and face at the end"],
 )
 def test_repacked_corpus_reads_the_same(written, tmp_path, name):
     root = tmp_path / 'it\'s\n my "corpus"'
@@ -61,7 +61,7 @@ def test_repacked_corpus_reads_the_same(written, tmp_path, name):
         target.mkdir(parents=True)
         for k, file in enumerate(sorted(folder.iterdir())):
             content = encoded(cv2.imread(str(file)), name[-4:])
-            (target / name.format(k=k, face=k % 3)).write_bytes(content)
+            (target / name.format(k=k)).write_bytes(content)
         (target / "._frame_1.png").write_bytes(b"resource fork")
     (root / "label" / "DepressionLabels").mkdir(parents=True)
     for label in written.rglob("*_Depression.csv"):
@@ -92,20 +92,21 @@ def test_both_tasks_share_one_label_and_can_be_chosen(root, source):
     assert Corpus(root, tasks=["Freeform"]).check().empty
 
 
-def test_time_closes_over_missing_frame_numbers_and_each_gap_is_told(root, source):
+def test_missing_frame_numbers_keep_their_place_in_time(root, source):
     first = source.recordings["recording"][0]
-    for number in (4, 5, 9):
+    for number in (1, 4, 5, 9):
         (clip_folder(root, first) / f"frame_det_00_{number:06d}.png").unlink()
     cohort = Corpus(root)
-    kept = [0, 1, 2, 5, 6, 7, 9, 10, 11]
-    expected = source.frames(first)[kept]
-    np.testing.assert_array_equal(cohort.frames(f"{first}_Freeform"), expected)
     block = cohort.read(f"{first}_Freeform")
-    assert [fault[:2] for fault in block.faults] == [(3, "gap"), (6, "gap")]
-    assert "no frame has a number between 3 and 6" in block.faults[0].message
-    assert "no frame has a number between 8 and 10" in block.faults[1].message
-    at_the_edge = cohort.read(f"{first}_Freeform", 3, 5)  # the frame before is in another block
-    assert [fault[:2] for fault in at_the_edge.faults] == [(3, "gap")]
+    assert [fault[:2] for fault in block.faults] == [(k, "gap") for k in (2, 3, 7)]
+    assert "no image at 0.133 s" in block.faults[1].message
+    expected = source.frames(first)[1:]
+    expected[[2, 3, 7]] = 0
+    np.testing.assert_array_equal(block.frames, expected)
+    assert cohort.read(f"{first}_Freeform", 3, 5).faults == block.faults[1:2]
+    numbers, seconds = cohort.clock(f"{first}_Freeform")
+    assert numbers.tolist() == list(range(1, 12))
+    np.testing.assert_allclose(seconds, numbers / 30)
 
 
 def test_a_bad_frame_stays_black_keeps_its_place_and_is_told(root, source):

@@ -63,6 +63,10 @@ def copy_clip_to(place: str) -> Damage:
     return lambda clip, file: shutil.copytree(clip, clip.parent / place)
 
 
+def keep_every(nth: int) -> Damage:
+    return lambda clip, file: [p.unlink() for k, p in enumerate(sorted(clip.iterdir())) if k % nth]
+
+
 TWICE = "../../Training/Freeform/001_2_Freeform"
 EXCLUDING: dict[str, tuple[Damage, str]] = {
     f"label {content!r}"[:20]: (label(content), "one whole number")
@@ -79,8 +83,9 @@ EXCLUDING: dict[str, tuple[Damage, str]] = {
     "video only": (leave_only_video, "without aligned frames"),
     "all zero bytes": (replace(b""), "is empty"),
     "all of another size": (replace(encoded(np.zeros((224, 224, 3), np.uint8))), "224x224"),
-    "two images of a frame": (copy_frame_to("frame_det_01_000003.png"), "two images of one frame"),
-    "no number": (copy_frame_to("thumb\nnail.png"), r"thumb\\nnail.png"),
+    "two images of a frame": (copy_frame_to("frame_det_0_3.png"), "two images of one frame"),
+    "two faces": (copy_frame_to("frame_det_01_000003.png"), "2 numbers that change"),
+    "every third frame": (keep_every(3), "has 10 frames a second .*extract each frame"),
     "two splits": (copy_clip_to(TWICE), "several splits"),
     "two folders": (copy_clip_to("001_2_Freeform"), "several places"),
     "no split": (lambda clip, file: clip.rename(clip.parents[2] / clip.name), "names a split"),
@@ -89,7 +94,10 @@ REPORTED: dict[str, tuple[Damage, str]] = {
     "zero bytes": (replace(b"", slice(5, 6)), "000006.png is empty: extract"),
     "link to nothing": (dangle, r"000006.png cannot be read \(No such"),
     "garbage": (replace(b"no image", slice(11, 12)), "000012.png is no PNG, JPEG or BMP"),
-    "gap": (replace(None, slice(3, 9, 2)), "3 frame numbers are missing between first and last"),
+    "gap": (replace(None, slice(3, 9, 2)), "3 of 12 places in time hold no frame"),
+    "every second frame": (keep_every(2), "15 frames a second, where most clips have 30 and"),
+    "no number": (copy_frame_to("thumb\nnail.png"), r"not used: thumb\\nnail.png"),
+    "copy": (copy_frame_to("frame_det_00_000003 (1).png"), r"1 images .*not used: .*3 \(1\).png"),
 }
 
 
@@ -191,7 +199,8 @@ def test_strange_names_are_escaped_on_one_line(root, source):
     report = Corpus(root).check(full=True)
     check_one_line(report)
     assert not report["excluded"].any()
-    preview, strange = report.to_dict("records")
+    preview, gap, strange = report.to_dict("records")
+    assert "1 of 12 places" in gap["problem"]
     assert preview["where"] == "preview"
     assert r"no. 2\x1b[31m" in strange["where"]
     assert r'a\n"b" 2.png' in strange["problem"]

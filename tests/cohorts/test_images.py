@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from deplib.cohorts.images import read_crop
 from deplib.errors import CohortError
@@ -50,6 +51,21 @@ def animation(form: str) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.parametrize(("form", "worst"), [("PNG", 0), ("JPEG", 12)])
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_a_frame_is_turned_as_its_exif_says(tmp_path, form, worst, tag):
+    stored = picture()[::-1] if tag in (3, 4) else picture()  # rows from below
+    stored = stored[:, ::-1] if tag in (2, 3) else stored
+    if tag > 4:  # stored on its side
+        stored = picture().transpose(1, 0, 2)
+        stored = stored[::-1] if tag in (6, 7) else stored
+        stored = stored[:, ::-1] if tag in (7, 8) else stored
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    Image.fromarray(stored).save(tmp_path / "1.png", form, exif=exif)
+    assert np.abs(read_crop(tmp_path / "1.png").astype(int) - picture()).mean() <= worst
+
+
 @pytest.mark.parametrize(
     ("form", "how"), [("PNG", {}), ("BMP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})]
 )
@@ -70,6 +86,8 @@ def test_a_sound_frame_is_read_as_rgb_and_no_truncated_one_passes(tmp_path, form
             read_crop(file)
 
 
+GAMMA = PngInfo()
+GAMMA.add(b"gAMA", (100_000).to_bytes(4))
 BAD = {
     "224x224": (encoded(size=(224, 224)), "PNG of 224x224"),
     "greyscale BMP": (encoded("L", "BMP"), "BMP of 112x112, L"),
@@ -82,6 +100,9 @@ BAD = {
     "animated PNG": (animation("PNG"), "several pictures"),
     "two pictures in one JPEG": (animation("MPO"), "several pictures"),
     "animated GIF named png": (animation("GIF"), "no PNG, JPEG or BMP"),
+    "WEBP": (encoded(form="WEBP"), "no PNG, JPEG or BMP"),
+    "TIFF": (encoded(form="TIFF"), "no PNG, JPEG or BMP"),
+    "linear light": (encoded(pnginfo=GAMMA), "gamma of 1, not"),
     "zero bytes": (b"", "is empty"),
     "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 112 112\n", "no PNG, JPEG or BMP"),
     "bomb": (bomb(), "exceeds limit"),
@@ -97,4 +118,4 @@ def test_what_is_no_aligned_frame_is_refused_with_file_and_remedy(tmp_path, cont
     message = str(caught.value)
     assert message.startswith(str(file))
     assert text in message
-    assert "extract this recording's frames again" in message or "--detector" in message
+    assert "extract this recording's frames again" in message or "OpenFace" in message

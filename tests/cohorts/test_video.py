@@ -2,7 +2,9 @@
 
 import pickle
 import shutil
+import struct
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -49,21 +51,28 @@ def numbers(frames: np.ndarray) -> list[int]:
 
 
 def write_video(
-    file: Path, *, n=N, codec="mpeg4", between=0, rotation=0, movflags="", images=scene
+    file: Path, *, n=N, codec="mpeg4", between=0, movflags="", images=scene, shape=1, steps=None
 ) -> Path:
+    """Write frames, at 30 a second or so many seconds from each to the next; pixels of a shape."""
+    ticks = [round(30000 * sum(steps[:k])) for k in range(len(steps))] if steps else []
     kind = {".mkv": "matroska"}.get(file.suffix, file.suffix[1:])
     options = {"movflags": movflags} if movflags else {}
     forced = {"x264-params": "b-adapt=0:scenecut=0"} if codec == "libx264" else {}
     with open(file, "wb") as opened, av.open(opened, "w", format=kind, options=options) as out:
         stream = out.add_stream(codec, rate=30, options=forced)
+        stream.sample_aspect_ratio = Fraction(shape)
         stream.height, stream.width = images(0).shape[:2]
         stream.pix_fmt, stream.bit_rate = "yuv420p", 2_000_000
         stream.codec_context.gop_size = GOP
         stream.codec_context.max_b_frames = between
-        if rotation:
-            stream.set_display_rotation(rotation)
-        for index in range(n):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(images(index), format="rgb24")))
+        if ticks and kind != "avi":
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 30000)
+        for index in range(len(ticks) or n):
+            frame = av.VideoFrame.from_ndarray(images(index), format="rgb24")
+            if ticks:
+                unit = 1000 if kind == "avi" else 1
+                frame.pts, frame.time_base = ticks[index] // unit, Fraction(unit, 30000)
+            out.mux(stream.encode(frame))
         out.mux(stream.encode())
     return file
 
@@ -75,6 +84,30 @@ def spoil(file: Path, packet: int, *, keep: int = 0) -> None:
     position, size = places[packet]
     content = bytearray(file.read_bytes())
     content[position + keep : position + size] = bytes(size - keep)
+    file.write_bytes(content)
+
+
+def set_matrix(file: Path, abcd: tuple[float, ...]) -> None:
+    """Write a display matrix into an mp4's track header."""
+    content = bytearray(file.read_bytes())
+    start = content.find(b"tkhd") + 44
+    a, b, c, d = (int(65536 * value) for value in abcd)
+    content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    file.write_bytes(content)
+
+
+def edit(file: Path, parts: list[tuple[int, int]]) -> None:
+    """Write an mp4's edit list: of each part its ms, and where it begins in the media, or -1."""
+    content = bytearray(file.read_bytes())
+    start = content.find(b"elst") - 4
+    size = int.from_bytes(content[start : start + 4])
+    new = struct.pack(">I4sII", 16 + 12 * len(parts), b"elst", 0, len(parts))
+    new += b"".join(struct.pack(">IiI", *part, 1 << 16) for part in parts)
+    content[start : start + size] = new
+    for box in (b"edts", b"trak", b"moov"):
+        at = content.find(box) - 4
+        longer = int.from_bytes(content[at : at + 4]) + len(new) - size
+        content[at : at + 4] = longer.to_bytes(4)
     file.write_bytes(content)
 
 
@@ -123,15 +156,103 @@ def test_ascending_blocks_decode_once_and_going_back_or_pickling_starts_again(vi
     assert clip.read(4, 4).frames.shape == (0, 112, 112, 3)
 
 
-@pytest.mark.parametrize("rotation", [90, 180])
-def test_rotation_is_undone(tmp_path, rotation):
-    image, seen = np.zeros((HEIGHT, WIDTH, 3), np.uint8), []
-    image[: HEIGHT // 2, : WIDTH // 2] = 255  # the upper left quarter
-    file = write_video(tmp_path / "clip.mp4", n=1, rotation=rotation, images=lambda _: image)
-    VideoClip(file, seen.append).read(0, 1)
-    turned = np.rot90(image, rotation // 90)  # counterclockwise, as the matrix means it
-    assert seen[0].shape == turned.shape
-    assert np.abs(seen[0].astype(int) - turned).mean() < 6
+TURNED = {  # a, b, c, d: (x, y) is shown at (ax + cy, bx + dy)
+    "left": ((0, -1, 1, 0), lambda image: np.rot90(image)),
+    "upside down": ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+    "right": ((0, 1, -1, 0), lambda image: np.rot90(image, 3)),
+    "mirrored": ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+    "flipped": ((1, 0, 0, -1), lambda image: image[::-1]),
+    "transposed": ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+    "turned and mirrored": ((0, -1, -1, 0), lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("shape", [1, 2, Fraction(1, 2)])
+@pytest.mark.parametrize(("matrix", "turn"), TURNED.values(), ids=TURNED)
+def test_pictures_are_shown_as_a_player_shows_them(tmp_path, matrix, turn, shape):
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[: HEIGHT // 2, : WIDTH // 4] = 255
+    aligner, pictures = lambda picture: pictures.append(picture), []
+    aligner.id = "none"
+    file = write_video(tmp_path / "clip.mp4", n=1, images=lambda _: image, shape=shape)
+    set_matrix(file, matrix)
+    VideoClip(file, aligner).read(0, 1)
+    stretched = image.repeat(max(shape, 1), axis=1).repeat(max(1 // shape, 1), axis=0)
+    assert pictures[0].shape == turn(stretched).shape
+    assert np.abs(pictures[0].astype(int) - turn(stretched)).mean() < 6
+
+
+@pytest.mark.parametrize("matrix", [(0.7, 0.7, -0.7, 0.7), (0, 0, 0, 0)])
+def test_a_film_turned_by_no_right_angle_is_refused(tmp_path, matrix):
+    set_matrix(file := write_video(tmp_path / "clip.mp4", n=2), matrix)
+    with pytest.raises(CohortError, match=r"clip.mp4 .*no right angle: convert it"):
+        VideoClip(file, Middle())
+
+
+# --- time
+
+
+STEADY = [Fraction(1, 30)] * N
+TIMES = {  # steps between frames in seconds, the rate said, and frames expected at some places
+    "30": (STEADY, "30", {0: 0, 7: 7, N - 1: N - 1}),
+    "29.97": ([Fraction(1001, 30000)] * N, "30", {0: 0, 31: 31, N - 1: N - 1}),
+    "25": ([Fraction(1, 25)] * N, "25", {0: 0, 6: 5, 12: 10, 60: 50}),
+    "15": ([Fraction(1, 15)] * N, "15", {0: 0, 20: 10, 60: 30}),
+    "60": ([Fraction(1, 60)] * N, "60", {0: 0, 10: 20, 29: 58}),
+    "in the dark": (
+        STEADY[:30] + [Fraction(1, 10)] * 30, "10 to 30", {29: 29, 33: 31, 44: 35, 45: 35, 46: 35}
+    ),
+    "a gap": ([*STEADY[:20], Fraction(1), *STEADY[21:]], "30", {20: 20, 21: -1, 49: -1, 50: 21}),
+    "one frame": ([*STEADY[:9], Fraction(1, 15), *STEADY[10:]], "30", {9: 9, 10: -1, 11: 10}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi"])
+@pytest.mark.parametrize(("steps", "rate", "expected"), TIMES.values(), ids=TIMES)
+def test_each_place_has_the_frame_of_its_time(tmp_path, name, steps, rate, expected):
+    if name == "clip.avi" and not any(step * 30 % 1 == 0 for step in steps[:1]):
+        name = "clip.mov"  # AVI has one rate, here 30
+    file = write_video(tmp_path / name, steps=steps)
+    clip = VideoClip(file, Middle())
+    assert clip.timeline.rate == rate
+    assert {place: int(clip.numbers[place]) for place in expected} == expected
+    assert clip.n_frames == len(clip.seconds) == pytest.approx(30 * float(sum(steps[:-1])) + 1, 1)
+    there = np.flatnonzero(clip.numbers >= 0)
+    for size in (clip.n_frames, 7):
+        again = VideoClip(file, Middle())
+        ends = range(0, clip.n_frames, size)
+        blocks = [again.read(k, min(k + size, clip.n_frames)) for k in ends]
+        frames = np.concatenate([block.frames for block in blocks])
+        assert numbers(frames[there]) == clip.numbers[there].tolist()
+        lost = {(fault.frame, fault.kind) for block in blocks for fault in block.faults}
+        assert lost == {(int(k), "gap") for k in np.flatnonzero(clip.numbers < 0)}
+
+
+def test_a_film_too_slow_or_with_parts_shown_twice_is_refused(tmp_path):
+    slow = write_video(tmp_path / "slow.mp4", steps=[Fraction(1, 12)] * 10)
+    with pytest.raises(CohortError, match=r"slow.mp4 has 12 frames a second .* must have 15"):
+        VideoClip(slow, Middle())
+    edit(twice := write_video(tmp_path / "twice.mp4"), [(500, 0), (500, -1), (500, 15360)])
+    with pytest.raises(CohortError, match=r"twice.mp4 has an edit list.* without edits"):
+        VideoClip(twice, Middle())
+    edit(cut_off := write_video(tmp_path / "cut.mp4"), [(500, 7680)])
+    clip = VideoClip(cut_off, Middle())
+    assert (clip.n_frames, clip.announced) == (15, 0)
+    assert numbers(clip.read(0, 15).frames) == list(range(15, 30))
+
+
+def test_films_of_several_rates_are_told(filmed, tmp_path):
+    root = Path(shutil.copytree(filmed, tmp_path / "corpus"))
+    files = sorted(root.rglob("*.mp4"))
+    for k, file in enumerate(files):
+        write_video(file, steps=[Fraction(1, 25)] * (9 + k))
+    told = Corpus(root, aligner=Middle()).check()
+    assert told["problem"].str.contains("25 frames a second").tolist() == [True]
+    write_video(files[0], n=9)
+    told = Corpus(root, aligner=Middle()).check()
+    assert told["recording"].tolist() == ["", files[0].stem.removesuffix("_video")]
+    assert told["problem"].str.contains("most clips have 25").all()
+    assert not told["excluded"].any()
 
 
 # --- damage
@@ -277,8 +398,8 @@ def test_round_trip_through_videos(source, filmed):
     assert np.corrcoef(seen.ravel(), source.frames(name, 0, 4).ravel())[0, 1] > 0.95
 
 
-def test_videos_without_an_aligner_are_left_out_and_the_remedy_named(filmed, root):
-    with pytest.raises(CohortError, match=r"video without aligned frames.*--detector"):
+def test_videos_without_an_aligner_are_left_out_and_both_remedies_named(filmed, root):
+    with pytest.raises(CohortError, match=r"video without aligned frames.*OpenFace.*--detector"):
         Corpus(filmed)
     first = next(root.rglob("*_aligned"))
     shutil.rmtree(first)

@@ -123,14 +123,17 @@ def test_contributions_add_up_and_scores_and_intervals_stay_on_the_scale(bundle,
         assert answer.as_dict()["clipped"] is bool(clipped)
 
 
-def test_frame_numbers_that_are_not_there_are_told_and_time_closes_over_them(bundle, tmp_path):
+def test_frame_numbers_that_are_not_there_are_told_and_masked_at_their_place(bundle, tmp_path):
     content = TinyCohort().frames(CLIP, 0, 30)
-    whole = predict_folder(bundle, write_frames(tmp_path / "whole", content))
-    numbers = [*range(1, 11), *range(14, 34)]
-    answer = predict_folder(bundle, write_frames(tmp_path / "gaps", content, numbers))
-    assert (answer.n_gaps, answer.n_missing, whole.n_gaps) == (3, 0, 0)
-    assert [fault.kind for fault in answer.faults] == ["gap"]
-    assert answer.score == whole.score
+    gone = write_frames(tmp_path / "gone", content)
+    for file in sorted(gone.iterdir())[10:13]:
+        file.unlink()
+    black = write_frames(tmp_path / "black", content)
+    damage(black, 11, 12, 13)
+    answer, other = predict_folder(bundle, gone), predict_folder(bundle, black)
+    assert (answer.n_gaps, answer.n_missing, other.n_gaps, other.n_missing) == (3, 3, 0, 3)
+    assert [fault[:2] for fault in answer.faults] == [(k, "gap") for k in (10, 11, 12)]
+    assert answer.score == other.score
 
 
 def test_too_few_frames_are_no_ground_for_a_score(bundle, frames):
@@ -152,8 +155,10 @@ def test_too_few_frames_are_no_ground_for_a_score(bundle, frames):
     ("names", "given", "message"),
     [
         (["notes.txt"], ".", "holds no image"),
-        (["a_1.png", "face.png"], ".", "no frame number"),
-        (["a_1.png", "b_1.png"], ".", "two images of frame 1"),
+        (["face.png"], ".", r"without a frame number \(face.png\)"),
+        (["a_1.png", "a_2.png", "face.png"], ".", "not named like the others: face.png"),
+        (["a_1.png", "b_1.png"], ".", r"named in 2 ways \(a_1.png, b_1.png\)"),
+        (["a_1.png", "a_01.jpg"], ".", "two images of one frame number"),
         ([], "nowhere", "no folder to read at .*No such file"),
         (["film.mp4"], "film.mp4", "Not a directory.*: align the clip's video"),
     ],

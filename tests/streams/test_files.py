@@ -19,7 +19,7 @@ RECORDINGS = TinyCohort().recordings
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     values, valid, rate = read_openface(path)
-    assert rate == 30
+    assert rate == pytest.approx(30, rel=0.02)
     return values, valid
 
 
@@ -32,7 +32,7 @@ def test_a_file_as_openface_writes_it_and_other_ways(tmp_path: Path, how: str) -
         lines = [line[:1] + line[2:] for line in lines]
     if how == "reversed":
         lines = [line[::-1] for line in lines]
-    text = ("\r\n" if how == "crlf" else "\n").join(", ".join(line) for line in lines)
+    text = "".join(", ".join(line) + ("\r\n" if how == "crlf" else "\n") for line in lines)
     path.write_bytes((b"\xef\xbb\xbf" if how == "bom" else b"") + text.encode())
     values, valid = read(path)
     assert values.dtype == np.float32
@@ -64,6 +64,22 @@ def test_gaps_are_kept_as_invalid_frames_and_counts_may_start_at_zero(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("first", "kept", "message"),
+    [
+        (1, [*range(10), *range(20, 40)], "timestamp .* in row 11"),  # failed rows dropped
+        (1, range(8, 40), "timestamp .* in row 1 "),
+        (None, range(0, 40, 5), "no row of a neighbouring frame"),
+    ],
+)
+def test_rows_left_out_are_noticed(tmp_path: Path, first: int | None, kept, message: str) -> None:
+    rows = [openface_rows(40)[k] for k in kept]
+    if first is not None:  # numbered anew
+        rows = [row | {"frame": k} for k, row in enumerate(rows, first)]
+    with pytest.raises(CohortError, match=message):
+        read(write_openface(tmp_path / "a.csv", rows))
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"AU12_r": "high"}, "holds 'high' as AU12_r in row 3"),
@@ -78,6 +94,7 @@ def test_gaps_are_kept_as_invalid_frames_and_counts_may_start_at_zero(tmp_path: 
         ({"confidence": 98}, "confidence outside 0 to 1"),
         ({"success": 2}, "success that is neither"),
         ({"AU12_r": 5.2}, "AU12_r outside 0 to 5 in row 3"),
+        ({"timestamp": 0.3}, "timestamp that does not go with its frame number in row 3"),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_place(tmp_path: Path, change: dict, message: str) -> None:
@@ -89,9 +106,10 @@ def test_a_wrong_cell_is_named_with_its_place(tmp_path: Path, change: dict, mess
 
 DAMAGED = {
     "empty": (lambda text: b"", "is empty"),
-    "header": (lambda text: text.splitlines()[0].encode(), "holds no row"),
+    "header": (lambda text: text.splitlines(True)[0].encode(), "holds no row"),
     "utf-16": (lambda text: text.encode("utf-16"), "no UTF-8 text"),
-    "cut": (lambda text: text[: len(text) - 60].encode(), "cells in row 4 of its data and 35"),
+    "cut": (lambda text: (text[:-60] + "\n").encode(), "cells in row 4 of its data and 35"),
+    "cut in a cell": (lambda text: text[:-2].encode(), "does not end with a line break"),
     "shifted": (lambda text: text.replace("0.98, ", "0.98, 1, ").encode(), "36 cells in row 1"),
     "columns": (
         lambda text: text.replace("AU09_r", "AU09_c").replace("pose_Rz", "pose_Rq").encode(),
@@ -209,6 +227,38 @@ def test_a_file_of_another_film_is_refused_and_a_short_one_filled(folder: Path) 
     values, valid = stream("201_1")
     assert values.shape == (40, 29)
     assert valid.tolist() == [True] * 38 + [False] * 2
+
+
+class Filmed(TinyCohort):
+    """Recordings that begin with the film's 11th frame, at so many frames a second."""
+
+    rate = 30
+
+    def clock(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
+        numbers = 10 + np.arange(40)
+        return np.where(numbers == 20, -1, numbers), numbers / self.rate
+
+
+def test_rows_are_joined_by_number_and_estimates_by_time(folder: Path) -> None:
+    rows = openface_rows(70)
+    rows[60:] = [row | {"success": 0} for row in rows[60:]]  # the face was lost, and no crop made
+    write_openface(folder / "201_1.csv", rows)
+    values, valid = open_stream("action", Filmed(), folder=folder)("201_1")
+    assert np.flatnonzero(~valid).tolist() == [10]
+    np.testing.assert_allclose(values[valid], expected(rows[10:20] + rows[21:50]), rtol=1e-6)
+    written = write_pulse(folder / "201_1.csv", [0.0, 1.0, 2.0])
+    values, _ = open_stream("pulse", Filmed(), folder=folder)("201_1")
+    np.testing.assert_allclose(values, written[[0] * 20 + [1] * 20], rtol=1e-6)
+
+
+def test_a_film_of_another_rate_and_rows_that_all_failed_are_told(folder: Path) -> None:
+    other = Filmed()
+    other.rate = 25
+    with pytest.raises(CohortError, match=r"30 rows a second .* its recording 25 frames"):
+        open_stream("action", other, folder=folder)("201_1")
+    write_openface(folder / "201_1.csv", [row | {"success": 0} for row in openface_rows(40)])
+    with pytest.warns(UserWarning, match=r"201_1.csv has no valid row"):
+        assert not open_stream("action", TinyCohort(), folder=folder)("201_1")[1].any()
 
 
 def test_pulse_files_are_held_for_each_frame(tmp_path: Path) -> None:

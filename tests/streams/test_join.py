@@ -202,7 +202,7 @@ def test_every_split_lacks_the_same_share_which_follows_the_seed_and_grows() -> 
 )
 def test_each_frame_gets_the_sample_that_is_current(n: int, rate: int, n_frames: int) -> None:
     values = np.arange(1.0, n + 1)[:, None]  # each sample holds its own number
-    out, valid = to_frames(values, np.ones(n, bool), rate=rate, fps=30, n_frames=n_frames)
+    out, valid = to_frames(values, np.ones(n, bool), np.arange(n_frames) / 30 * rate)
     current = [frame * rate // 30 for frame in range(n_frames)]
     assert out.dtype == np.float32
     assert out[:, 0].tolist() == [k + 1 if k < n else 0 for k in current]
@@ -211,6 +211,6 @@ def test_each_frame_gets_the_sample_that_is_current(n: int, rate: int, n_frames:
 
 def test_invalid_samples_are_not_bridged_and_a_rounded_rate_puts_none_off() -> None:
     values, valid = np.array([[1.0], [np.nan], [3.0]]), np.array([True, False, True])
-    out, there = to_frames(values, valid, rate=1 / 1.0000001, fps=4, n_frames=12)
-    assert there.tolist() == [True] * 4 + [False] * 4 + [True] * 4
-    assert out[:, 0].tolist() == [1] * 4 + [0] * 4 + [3] * 4
+    out, there = to_frames(values, valid, np.arange(-1, 12) / 4 / 1.0000001)
+    assert there.tolist() == [False] + [True] * 4 + [False] * 4 + [True] * 4
+    assert out[:, 0].tolist() == [0] + [1] * 4 + [0] * 4 + [3] * 4
