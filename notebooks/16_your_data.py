@@ -4,6 +4,7 @@
 #     uses:
 #     - deplib.alignment
 #     - deplib.cohorts
+#     - deplib.detection
 #     - deplib.extraction
 #     - deplib.models.mean_mlp
 #     - deplib.training
@@ -65,9 +66,10 @@ import pandas as pd
 import seaborn as sns
 
 from deplib import figures
-from deplib.alignment import FaceAligner, open_detector
+from deplib.alignment import FaceAligner
 from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
+from deplib.detection import open_detector
 from deplib.extraction import (
     ARCFACE, CHECKS, IMAGENET, RAW, UNIT, FeatureStore, OnnxEncoder, Preprocess, embedded_encoder,
     embedded_reference, extract, fill_invalid, network_path, reference_cosine, verify, weights,

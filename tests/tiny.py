@@ -5,14 +5,24 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
+from deplib.alignment import TEMPLATE, similarity_transform
 from deplib.errors import CohortError
 
 TINY_DIM = 8
+OPENFACE_EYES = np.array([[33.0, 29], [79, 29]])
+"""Centres of the eyes in OpenFace's crops of 112 pixels at its default scale."""
+
+
+def openface(image: np.ndarray, landmarks: np.ndarray = TEMPLATE) -> np.ndarray:
+    """Cut a face as OpenFace does: larger and higher than encoders of the ArcFace family expect."""
+    matrix = similarity_transform(landmarks[:2], OPENFACE_EYES)
+    return cv2.warpAffine(image, matrix, (112, 112))
 
 
 def write_tiny_onnx(

@@ -1,12 +1,13 @@
 """Verbs about a corpus, the weights of encoders, and features."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deplib.cli import options
 from deplib.cli.options import FAULTS, OK, app, of_work
+from deplib.errors import VerificationError
 
 if TYPE_CHECKING:
     from deplib.extraction import OnnxEncoder, Reference, VerificationReport
@@ -34,25 +35,36 @@ def check(
     root: Annotated[Path, typer.Argument(help="The corpus: frames or videos, and labels.")],
     task: options.Tasks = None,
     detector: options.Detector = None,
+    det_size: options.DetSize = None,
     full: Annotated[bool, of_work("Decode every frame, not three of each.", "--full")] = False,
     jobs: options.Jobs = 0,
 ) -> None:
     """List what is wrong with a folder of AVEC2014 before anything runs.
 
     Finds clips without a label, labels that are no score, empty folders, gaps, copies, unreadable
-    frames. Exit code 0: nothing. 1: problems; what is left out, the other verbs leave out, too.
+    frames, faces aligned otherwise than encoders expect. Exit code 0: nothing. 1: problems; what is
+    left out, the other verbs leave out, too.
     """
     from tqdm import tqdm
 
-    found, n_jobs = options.open_corpus(root, task, detector), options.n_jobs(jobs)
+    from deplib.extraction import alignment_told, require_aligned
+
+    found = options.open_corpus(root, task, detector, det_size)
+    n_jobs, n_more = options.n_jobs(jobs), 0
     with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
         problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())
     for row in problems.to_dict("records"):
         left_out = " (left out)" if row["excluded"] else ""
         line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
         typer.secho(line, fg="red" if row["excluded"] else "yellow")
-    typer.echo(f"{len(found.recordings)} recordings can be used, {len(problems)} problems")
-    raise typer.Exit(FAULTS if len(problems) else OK)
+    try:
+        typer.echo(alignment_told(require_aligned(found, found.recordings["recording"].tolist())))
+    except VerificationError as error:
+        typer.secho(str(error), fg="red")
+        n_more = 1
+    n_problems = len(problems) + n_more
+    typer.echo(f"{len(found.recordings)} recordings can be used, {n_problems} problems")
+    raise typer.Exit(FAULTS if n_problems else OK)
 
 
 @app.command()
@@ -115,7 +127,8 @@ def extract(
     frames, n = sum(todo.values()), len(cohort.recordings)
     stale = f"; {changed} of them have changed since they were extracted" if changed else ""
     typer.echo(f"to {folder}: {len(todo)} of {n} recordings to do, {frames:,} frames{stale}")
-    typer.echo(str(estimate(cohort, network, store, frame_limit=frame_limit, jobs=processes)))
+    given: Any = {"frame_limit": frame_limit, "max_template_distance": made.max_template_distance}
+    typer.echo(str(estimate(cohort, network, store, jobs=processes, **given)))
     if dry_run:
         return
     with tqdm(total=frames, unit=" frames", unit_scale=True, desc=cohort.name) as bar:
@@ -123,7 +136,7 @@ def extract(
             cohort,
             network,
             store or FeatureStore(folder, header=header),
-            frame_limit=frame_limit,
+            **given,
             jobs=processes,
             max_miss_rate=made.max_miss_rate,
             max_recording_miss_rate=made.max_recording_miss_rate,
@@ -134,12 +147,10 @@ def extract(
     for recording, why in report.refused.items():
         typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
-    bounds = Bounds(
-        invalid_rate=made.max_miss_rate, recording_invalid_rate=made.max_recording_miss_rate
-    )
-    beside = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
+    bounds = Bounds(**made.limits)
+    beside: Any = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())  # type: ignore[arg-type]
+        verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())
     _print_report(verdict, folder, folder / "report.json")
     raise typer.Exit(OK if verdict.ok and report.ok else FAULTS)
 
@@ -169,7 +180,7 @@ def verify(
         network = shipped
     cohort = None
     if made.root is not None:
-        cohort = options.open_corpus(made.root, made.task, made.detector)
+        cohort = options.open_corpus(made.root, made.task, made.detector, made.det_size)
     known = None if network is None else _reference(reference, network)
     report = examine(opened, encoder=network, cohort=cohort, reference=known)
     _print_report(report, store, json_file)

@@ -1,6 +1,8 @@
 """The application: how errors reach the user, the options that verbs share, what they open."""
 
 import os
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -14,26 +16,49 @@ from typer.core import TyperGroup
 from deplib.errors import CohortError, DeplibError, EncoderError, VerificationError
 
 if TYPE_CHECKING:
+    from deplib.alignment import FaceAligner
     from deplib.cohorts.base import Cohort
     from deplib.cohorts.corpus import Corpus
     from deplib.extraction import OnnxEncoder
 
-OK, FAULTS, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: sound; data must not be used; could not be done as asked; stopped by the user."""
+OK, FAULTS, FAILED, CRASHED, INTERRUPTED = 0, 1, 2, 70, 130
+"""Exit codes: sound; data must not be used; could not be done as asked; a fault of deplib itself;
+stopped by the user."""
+TRACEBACK = "DEPLIB_TRACEBACK"
 
 
 class _CleanErrors(TyperGroup):
     """A group of verbs that turns errors into one message and an exit code."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Call a verb; what nobody foresaw is no verdict on the data."""
+        try:
+            return super().main(*args, **more)
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            _tell(
+                f"deplib failed, which says nothing about the data: {what}; for a report of it, "
+                f"set {TRACEBACK}=1, which shows where"
+            )
+            sys.exit(CRASHED)
+
     def invoke(self, ctx: Any) -> Any:  # typer brings its own copy of click, or uses click's
         try:
             return super().invoke(ctx)
         except (DeplibError, OSError) as error:
-            typer.secho(f"deplib {ctx.invoked_subcommand}: {error}", fg="red", err=True)
+            file = error.filename if isinstance(error, OSError) else None
+            remedy = f"; look at permissions and room of {file}, or choose another" if file else ""
+            _tell(f"deplib {ctx.invoked_subcommand}: {error}{remedy}")
             raise typer.Exit(FAULTS if isinstance(error, VerificationError) else FAILED) from None
         except KeyboardInterrupt:
             typer.secho("\nstopped; the same command goes on where this one ended", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _tell(what: str) -> None:
+    if os.environ.get(TRACEBACK, "0") != "0":
+        typer.echo(traceback.format_exc(), err=True)
+    typer.secho(what, fg="red", err=True)
 
 
 _ABOUT = (
@@ -42,7 +67,8 @@ _ABOUT = (
 )
 _CODES = (
     "Exit codes: 0 done and sound, 1 the data has faults, 2 it could not be done as asked (the "
-    "message says why). Large files go to $DEPLIB_DATA, or to your cache folder."
+    f"message says why), {CRASHED} deplib itself failed ({TRACEBACK}=1 shows where). Large files "
+    "go to $DEPLIB_DATA, or to your cache folder."
 )
 app = typer.Typer(cls=_CleanErrors, no_args_is_help=True, help=_ABOUT, epilog=_CODES,
                   add_completion=False, pretty_exceptions_enable=False)  # fmt: skip
@@ -63,6 +89,8 @@ _WORLD = "Without --root: null, default, published, pace or stroke."
 _FLIP = "Embed the mirrored frame, too, and add the two."
 _MISSES = "Stop when more of all frames have no face or are unreadable."
 _RECORDING_MISSES = "Leave a recording out that lacks more of its frames."
+_DISTANCE = "Stop when faces lie further from the template, pixels (median): aligned otherwise."
+_DET_SIZE = "Side of the detector's canvas; 320 takes a quarter of the time of 640."
 _DETECTOR = "Aligns videos under --root: an SCRFD or YuNet file, a known name, or 'haar'."
 _ENCODER = "An ONNX file or a known name (deplib fetch); else the one that is shipped."
 _PIXELS = "arcface (RGB, (x - 127.5) / 127.5), raw, or 'RGB mean=... std=... size=112'."
@@ -70,9 +98,11 @@ _SPLIT = "official: as the cohort has it, where persons recur. disjoint: nobody 
 
 Tasks = Annotated[list[str] | None, _of_corpus(_TASKS, "--task")]
 Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
+DetSize = Annotated[int | None, _of_corpus(_DET_SIZE)]
+TemplateDistance = Annotated[float, of_work(_DISTANCE, min=0)]
 ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
 Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
-Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core.", min=0)]
+Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core that may be used.", min=0)]
 _few = partial(of_work, min=0, max=1)
 
 
@@ -83,6 +113,7 @@ class Made:
     root: Annotated[Path | None, _of_corpus(_ROOT)] = None
     task: Tasks = None
     detector: Detector = None
+    det_size: DetSize = None
     encoder: Annotated[str | None, _of_encoder(_ENCODER)] = None
     preprocess: Annotated[str | None, _of_encoder(_PIXELS)] = None
     flip: Annotated[bool, _of_encoder(_FLIP, "--flip")] = False
@@ -104,16 +135,24 @@ class Work(Made):
     """The same where work is done on them, and how many frames may be missed."""
 
     world: Annotated[str, _of_corpus(_WORLD)] = "default"
-    device: Annotated[Device, _of_encoder("Where the encoder runs.")] = "cpu"
+    device: Annotated[Device, _of_encoder("Where the encoder runs, and an SCRFD.")] = "cpu"
     max_miss_rate: Annotated[float, _few(_MISSES)] = 0.05
     max_recording_miss_rate: Annotated[float, _few(_RECORDING_MISSES)] = 0.5
+    max_template_distance: TemplateDistance = 10.0
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The same by the names that `Bounds` and `MissLimits` give them."""
+        names = "invalid_rate", "recording_invalid_rate", "max_template_distance"
+        given = self.max_miss_rate, self.max_recording_miss_rate, self.max_template_distance
+        return dict(zip(names, given, strict=True))
 
     def open_cohort(self) -> "Cohort":
         """Return the corpus in the folder that was named, or the simulated cohort."""
         from deplib.cohorts.simulated import SimulatedCohort
 
         if self.root is not None:
-            return open_corpus(self.root, self.task, self.detector)
+            return open_corpus(self.root, self.task, self.detector, self.det_size, self.device)
         if self.detector or self.task:
             raise CohortError("--detector and --task belong to a corpus: give its folder, --root")
         return SimulatedCohort(self.world)
@@ -136,19 +175,32 @@ def spread(verb: Callable[..., None]) -> Callable[..., None]:
 
 def n_jobs(jobs: int, device: Device = "cpu") -> int:
     """Return the number of processes meant by ``--jobs``; an accelerator is fed by one."""
-    return jobs or (1 if device == "cuda" else os.cpu_count() or 1)
+    from joblib import cpu_count  # those that this process may use: affinity, containers
+
+    return jobs or (1 if device == "cuda" else cpu_count())
 
 
-def open_corpus(root: Path, tasks: list[str] | None, detector: str | None) -> "Corpus":
+def open_corpus(
+    root: Path,
+    tasks: list[str] | None,
+    detector: str | None,
+    det_size: int | None = None,
+    device: Device = "cpu",
+) -> "Corpus":
     """Return a corpus; its videos are aligned where a detector is named."""
-    from deplib.alignment import FaceAligner, open_detector
     from deplib.cohorts.corpus import Corpus
 
-    aligner = None
-    if detector is not None:
-        path = None if detector == "haar" else known_or_path(detector)
-        aligner = FaceAligner(open_detector(path))
+    aligner = None if detector is None else open_aligner(detector, det_size, device)
     return Corpus(root, tasks=tasks or (), aligner=aligner)
+
+
+def open_aligner(detector: str, det_size: int | None, device: Device = "cpu") -> "FaceAligner":
+    """Return what aligns the faces of videos."""
+    from deplib.alignment import FaceAligner
+    from deplib.detection import open_detector
+
+    path = None if detector == "haar" else known_or_path(detector)
+    return FaceAligner(open_detector(path, det_size, device))
 
 
 def known_or_path(name: str) -> Path:

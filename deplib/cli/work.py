@@ -49,6 +49,7 @@ def train(
 
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
     folder = out or data_root() / "runs"
+    folder.mkdir(parents=True, exist_ok=True)  # or said now, and not after hours of training
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
     specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)
     study.complete(
@@ -56,7 +57,7 @@ def train(
         root=folder,
         cohorts={cohort.name: cohort},
         encoder=network,
-        limits=study.MissLimits(made.max_miss_rate, made.max_recording_miss_rate),
+        limits=study.MissLimits(**made.limits),
         stream_folder=streams,
         jobs=options.n_jobs(jobs),
         progress=True,
@@ -155,7 +156,7 @@ def export(
     if features != RunSpec.features and (made.encoder or made.flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
-    limits = MissLimits(made.max_miss_rate, made.max_recording_miss_rate)
+    limits = MissLimits(**made.limits)
     inputs = Inputs(cohort, network, limits=limits, jobs=options.n_jobs(jobs), progress=True)
     # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
     names = [made.world, cohort.name] if made.root is None else [cohort.name]

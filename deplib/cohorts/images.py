@@ -27,9 +27,7 @@ CROP = (112, 112, 3)
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".heic", ".avif")
 """Endings of files that count as frames; what is in one decides whether it can be read."""
 AGAIN = "extract this recording's frames again"
-REALIGN = (
-    "align the video first, as OpenFace does: FeatureExtraction -simalign -simsize 112 -nomask"
-)
+REALIGN = "give the film itself and a detector, which aligns it: --detector yunet or det_10g"
 _PNG_END = b"IEND\xaeB`\x82"
 _SETTLED = 2e9  # ns; within them a coarse clock may give two states of a file the same time
 _SRGB = 0.45455  # what PNG writes of it

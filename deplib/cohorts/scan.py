@@ -126,8 +126,8 @@ def open_clips(
 def _of_kinds(unused: pd.DataFrame, used: pd.DataFrame) -> Iterator[pd.DataFrame]:
     remedy = "put the clip's aligned frames there, or remove the folder"
     yield problems(unused[unused["kind"] == "empty"], "a folder without frames", remedy)
-    remedy = f"{images.REALIGN}; or pass a face detector, which aligns on the way: --detector"
-    yield problems(unused[unused["kind"] == "video"], "a video without aligned frames", remedy)
+    text = "a video without aligned frames"
+    yield problems(unused[unused["kind"] == "video"], text, images.REALIGN)
     twice = used[used["recording"].duplicated(keep=False)]
     yield problems(twice, "the recording is in several places", "keep one of them")
 

@@ -7,7 +7,8 @@ import os
 # starts. Nothing about work on clinical recordings leaves the machine; a user's own choice stands.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from deplib.extraction.embedding import embed_recording, require_few
+from deplib.extraction.embedding import MAX_TEMPLATE_DISTANCE, alignment_told, embed_recording
+from deplib.extraction.embedding import require_aligned, require_few
 from deplib.extraction.encoder import Embedded, OnnxEncoder, embedded_encoder, network_card
 from deplib.extraction.encoder import network_path, open_encoder
 from deplib.extraction.onnx_graph import first_line, open_session, parse, read_file

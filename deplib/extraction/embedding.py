@@ -2,18 +2,23 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from deplib.alignment import template_distance
 from deplib.cohorts.base import FAULT_KINDS, Cohort, FrameFault, is_blank, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, fill_invalid
 
+MAX_TEMPLATE_DISTANCE = 10.0
+"""Median distance of faces from the five-point template, pixels, above which crops are refused."""
 _EXAMPLES = 2  # messages kept of each kind of miss
+_LOOKED_AT = 16  # recordings whose first frames show how they are aligned
 
 
 @runtime_checkable
@@ -87,6 +92,47 @@ def require_few(
         messages = [fault.message for fault in faults if fault.kind == kind]
         lines += [f"    e.g. {message}" for message in messages[:_EXAMPLES]]
     raise VerificationError("\n".join(lines))
+
+
+def require_aligned(
+    cohort: Cohort,
+    recordings: Collection[str],
+    max_distance: float = MAX_TEMPLATE_DISTANCE,
+    frames: Collection[int] = (0,),
+) -> float:
+    """Look at some frames of some recordings: faces must lie where encoders expect them.
+
+    Returns
+    -------
+    float
+        Median distance from the five-point template, pixels; NaN where no face was found.
+
+    Raises
+    ------
+    VerificationError
+        If it is larger than ``max_distance``: norms and variances would look healthy all the same.
+    """
+    names, crops = sorted(recordings), list[np.ndarray]()
+    for place in np.linspace(0, len(names) - 1, min(len(names), _LOOKED_AT)).astype(int):
+        with suppress(CohortError):  # extraction says what is wrong with it
+            crops += [read_frames(cohort, names[place], k, k + 1).frames[0] for k in frames]
+    if (distance := template_distance(np.array(crops))) > max_distance:
+        raise VerificationError(
+            f"the faces in {len(crops)} crops of {cohort.name} lie {distance:.0f} pixels from the "
+            f"five-point template (median; at most {max_distance:g}, right ones about 2). Encoders "
+            "of the ArcFace family take them for other faces, and norms and variances would look "
+            "healthy. OpenFace's crops (-simalign) are such: give the films, and let this project "
+            "align them (--detector yunet or det_10g). Where the encoder was trained on such "
+            "crops, raise max_template_distance"
+        )
+    return distance
+
+
+def alignment_told(distance: float) -> str:
+    """Return what `require_aligned` found, as messages say it."""
+    if np.isnan(distance):
+        return "alignment not checked: no face found in the crops looked at"
+    return f"faces lie {distance:.1f} pixels from the template (right ones about 2)"
 
 
 Embeddings = tuple[np.ndarray, np.ndarray, tuple[FrameFault, ...]]

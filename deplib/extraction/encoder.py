@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -11,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deplib.errors import EncoderError
-from deplib.extraction import onnx_graph
+from deplib.extraction import onnx_graph, weights
 from deplib.extraction.preprocess import ARCFACE, Preprocess
 
 _MIN_NORM = 1e-6  # a shorter output has no direction worth the name
+_FREE = "export it again, with a free first dimension"
 _BATCH_SIZES = {"cpu": 4, "cuda": 64}  # CPU: inputs and activations stay in the cache
 
 
@@ -33,12 +35,14 @@ class OnnxEncoder:
     Parameters
     ----------
     path
-        The ONNX file: one float32 input ``N x 3 x size x size``, one output ``N x D``, where N is
-        free or a fixed number. Weights are inside the file.
+        The ONNX file: one float32 input ``N x 3 x size x size``, and one output that is a vector a
+        frame; others, such as its norm or a map, are left aside. N is free or a fixed number; a
+        network that fails on two frames gets one at a time. Weights are inside the file.
     preprocess
-        What is done to pixels before the network sees them. By default the graph decides: nothing
-        but a change of range where it normalises its input itself, else `ARCFACE`. A graph cannot
-        tell RGB from BGR.
+        What is done to pixels before the network sees them. By default what is known of the file
+        (`weights.KNOWN`), else the graph decides: nothing but a change of range where it
+        normalises its input itself, else `ARCFACE`. A graph cannot tell RGB from BGR. The size is
+        the graph's where it fixes one.
     sha256
         Expected hash of the file; another file is refused.
     threads
@@ -93,19 +97,23 @@ class OnnxEncoder:
         self.device, self.flip = device, flip
         content = onnx_graph.read_file(self.path, sha256)
         self.sha256 = hashlib.sha256(content).hexdigest()
+        given = _known(self.sha256, preprocess, self.path)
         model = onnx_graph.parse(content, self.path)
+        changed = onnx_graph.drop_unused_inputs(model)
         inside = onnx_graph.front_normalisation(model.graph)
-        if device == "cpu" and onnx_graph.rewrite_prelu(model):
+        if device == "cpu":
+            changed += onnx_graph.rewrite_prelu(model)
+        if changed:
             del content  # 170 MB in an IResNet-50
             content = model.SerializeToString()
         del model  # a large network need not be in memory twice while it is opened
         self._session = onnx_graph.open_session(content, self.path, threads=threads, device=device)
         self.normalises_inside = None if inside is None else str(inside)
-        self.preprocess = _decide(preprocess, inside, self.path)
         self._input = self._session.get_inputs()[0].name
-        side = self.preprocess.size
-        self._fixed_batch = onnx_graph.check_signature(self._session, self.path, side)
-        self.dim = self._probe()
+        self._fixed_batch, side = onnx_graph.check_signature(self._session, self.path)
+        self.preprocess = _decide(given, inside, side, self.path)
+        self._output, self.dim = self._find_output()
+        self._probe()
         self.id = f"sha256={self.sha256} {self.preprocess}" + (" flip" if flip else "")
 
     def __repr__(self) -> str:
@@ -123,7 +131,8 @@ class OnnxEncoder:
         Parameters
         ----------
         frames
-            RGB, uint8, shape ``(n, size, size, 3)``; n may be zero.
+            RGB, uint8, shape ``(n, size, size, 3)``; n may be zero. Crops of 112 x 112 are resized
+            for a network of another size.
 
         Returns
         -------
@@ -137,7 +146,8 @@ class OnnxEncoder:
             If the frames have another shape or type.
         """
         size = self.preprocess.size
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != (size, size, 3):
+        shapes = [(side, side, 3) for side in (size, ARCFACE.size)]
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] not in shapes:
             raise EncoderError(
                 f"frames are {frames.dtype} {frames.shape}; this encoder takes uint8 "
                 f"(n, {size}, {size}, 3) in RGB: align and resize the faces, and do not normalise"
@@ -157,42 +167,59 @@ class OnnxEncoder:
         return Embedded(raw / norms, valid)
 
     def _run(self, planes: np.ndarray) -> np.ndarray:
-        """Return the network's raw output for at most one batch of preprocessed frames."""
-        n = len(planes)
-        if self._fixed_batch and n < self._fixed_batch:
-            planes = np.concatenate([planes, np.repeat(planes[-1:], self._fixed_batch - n, axis=0)])
-        remedy = "if it was exported for a fixed batch, export it with a free first dimension"
-        with onnx_graph.told(f"{self.path} failed on a batch of {n}", remedy):
-            return self._session.run(None, {self._input: planes})[0][:n]
+        """Return the network's raw output, ``(n, dim)``, for at most one batch of frames."""
+        values, n = self._outputs(planes, [self._output])[0], self._fixed_batch or len(planes)
+        if values.size != n * self.dim or (n > 1 and len(values) != n):
+            raise EncoderError(f"{self.path} gives {values.shape} for a batch of {n}: {_FREE}")
+        return values.reshape(n, self.dim)[: len(planes)]
 
-    def _probe(self) -> int:
-        """Check the outputs for two fixed frames and return their width."""
+    def _outputs(self, planes: np.ndarray, names: list[str]) -> list[np.ndarray]:
+        if missing := max(0, (self._fixed_batch or 1) - len(planes)):
+            planes = np.concatenate([planes, np.repeat(planes[-1:], missing, axis=0)])
+        with onnx_graph.told(f"{self.path} failed on a batch of {len(planes)}", _FREE):
+            return self._session.run(names, {self._input: planes})
+
+    def _find_output(self) -> tuple[str, int]:
+        """Return name and width of the one output that is a vector of each frame."""
+        names, n = [one.name for one in self._session.get_outputs()], self._fixed_batch or 1
+        planes = np.zeros((1, 3, self.preprocess.size, self.preprocess.size), np.float32)
+        found = dict(zip(names, self._outputs(planes, names), strict=True))
+        sides = {name: values.shape[values.ndim > 1 :] for name, values in found.items()}
+        vectors = [k for k, v in found.items() if 1 < v.size // n == max(sides[k])]
+        if len(vectors) != 1:
+            shapes = ", ".join(f"{name} {values.shape}" for name, values in found.items())
+            raise EncoderError(
+                f"{self.path} turns a batch of {n} into {shapes}; an encoder returns one array of "
+                f"({n}, D): choose the recognition network, not a detector or landmark network, "
+                "or export it with the embedding alone"
+            )
+        return vectors[0], max(sides[vectors[0]])
+
+    def _probe(self) -> None:
+        """Check the output for two fixed frames, alone and together."""
         size = self.preprocess.size
         noise = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
         planes = self.preprocess(noise)
-        single = [self._run(plane[None]) for plane in planes]
-        shape = single[0].shape
-        if len(shape) != 2 or shape[0] != 1 or shape[1] < 2:
-            raise EncoderError(
-                f"{self.path} turns one frame into an array of shape {shape}; an encoder returns "
-                "(1, D): choose the recognition network, not a detector or landmark network"
-            )
-        rows = np.concatenate(single)
+        rows = np.concatenate([self._run(plane[None]) for plane in planes])
         lengths = np.linalg.norm(rows, axis=1)
         whole = np.isfinite(rows).all() and (lengths > _MIN_NORM).all()
         if not whole or np.array_equal(rows[0], rows[1]):
             raise EncoderError(
                 f"{self.path} returns NaN or infinite values, zeros, or the same for two frames: "
-                "its weights are damaged, empty, or overflow; fetch or export the file again"
+                "its weights are damaged, empty, or overflow, or it was exported in training mode "
+                "(batch statistics); fetch it again, or export it in evaluation mode"
             )
-        if not self._fixed_batch:
-            together = self._run(planes)
-            if not np.allclose(together, rows, rtol=1e-2, atol=1e-2 * np.abs(rows).max()):
-                raise EncoderError(
-                    f"{self.path} embeds a frame differently beside another one: it was exported "
-                    "in training mode (batch statistics); export it in evaluation mode"
-                )
-        return int(shape[1])
+        try:
+            together = self._run(planes) if self._fixed_batch != 1 else rows
+        except EncoderError:  # exported for one frame, whatever it declares
+            self._fixed_batch = 1
+        if self._fixed_batch == 1:  # the same again, or not, as with dropout
+            together = np.concatenate([self._run(plane[None]) for plane in planes])
+        if not np.allclose(together, rows, rtol=1e-2, atol=1e-2 * np.abs(rows).max()):
+            raise EncoderError(
+                f"{self.path} embeds a frame differently beside another one: it was exported in "
+                "training mode (batch statistics, dropout); export it in evaluation mode"
+            )
 
 
 NETWORKS = ("embedded", "affect", "random")
@@ -249,20 +276,32 @@ def embedded_encoder(**options: Any) -> OnnxEncoder:
     return open_encoder("embedded", **options)
 
 
-def _decide(
-    given: Preprocess | None, inside: onnx_graph.FrontNormalisation | None, path: Path
-) -> Preprocess:
+Front = onnx_graph.FrontNormalisation | None
+
+
+def _decide(given: Preprocess | None, inside: Front, side: int | None, path: Path) -> Preprocess:
     """Return the preprocessing to use; pixels must be normalised once, not twice."""
     needed = ARCFACE if inside is None else inside.convention
-    if given is None or inside is None:
-        return given or needed
-    if (given.mean, given.std) != (needed.mean, needed.std):
+    given = given or needed
+    if side and given.size not in (side, ARCFACE.size):
+        raise EncoderError(f"{path} takes frames of {side}x{side}, and '{given}' was asked for")
+    given = replace(given, size=side or given.size)
+    if inside is not None and (given.mean, given.std) != (needed.mean, needed.std):
         raise EncoderError(
             f"{path} would normalise pixels twice: its graph does {inside}, and '{given}' is done "
             "before. Twice normalised, different faces look alike to it; leave preprocess out, or "
             f"give '{replace(needed, channel_order=given.channel_order, size=given.size)}'"
         )
     return given
+
+
+def _known(sha256: str, given: Preprocess | None, path: Path) -> Preprocess | None:
+    """Return what is given, or what known weights take; warn where these differ."""
+    right = {one.sha256: one.preprocess for one in weights.KNOWN.values()}.get(sha256)
+    known = Preprocess.parse(right) if right else given
+    if given not in (None, known):
+        warnings.warn(f"{path} takes '{known}', and '{given}' was asked for", stacklevel=3)
+    return given or known
 
 
 @lru_cache(maxsize=2)

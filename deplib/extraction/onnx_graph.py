@@ -120,29 +120,25 @@ def open_session(
     return session
 
 
-def check_signature(session: ort.InferenceSession, path: Path, size: int) -> int | None:
-    """Check the declared inputs and outputs; return the fixed batch size, or None if free.
+def check_signature(session: ort.InferenceSession, path: Path) -> tuple[int | None, int | None]:
+    """Check the declared input; return the batch size and the frames' side, None where free.
 
     Raises
     ------
     EncoderError
-        If there is not one float32 input ``N x 3 x size x size`` and one output.
+        If there is not one float32 input ``N x 3 x size x size``.
     """
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
+    inputs = [(one.type, one.shape or [None] * 4) for one in session.get_inputs()]
+    shape = [n if isinstance(n, int) and n > 0 else None for n in inputs[0][1]]
+    sides = set(shape[2:]) - {None}
+    right = [kind for kind, _ in inputs] == ["tensor(float)"] and len(shape) == 4
+    if not right or shape[1] not in (None, 3) or len(sides) > 1:
         raise EncoderError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; an encoder has one of "
-            "each: choose the recognition network, not a detector"
+            f"{path} takes {', '.join(f'{kind} {form}' for kind, form in inputs)}; an encoder "
+            "takes tensor(float) [N, 3, size, size]: export it with one float32 input, channels "
+            "first, for square crops, or choose another"
         )
-    shape, kind = inputs[0].shape, inputs[0].type
-    pairs = zip(shape[1:], (3, size, size), strict=False)
-    differ = any(isinstance(have, int) and have != want for have, want in pairs)
-    if kind != "tensor(float)" or len(shape) != 4 or differ:
-        raise EncoderError(
-            f"{path} takes {kind} {shape}; this pipeline gives tensor(float) "
-            f"[N, 3, {size}, {size}]: choose an encoder of that input, or set Preprocess(size=...)"
-        )
-    return shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
+    return shape[0], next(iter(sides), None)
 
 
 def first_line(error: Exception) -> str:
@@ -220,6 +216,15 @@ def _channels(tensor: onnx.TensorProto | None) -> np.ndarray | None:
     if tensor is None or (np.prod(tensor.dims) != 1 and list(tensor.dims)[-3:] != [3, 1, 1]):
         return None  # three numbers of another shape meet the width, not the channels
     return np.broadcast_to(numpy_helper.to_array(tensor).astype(np.float64).ravel(), 3)
+
+
+def drop_unused_inputs(model: onnx.ModelProto) -> int:
+    """Remove inputs that no node reads, in place, and return how many there were."""
+    used = {name for node in model.graph.node for name in node.input}
+    unused = [one for one in model.graph.input if one.name not in used]
+    for one in unused:
+        model.graph.input.remove(one)
+    return len(unused)
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> int:

@@ -125,6 +125,7 @@ def extract(
     block: int = 128,
     max_miss_rate: float = 0.05,
     max_recording_miss_rate: float = 0.5,
+    max_template_distance: float = embedding.MAX_TEMPLATE_DISTANCE,
     progress: Callable[[LedgerEntry], object] = lambda entry: None,
     log: str | Path | None = None,
 ) -> ExtractionReport:
@@ -157,6 +158,8 @@ def extract(
     max_recording_miss_rate
         Largest share of one recording's frames that may fail; a recording above it is refused:
         nothing is written for it, and the run goes on. A later call tries it again.
+    max_template_distance
+        Largest median distance of faces in some crops from the five-point template, pixels.
     progress
         Called here, in this process, with the ledger entry of each recording as it is finished.
     log
@@ -179,7 +182,8 @@ def extract(
         If the encoder fails on sound frames.
     VerificationError
         If the misses exceed ``max_miss_rate``. Random vectors pass every check of norm and
-        variance, so too many of them would hide that extraction failed.
+        variance, so too many of them would hide that extraction failed. Or if the crops looked at
+        are aligned otherwise than encoders expect.
     """
     began = time.perf_counter()
     rates = {"max_miss_rate": max_miss_rate, "max_recording_miss_rate": max_recording_miss_rate}
@@ -215,6 +219,7 @@ def extract(
     )  # fmt: skip
     try:
         require_few()
+        embedding.require_aligned(cohort, todo, max_template_distance)
         calls = [partial(work, *item) for item in todo.items()]
         for recording, entry, found in _run_unordered(calls, jobs):
             if isinstance(entry, str):
@@ -257,6 +262,7 @@ class Estimate:
     frame_seconds: float  # a frame: decoding, alignment, network
     probed: int  # frames that were tried
     misses: int  # of them, frames that could not be embedded
+    template_distance: float  # of faces in some crops, pixels; NaN where no face was found
 
     def __str__(self) -> str:
         if not self.recordings:
@@ -265,7 +271,8 @@ class Estimate:
         return (
             f"about {duration(self.seconds)} for {self.frames:,} frames of {self.recordings:,} "
             f"recordings in {processes} ({1000 * self.frame_seconds:.2g} ms a frame; "
-            f"{self.misses} of {self.probed} frames tried could not be embedded)"
+            f"{self.misses} of {self.probed} frames tried could not be embedded); "
+            f"{embedding.alignment_told(self.template_distance)}"
         )
 
 
@@ -276,6 +283,7 @@ def estimate(
     *,
     frame_limit: int = 2000,
     jobs: int = 1,
+    max_template_distance: float = embedding.MAX_TEMPLATE_DISTANCE,
 ) -> Estimate:
     """Predict the wall time of `extract` from a few frames; nothing is written.
 
@@ -285,7 +293,7 @@ def estimate(
 
     Parameters
     ----------
-    cohort, encoder, store, frame_limit, jobs
+    cohort, encoder, store, frame_limit, jobs, max_template_distance
         As for `extract`; without a store everything is to do.
 
     Raises
@@ -293,17 +301,19 @@ def estimate(
     VerificationError
         If more than half of the frames tried cannot be embedded: no night's work would mend that.
         Not where the store holds recordings already: what is left may be those that were refused.
+        Or if the crops looked at are aligned otherwise than encoders expect.
     EncoderError
         If the encoder fails.
     """
     todo = plan(cohort, store, frame_limit=frame_limit)
+    distance = embedding.require_aligned(cohort, todo, max_template_distance)
     names = [name for name in cohort.recordings["recording"].astype(str) if name in todo]
     places = np.linspace(0, len(names) - 1, min(len(names), _RECORDINGS)).astype(int)
     faults, probed, times = list[FrameFault](), 0, list[float]()
     for k, name in enumerate(names[place] for place in places):
         share = min(_FRAMES // len(places), todo[name])
         last = todo[name] - share
-        start = min(1 + k * last // len(places), last)  # beginnings of clips are not typical
+        start = min(2 + k * last // len(places), last)  # beginnings of clips are not typical
         try:
             if start:  # going there takes time once; a video must never be read backwards
                 read_frames(cohort, name, start - 1, start)
@@ -323,7 +333,7 @@ def estimate(
     frames, each = sum(todo.values()), float(np.median(times)) if times else 0.0
     processes = max(1, min(jobs, cpu_count(), len(todo)))
     seconds = each * max(frames / processes, *todo.values(), 0)
-    return Estimate(seconds, len(todo), frames, jobs, each, probed, len(faults))
+    return Estimate(seconds, len(todo), frames, jobs, each, probed, len(faults), distance)
 
 
 def duration(seconds: float) -> str:

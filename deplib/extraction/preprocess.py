@@ -86,7 +86,7 @@ class Preprocess:
         Parameters
         ----------
         frames
-            RGB, uint8, shape ``(n, size, size, 3)``.
+            RGB, uint8, shape ``(n, size, size, 3)``; square frames of another side are resized.
         out
             Where to write; new memory by default.
 
@@ -98,6 +98,10 @@ class Preprocess:
         planes = np.empty((shape[0], 3, *shape[1:]), np.float32) if out is None else out
         if not len(frames):
             return planes
+        if frames.shape[1] != self.size:  # cubic, and by areas where that makes them smaller
+            way = cv2.INTER_CUBIC if frames.shape[1] < self.size else cv2.INTER_AREA
+            side = (self.size, self.size)
+            frames = np.stack([cv2.resize(frame, side, interpolation=way) for frame in frames])
         # One split of the whole block is twice as quick as strided reading of each channel.
         channels = cv2.split(frames.reshape(-1, self.size, 3))
         if self.channel_order == "BGR":

@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from deplib.alignment import template_distance
 from deplib.cohorts.base import FAULT_KINDS, Cohort, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction.embedding import is_current
+from deplib.extraction.embedding import MAX_TEMPLATE_DISTANCE, is_current
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.reference import Reference, check_reference
 from deplib.extraction.store import FeatureStore, LedgerEntry
@@ -38,6 +39,8 @@ WARNING = "warning"
 MIN_PEAK_DIM = 32
 """The check ``peak`` needs this width: in fewer dimensions a sound row can be as peaked."""
 _MIN_NORM = 1e-6  # a shorter row counts as zero
+_ONE_FACE = 0.7  # length of the mean of unit rows above which they show one face; measured: 0.79
+_FEW, _ROUNDS = 3, 5  # rows of a group at least; rounds of 2-means
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,10 @@ class Bounds:
     recording_duplicate_rate: float = 0.5  # the same share: fault
     coherence: float = 0.2  # least cosine of consecutive rows; unrelated vectors have 0
     unrelated_rate: float = 0.05  # largest share of consecutive rows below that cosine
+    second_person_cosine: float = 0.45  # least cosine of two groups that a recording's rows form
     person_cosine: float = 0.98  # largest cosine of two persons' mean rows; median: fault
+    template_distance: float = 5.0  # median distance of faces from the template, pixels: warning
+    max_template_distance: float = MAX_TEMPLATE_DISTANCE  # the same: fault; of a recording: warning
     dark: float = 40.0  # least mean grey level of the looked-at frames, 0-255
     bright: float = 215.0  # largest
     spot_cosine: float = 0.999  # least cosine of a stored row and its frame embedded again
@@ -237,7 +243,7 @@ def verify(
         if cohort.fingerprint != header.fingerprint:
             made, now = header.fingerprint, cohort.fingerprint
             findings += [of_all("wrong_cohort", made=made, given=cohort.name, now=now)]
-            for check in ("exposure", "spot_check"):
+            for check in ("misaligned", "exposure", "spot_check"):
                 not_checked.setdefault(check, "the cohort is another one")
         else:
             known = set(cohort.recordings["recording"].astype(str)).intersection(names)
@@ -259,9 +265,13 @@ def verify(
         person = dict(zip(names, table["person"].astype(str), strict=True))
         findings += _persons(means, person, bounds)
     if cohort is not None and "exposure" not in not_checked:
-        judge = None if "spot_check" in not_checked else encoder
+        judge, distances = None if "spot_check" in not_checked else encoder, list[float]()
         for name in means:
-            findings += _look_again(store, name, cohort, judge, bounds)
+            findings += _look_again(store, name, cohort, judge, bounds, distances)
+        if np.isnan(distances).all():
+            not_checked["misaligned"] = f"no face found in {len(distances)} crops looked at"
+        else:
+            findings += _graded("misaligned", "", float(np.nanmedian(distances)), bounds, form=1)
     digest = None
     with suppress(StoreError):  # a ledger entry is unreadable, and a finding says so
         digest = store.digest()
@@ -318,9 +328,17 @@ def _examine(
 
 
 def _look_again(
-    store: FeatureStore, name: str, cohort: Cohort, encoder: OnnxEncoder | None, bounds: Bounds
+    store: FeatureStore,
+    name: str,
+    cohort: Cohort,
+    encoder: OnnxEncoder | None,
+    bounds: Bounds,
+    distances: list[float],
 ) -> Iterator[Finding]:
-    """Look at some frames of a recording, and compare their embeddings with the stored rows."""
+    """Look at some frames of a recording, and compare their embeddings with the stored rows.
+
+    The distance of its face from the template is added to ``distances``.
+    """
     try:
         features, valid = store.read(name)
         rows = np.flatnonzero(valid)
@@ -332,6 +350,12 @@ def _look_again(
         check = "spot_check" if encoder else "exposure"
         yield finding(check, name, severity=WARNING, form=1, error=error)
         return
+    limit, distance = bounds.max_template_distance, template_distance(frames[:1])
+    if distance > limit:  # one frame may show a turned head
+        distance = template_distance(frames)
+    distances.append(distance)
+    if distance > limit:
+        yield finding("misaligned", name, distance, limit, severity=WARNING)
     level = float(np.median(frames.mean(axis=(1, 2, 3))))
     if level < bounds.dark:
         yield finding("exposure", name, level, bounds.dark, exposed="under-exposed")
@@ -416,13 +440,38 @@ def _row_faults(
         return
     repeated = float((rows[1:] == rows[:-1]).all(axis=1).mean())
     yield from _graded("duplicate_frames", name, repeated, bounds, n=n)
-    cosines = np.einsum("ij,ij->i", rows[1:], rows[:-1])
+    fewer = _fewer_of_two(rows)
+    persons = [rows[fewer], rows[~fewer]]
+    if (few := len(persons[0])) >= _FEW:
+        means = [person.mean(axis=0) for person in persons]
+        lengths = [float(np.linalg.norm(mean)) for mean in means]
+        alike = float(means[0] @ means[1]) / (lengths[0] * lengths[1])
+        limit = bounds.second_person_cosine
+    if few >= _FEW and min(lengths) > _ONE_FACE and alike < limit:
+        frame = int(np.flatnonzero(valid)[fewer.argmax()])
+        yield finding("second_person", name, alike, limit, few=few, n=n, frame=frame)
+    else:
+        persons = [rows]
+    # where two faces take turns, each is compared with itself
+    cosines = np.concatenate([np.einsum("ij,ij->i", one[1:], one[:-1]) for one in persons])
     unrelated = float((cosines < bounds.coherence).mean())
     if unrelated > bounds.unrelated_rate:
         yield finding(
             "incoherent", name, unrelated, bounds.unrelated_rate,
             coherence=bounds.coherence, median=np.median(cosines),
         )  # fmt: skip
+
+
+def _fewer_of_two(rows: np.ndarray) -> np.ndarray:
+    """Divide unit rows ``(n, D)`` into two groups by 2-means; return which are of the smaller."""
+    one = rows[(rows @ rows.mean(axis=0)).argmin()]
+    other, first = rows[(rows @ one).argmin()], np.zeros(len(rows), bool)
+    for _ in range(_ROUNDS):
+        first = rows @ one > rows @ other
+        if first.all() or not first.any():
+            break
+        one, other = (x / np.linalg.norm(x) for x in (rows[first].mean(0), rows[~first].mean(0)))
+    return first if 2 * first.sum() <= len(rows) else ~first
 
 
 def _persons(

@@ -33,6 +33,7 @@ class KnownWeights:
     size: int  # of the file, bytes
     licence: str
     licence_url: str
+    preprocess: str | None = None  # of an encoder, as `Preprocess.parse` reads it
     archive_sha256: str | None = None  # of the archive, where the url is one
     pack: str | None = None  # insightface's own name of the archive, and of its folder
 

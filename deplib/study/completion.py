@@ -4,6 +4,7 @@ Each finished run is a part of its own in the data folder, so that a kill at any
 more than the runs in hand; when all of a world are there, they go into its tables at once.
 """
 
+import asyncio
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from deplib import results
 from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
-from deplib.extraction import OnnxEncoder, embedded_encoder
+from deplib.extraction import OnnxEncoder, embedded_encoder, first_line
 from deplib.keys import source_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
@@ -31,6 +32,7 @@ from deplib.windows import WindowSet
 
 SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
 """Of one seed, so that no core waits long for the last run."""
+_ANSWER = 10  # seconds within which a scheduler must answer
 
 
 def complete(
@@ -67,8 +69,11 @@ def complete(
     Raises
     ------
     ResultError
-        If a result cannot be written, or a worker has another version of deplib.
+        If a result cannot be written, no scheduler answers, or a worker has another version of
+        deplib.
     """
+    if scheduler:  # now, and not after hours of extraction
+        _client_of(scheduler).close()
     needed = list(dict.fromkeys(one for spec in specs for one in (in_float(spec), spec)))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
@@ -169,7 +174,7 @@ def in_parallel(
     Raises
     ------
     ResultError
-        If a worker has another version of deplib, or dask is asked for and not installed.
+        If a worker has another version of deplib, or dask is asked for and not there.
     """
     rank = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     order = sorted(specs, key=lambda spec: (spec.seed, rank.get(spec.model, len(rank))))
@@ -197,15 +202,33 @@ def _one(windows: WindowSet, spec: RunSpec, key: str, source: str, protocol: Pro
     return run(spec, windows, key, protocol=protocol)
 
 
-def _on_dask(address: str, work: Sequence[tuple], windows: WindowSet) -> Iterator[Result]:
-    """Do runs on the workers of a dask scheduler, which all get the windows once."""
+def _client_of(address: str) -> Any:
+    """Connect to a dask scheduler that has workers, or say in seconds why not."""
     try:
-        from distributed import Client, as_completed
+        from distributed import Client
+        from distributed.core import connect
     except ImportError:
         raise ResultError(
             "training on a dask scheduler needs the package distributed: install deplib[sweep]"
         ) from None
-    with Client(address) as client:
+    try:
+        # A client would wait for ever for whoever takes a connection and says nothing.
+        asyncio.run(asyncio.wait_for(connect(address, timeout=_ANSWER), _ANSWER)).abort()
+        client = Client(address, timeout=_ANSWER)
+        client.wait_for_workers(1, timeout=_ANSWER)
+    except Exception as error:  # of the address, the network, or what answered there
+        raise ResultError(
+            f"no dask scheduler with workers answers at {address!r} ({first_line(error)}): start "
+            "'dask scheduler' and 'dask worker ADDRESS', and give the address that it prints"
+        ) from error
+    return client
+
+
+def _on_dask(address: str, work: Sequence[tuple], windows: WindowSet) -> Iterator[Result]:
+    """Do runs on the workers of a dask scheduler, which all get the windows once."""
+    from distributed import as_completed
+
+    with _client_of(address) as client:
         shared = client.scatter([windows], broadcast=True)[0]
         futures = [client.submit(_one, shared, *each, pure=False) for each in work]
         for _, result in as_completed(futures, with_results=True):

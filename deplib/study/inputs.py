@@ -45,6 +45,7 @@ class MissLimits(NamedTuple):
 
     invalid_rate: float = 0.05  # share of all frames above which nothing may be used
     recording_invalid_rate: float = 0.5  # share of one recording's frames: it is left out
+    max_template_distance: float = extraction.MAX_TEMPLATE_DISTANCE  # of faces, median, pixels
 
 
 LIMITS = MissLimits()
@@ -195,6 +196,7 @@ class Inputs:
                 jobs=self.jobs,
                 max_miss_rate=limits.invalid_rate,
                 max_recording_miss_rate=limits.recording_invalid_rate,
+                max_template_distance=limits.max_template_distance,
                 progress=lambda entry: bar.update(entry.n_frames),
             )
         left_out = dict(report.refused)

@@ -1,12 +1,13 @@
 """Errors, exit codes and help."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from deplib.cli import app
-from deplib.cli.options import FAILED, INTERRUPTED
+from deplib.cli.options import CRASHED, FAILED, INTERRUPTED, n_jobs
 from deplib.errors import ModelError
 from deplib.paths import data_root
 
@@ -28,6 +29,7 @@ VERBS = {command.callback.__name__: command.callback for command in app.register
         (("extract", "--dtype", "float64", "--dry-run"), "float64"),
         (("sweep", "--model", "ResNet"), "'LDBM-patch4'"),
         (("sweep", "--split", "rosy"), "seeds 0 to 9"),
+        (("train", "--out", f"{__file__}/x"), "look at permissions and room of"),
     ],
 )
 def test_errors_are_one_message_without_traceback(run, arguments, message):
@@ -41,11 +43,25 @@ def test_a_new_verb_needs_no_error_handling_of_its_own(run, monkeypatch):
     monkeypatch.setattr(app, "registered_commands", list(app.registered_commands))
 
     @app.command("fold")
-    def fold(stop: bool = False):
-        raise KeyboardInterrupt if stop else ModelError("a model that cannot be folded")
+    def fold(how: str):
+        raise {"stop": KeyboardInterrupt(), "crash": KeyError("odd"), "no": ModelError("no")}[how]
 
-    assert run("fold", code=FAILED).stderr == "deplib fold: a model that cannot be folded\n"
-    assert "goes on where this one ended" in run("fold", "--stop", code=INTERRUPTED).stderr
+    assert run("fold", "no", code=FAILED).stderr == "deplib fold: no\n"
+    assert "goes on where this one ended" in run("fold", "stop", code=INTERRUPTED).stderr
+    said = run("fold", "crash", code=CRASHED).stderr
+    assert said.startswith("deplib failed, which says nothing about the data: KeyError: 'odd'; for")
+    assert len(said.splitlines()) == 1
+    monkeypatch.setenv("DEPLIB_TRACEBACK", "1")
+    assert 'in fold\n    raise {"stop"' in run("fold", "crash", code=CRASHED).stderr
+
+
+def test_jobs_are_as_many_as_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 128)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "3")
+    assert (n_jobs(0), n_jobs(5), n_jobs(0, "cuda")) == (min(3, n_jobs(0)), 5, 1)
+    if hasattr(os, "sched_setaffinity"):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+        assert n_jobs(0) == 1
 
 
 @pytest.mark.parametrize("verb", VERBS)

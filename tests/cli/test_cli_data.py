@@ -1,11 +1,13 @@
 """A corpus, weights, and from frames to verified features, on the command line."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import TinyCohort
+from PIL import Image
+from tiny import TinyCohort, openface
 
 from deplib.cli import options
 from deplib.cli.options import FAILED, FAULTS
@@ -33,6 +35,19 @@ def test_a_small_corpus_is_written_and_check_names_what_is_wrong_with_it(run, tm
     assert label.name.removesuffix("_Depression.csv") in faulty
     assert "a lot" not in faulty  # no label's content is repeated
     assert "5 recordings can be used" in faulty
+
+
+def test_crops_as_openface_cuts_them_are_refused_before_anything_runs(run, tmp_path):
+    run("corpus", corpus := tmp_path / "corpus", "--recordings", 6, "--frames", 3)
+    for file in corpus.rglob("*.png"):
+        Image.fromarray(openface(np.asarray(Image.open(file)))).save(file)
+    why = r"faces in 6 crops of .* lie 1\d pixels from the five-point template.*--detector yunet"
+    assert re.search(why, run("check", corpus, code=FAULTS).output)
+    store = ("--root", corpus, "--out", tmp_path / "store", "--jobs", 1)
+    assert re.search(why, run("extract", *store, code=FAULTS).output)
+    assert not (tmp_path / "store").exists()
+    chosen = run("extract", *store, "--max-template-distance", 30).output
+    assert "warning [misaligned]" in chosen
 
 
 def test_known_weights_are_listed_and_none_is_downloaded_before_its_licence_is_accepted(

@@ -118,4 +118,4 @@ def test_what_is_no_aligned_frame_is_refused_with_file_and_remedy(tmp_path, cont
     message = str(caught.value)
     assert message.startswith(str(file))
     assert text in message
-    assert "extract this recording's frames again" in message or "OpenFace" in message
+    assert "extract this recording's frames again" in message or "--detector" in message

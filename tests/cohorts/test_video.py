@@ -398,8 +398,8 @@ def test_round_trip_through_videos(source, filmed):
     assert np.corrcoef(seen.ravel(), source.frames(name, 0, 4).ravel())[0, 1] > 0.95
 
 
-def test_videos_without_an_aligner_are_left_out_and_both_remedies_named(filmed, root):
-    with pytest.raises(CohortError, match=r"video without aligned frames.*OpenFace.*--detector"):
+def test_videos_without_an_aligner_are_left_out_and_the_remedy_named(filmed, root):
+    with pytest.raises(CohortError, match=r"video without aligned frames.*--detector"):
         Corpus(filmed)
     first = next(root.rglob("*_aligned"))
     shutil.rmtree(first)

