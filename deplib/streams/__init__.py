@@ -23,7 +23,7 @@ PULSE = (*(f"band_{band:02d}" for band in range(1, 22)), "heart_rate", "quality"
 ENCODED = ("identity", "affect", "random")
 """Streams that a face encoder makes and a feature store holds; their rows have unit length."""
 WIDTHS = dict.fromkeys(ENCODED, 512) | {"action": len(ACTION), "pulse": len(PULSE)}
-"""Numbers a frame of each stream."""
+"""Numbers a frame of each stream; another encoder may make ``identity`` of another width."""
 SEPARATOR = "+"
 
 
@@ -50,13 +50,24 @@ def parse(features: str) -> tuple[str, ...]:
     return names
 
 
-def width_of(features: str) -> int:
+def widths_of(features: str, identity: int = 512) -> dict[str, int]:
+    """Return the numbers a frame of each stream, where the encoder given makes ``identity``.
+
+    Examples
+    --------
+    >>> widths_of("identity+action", 128)
+    {'identity': 128, 'action': 29}
+    """
+    return {name: (WIDTHS | {"identity": identity})[name] for name in parse(features)}
+
+
+def width_of(features: str, identity: int = 512) -> int:
     """Return the numbers a frame of some streams joined: several bring a presence row each.
 
     Examples
     --------
-    >>> width_of("action"), width_of("identity+action")
-    (29, 543)
+    >>> width_of("action"), width_of("identity+action"), width_of("identity", 128)
+    (29, 543, 128)
     """
-    names = parse(features)
-    return sum(WIDTHS[name] for name in names) + len(names) * (len(names) > 1)
+    widths = widths_of(features, identity)
+    return sum(widths.values()) + len(widths) * (len(widths) > 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from deplib.errors import CohortError, StoreError
-from deplib.streams import ENCODED, WIDTHS, parse
+from deplib.streams import ENCODED, WIDTHS, widths_of
 from deplib.windows import Read
 
 
@@ -15,7 +15,12 @@ class StreamMissingError(StoreError):
 
 
 def join(
-    features: str, reads: Mapping[str, Read], recordings: pd.DataFrame, *, frame_limit: int = 2000
+    features: str,
+    reads: Mapping[str, Read],
+    recordings: pd.DataFrame,
+    *,
+    frame_limit: int = 2000,
+    identity: int = 512,
 ) -> Read:
     """Return one reader of the streams that ``features`` names.
 
@@ -33,13 +38,15 @@ def join(
         ``recording``, ``split`` and ``n_frames``; the split tells which recordings are Train.
     frame_limit
         Frames of a recording that are used, ``protocol.sequence_length``.
+    identity
+        Width of the stream ``identity``, ``protocol.feature_dim``.
 
     Returns
     -------
     Read
         Of one encoder's stream the very reader that was given. Else one of float32
-        ``(n_frames, width_of(features))``: the streams side by side, 0 where one has no valid
-        value; then, of several, one column a stream that is 1 where it has. A frame is valid where
+        ``(n_frames, width_of(features, identity))``: the streams side by side, 0 where one has none
+        valid; then, of several, one column a stream that is 1 where it has. A frame is valid where
         any stream has a value. It raises ``StoreError`` if a recording is unknown or lacks every
         stream, or a stream has another width, fewer frames than the recording, or NaN or infinity
         in a valid frame.
@@ -51,7 +58,8 @@ def join(
     StoreError
         If a stream has no valid Train frame.
     """
-    names = parse(features)
+    widths = widths_of(features, identity)
+    names = list(widths)
     if without := [name for name in names if name not in reads]:
         raise CohortError(f"stream {without[0]!r} of {features!r} has no reader: give one")
     _require(recordings, ("recording", "split", "n_frames"))
@@ -67,9 +75,10 @@ def join(
             raise StoreError(f"recording {recording!r} is not in the table of the joined streams")
         blocks, presence = [], []
         for name in names:
-            values, valid = _checked(name, reads[name], recording, n_frames[recording])
+            n, width = n_frames[recording], widths[name]
+            values, valid = _checked(name, reads[name], recording, n, width)
             mean, unit = scalings.get(name, (0.0, 1.0))
-            block = np.zeros((len(valid), WIDTHS[name]), np.float32)
+            block = np.zeros((n, width), np.float32)
             block[valid] = (values - mean) / unit
             blocks.append(block)
             presence.append(valid.astype(np.float32))
@@ -102,7 +111,7 @@ def fit_scaling(name: str, read: Read, train: Mapping[str, int]) -> tuple[np.nda
     StoreError
         If Train has no valid frame of the stream, or a recording's rows are wrong.
     """
-    parts = [_checked(name, read, recording, n)[0] for recording, n in train.items()]
+    parts = [_checked(name, read, recording, n, WIDTHS[name])[0] for recording, n in train.items()]
     if not sum(map(len, parts)):
         raise StoreError(
             f"stream {name!r} has no valid frame in any Train recording, so nothing tells its "
@@ -114,15 +123,17 @@ def fit_scaling(name: str, read: Read, train: Mapping[str, int]) -> tuple[np.nda
     return mean, np.where(constant, 1.0, sd) * np.sqrt(len(mean))
 
 
-def _checked(name: str, read: Read, recording: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _checked(
+    name: str, read: Read, recording: str, n: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of a stream's valid frames, and which of the ``n`` frames these are."""
     try:
         values, valid = read(recording)
     except StreamMissingError:
-        return np.zeros((0, WIDTHS[name])), np.zeros(n, bool)
+        return np.zeros((0, width)), np.zeros(n, bool)
     wrong = ""
-    if values.ndim != 2 or values.shape[1] != WIDTHS[name]:
-        wrong = f"has shape {values.shape}; expected (n_frames, {WIDTHS[name]})"
+    if values.ndim != 2 or values.shape[1] != width:
+        wrong = f"has shape {values.shape}; expected (n_frames, {width})"
     elif valid.dtype != bool or valid.shape != values.shape[:1]:
         wrong = f"has valid {valid.dtype} {valid.shape}: one bool a frame"
     elif len(values) < n:

@@ -15,7 +15,6 @@ from deplib import extraction, results
 from deplib.cohorts.base import Cohort
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
-from deplib.errors import EncoderError
 from deplib.extraction import Bounds, FeatureStore, OnnxEncoder, embedded_encoder
 from deplib.keys import run_key
 from deplib.protocol import Protocol
@@ -89,7 +88,7 @@ class Inputs:
     encoder
         The one that the stream ``identity`` stands for.
     protocol
-        Other controlled variables than those of the report.
+        Other controlled variables than those of the report; ``feature_dim`` is the encoder's.
     limits
         How many frames may lack an embedding.
     jobs, progress
@@ -109,6 +108,7 @@ class Inputs:
 
     def __post_init__(self) -> None:
         """Make each stream ready once."""
+        self.protocol = replace(self.protocol, feature_dim=self.encoder.dim)
         # Of this cohort: the verified features of an encoder's stream, and the usable recordings.
         self.store = cache(self._prepare)
         self._digest = cache(self._digest_of)
@@ -146,9 +146,10 @@ class Inputs:
         recordings = split_as(recordings, spec.split_rule)
         train = set(recordings["recording"][recordings["split"] == "train"])
         readers |= {name: _either(train, readers[name], read) for name, read in small.items()}
-        read = join(spec.features, readers, recordings, frame_limit=self.protocol.sequence_length)
+        width, limit = self.protocol.feature_dim, self.protocol.sequence_length
+        read = join(spec.features, readers, recordings, frame_limit=limit, identity=width)
         read = losing(read, spec.lost, spec.fill) if spec.lost else read
-        wide = replace(self.protocol, feature_dim=width_of(spec.features))
+        wide = replace(self.protocol, feature_dim=width_of(spec.features, width))
         windows = build_windows(recordings, read, wide)
         if spec.labels == "permuted":
             return permute_labels(windows, rng=np.random.default_rng(0))
@@ -177,11 +178,6 @@ class Inputs:
         """Extract what is missing, verify all of it, and name the recordings that are left out."""
         cohort, encoder, limits = self.cohort, encoder_of(name, self.encoder), self.limits
         encoder = small_encoder(encoder) if in_8_bits else encoder
-        if encoder.dim != self.protocol.feature_dim:
-            raise EncoderError(
-                f"{encoder!r} gives {encoder.dim} numbers a frame and the protocol compares models "
-                f"on {self.protocol.feature_dim}: choose an encoder of that width"
-            )
         limit = self.protocol.sequence_length
         header = extraction.store_header(cohort, encoder, frame_limit=limit)
         store = FeatureStore(extraction.store_folder(header), header=header)

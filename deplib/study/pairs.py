@@ -148,7 +148,7 @@ def card_of(
     """Return the card of a run's model; what is not ``known`` is that of an untrained one."""
     fields: dict[str, Any] = {
         "model": spec.model, "features": spec.features,
-        "channels": width_of(spec.features), "max_length": longest(model),
+        "channels": width_of(spec.features, protocol.feature_dim), "max_length": longest(model),
         "window_length": protocol.window_length, "sequence_length": protocol.sequence_length,
         "encoder_sha256": encoder.sha256, "preprocess": str(encoder.preprocess),
         "label_mean": 0.0, "label_std": 1.0, "half_width": 1.0, "level": 0.5,

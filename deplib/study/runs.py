@@ -20,7 +20,7 @@ from deplib.paths import data_root
 from deplib.protocol import Protocol
 from deplib.recipes import recipe_named
 from deplib.results import PREDICTION_COLUMNS, Result, RunSpec
-from deplib.streams import WIDTHS, parse, width_of
+from deplib.streams import width_of, widths_of
 from deplib.study.grid import RIDGE, SEEDS
 from deplib.training import Checkpoint, Run
 from deplib.training.checkpoint import UNREADABLE, read_tensors, write_tensors
@@ -71,7 +71,7 @@ def trained(
     if weights is None:
         weights = _fit(spec, windows, key, protocol or Protocol()).state_dict
         keep(spec, key, weights)
-    model = build(spec.model, seed=spec.seed, **config_of(spec))
+    model = build(spec.model, seed=spec.seed, **config_of(spec, protocol))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -92,7 +92,7 @@ def in_processes(jobs: int, calls: Sequence[tuple]) -> Iterator[Any]:
         yield from workers(calls)
 
 
-def config_of(spec: RunSpec) -> dict[str, Any]:
+def config_of(spec: RunSpec, protocol: Protocol | None = None) -> dict[str, Any]:
     """Return the keywords of a run's model that its features ask for.
 
     Raises
@@ -100,9 +100,10 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
     CohortError
         If a stream is unknown.
     """
-    names, width = parse(spec.features), width_of(spec.features)
-    if len(names) > 1 and spec.model.startswith(POOLS_STREAMS):
-        return {"channels": width, "streams": [WIDTHS[name] for name in names]}
+    given = spec.features, (protocol or Protocol()).feature_dim
+    widths, width = widths_of(*given), width_of(*given)
+    if len(widths) > 1 and spec.model.startswith(POOLS_STREAMS):
+        return {"channels": width, "streams": list(widths.values())}
     return {} if width == Protocol().feature_dim else {"channels": width}
 
 
@@ -132,7 +133,7 @@ def _fit(spec: RunSpec, windows: WindowSet, key: str, protocol: Protocol) -> Run
             f"{spec.name} is not trained but made from the run in {RunSpec.precision}: call "
             "deplib.study.complete"
         )
-    given: dict[str, Any] = {"seed": spec.seed, "config": config_of(spec)}
+    given: dict[str, Any] = {"seed": spec.seed, "config": config_of(spec, protocol)}
     if spec.recipe == RunSpec.recipe:
         path = data_root() / "checkpoints" / spec.world / f"{spec.name}.safetensors"
         given["checkpoint"] = Checkpoint(path, key)

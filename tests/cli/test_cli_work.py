@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from small_pair import write_frames, write_pair
 from stream_files import openface_rows, write_openface
-from tiny import TinyCohort, write_tiny_onnx
+from tiny import TinyCohort
 
 from deplib import results, study
 from deplib.cli.options import FAILED, FAULTS
@@ -76,14 +76,11 @@ def test_train_prints_scores_with_intervals(train, tmp_path):
         (("--model", "ResNet"), "there are TemporalMeanMLP, LDBM"),
         (("--features", "voice"), "no stream is named 'voice'"),
         (("--model", "RidgeMean", "--recipe", "bags"), "no recipe fits it"),
-        (("--encoder", "narrow.onnx"), "gives 8 numbers a frame"),
     ],
 )
 def test_train_says_what_there_is_when_asked_for_something_else(
-    train, tmp_path, monkeypatch, arguments, message
+    train, tmp_path, arguments, message
 ):
-    monkeypatch.chdir(tmp_path)
-    write_tiny_onnx(tmp_path / "narrow.onnx", dim=8)
     assert message in train(*arguments, code=FAILED).stderr
     assert not (tmp_path / "data" / "features").exists()
 

@@ -76,6 +76,16 @@ def test_the_model_is_built_for_its_streams():
         config_of(RunSpec("LDBM", features="voice"))
 
 
+def test_the_width_is_the_encoders(tiny_cohort, tiny_encoder):
+    theirs = study.Inputs(tiny_cohort, tiny_encoder, protocol=PROTOCOL, jobs=1)
+    assert theirs.protocol == replace(PROTOCOL, feature_dim=8)  # and so in every key
+    assert config_of(LDBM, theirs.protocol) == {"channels": 8}
+    joined = replace(HYBRID, features="affect+identity")
+    assert config_of(joined, theirs.protocol)["streams"] == [512, 8]
+    assert theirs.windows(LDBM).features.shape[2] == 8
+    assert theirs.windows(joined).features.shape[2] == 512 + 8 + 2
+
+
 def test_a_stream_that_a_cohort_does_not_have_is_refused(tiny_cohort):
     theirs = study.Inputs(tiny_cohort, embedded_encoder(), protocol=PROTOCOL, jobs=1)
     with pytest.raises(CohortError, match="has no action of its own: give the folder"):
