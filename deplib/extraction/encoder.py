@@ -67,6 +67,8 @@ class OnnxEncoder:
         What the graph itself does to its input, in words.
     sha256 : str
         Hash of the file that was opened.
+    rendered : bool
+        Whether it is one of `NETWORKS`, which saw rendered faces alone.
     id : str
         File hash, preprocessing and flip in one line: the same id means the same features.
 
@@ -114,6 +116,7 @@ class OnnxEncoder:
         self.preprocess = _decide(given, inside, side, self.path)
         self._output, self.dim = self._find_output()
         self._probe()
+        self.rendered = self.sha256 in {network_card(name)["sha256"] for name in NETWORKS}
         self.id = f"sha256={self.sha256} {self.preprocess}" + (" flip" if flip else "")
 
     def __repr__(self) -> str:

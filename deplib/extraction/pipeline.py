@@ -184,7 +184,18 @@ def extract(
         If the misses exceed ``max_miss_rate``. Random vectors pass every check of norm and
         variance, so too many of them would hide that extraction failed. Or if the crops looked at
         are aligned otherwise than encoders expect.
+
+    Warns
+    -----
+    UserWarning
+        If recordings of real persons go through an encoder that was trained on rendered faces.
     """
+    if not cohort.simulated and encoder.rendered:
+        warnings.warn(
+            f"{encoder.path.name} was trained on rendered faces, and {cohort.name} was filmed: its "
+            "features of real faces mean little; give --encoder, such as sface (deplib fetch)",
+            stacklevel=2,
+        )
     began = time.perf_counter()
     rates = {"max_miss_rate": max_miss_rate, "max_recording_miss_rate": max_recording_miss_rate}
     if jobs < 1 or block < 1 or not all(0 <= rate <= 1 for rate in rates.values()):

@@ -12,7 +12,15 @@ from tiny import TinyCohort, write_tiny_onnx
 from deplib import extraction
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction import Estimate, FeatureStore, OnnxEncoder, estimate, extract, store_header
+from deplib.extraction import (
+    Estimate,
+    FeatureStore,
+    OnnxEncoder,
+    embedded_encoder,
+    estimate,
+    extract,
+    store_header,
+)
 from deplib.paths import data_root
 
 
@@ -38,6 +46,14 @@ def test_only_what_is_asked_for(tiny_cohort, tiny_encoder, tmp_path):
     assert todo == {"201_1": 40}
     with pytest.raises(CohortError, match="no recording '999_9'"):
         extract(tiny_cohort, tiny_encoder, root, recordings=["999_9"])
+
+
+def test_a_film_in_a_network_of_rendered_faces_is_warned_about(tiny_cohort, tmp_path, recwarn):
+    filmed = replace(tiny_cohort, simulated=False)
+    for k, cohort in enumerate((tiny_cohort, filmed)):
+        extract(cohort, embedded_encoder(), tmp_path / str(k), recordings=["203_1"])
+    (said,) = [str(one.message) for one in recwarn if "rendered faces" in str(one.message)]
+    assert "tiny was filmed" in said
 
 
 def test_damage_is_reported_and_mended(tiny_cohort, tiny_encoder, finished):
