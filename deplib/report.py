@@ -5,7 +5,7 @@ import re
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from deplib.cohorts.base import Cohort
+from deplib.cohorts.base import BDI, Cohort, scale_of
 
 _NUMBER = r"[-+]?[\d.]+"
 _TOGETHER = re.compile(
@@ -24,12 +24,13 @@ def badge(cohort: Cohort | str = "default", *, simulated: bool = True) -> Markdo
         Whether a name is that of a simulated world; a cohort says so itself.
     """
     name = cohort if isinstance(cohort, str) else cohort.name
+    scale = BDI if isinstance(cohort, str) else scale_of(cohort)
     if simulated if isinstance(cohort, str) else cohort.simulated:
         return Markdown(
             f"> **Simulated cohort ({name.removeprefix('simulated/')}).** Faces, behaviour and "
-            "BDI-II scores on this page are simulated, with known truth. Nothing here is evidence "
-            "about AVEC2014 or about patients, except where a figure is marked as reported by the "
-            "study or as published."
+            f"{scale.name} scores on this page are simulated, with known truth. Nothing here is "
+            f"evidence about {'AVEC2014 or about ' * (scale == BDI)}patients, except where a "
+            "figure is marked as reported by the study or as published."
         )
     return Markdown(f"> **{name}.** The numbers on this page come from recordings of persons.")
 

@@ -25,7 +25,6 @@ Fill = Literal["mask", "interpolate", "random", "zeros"]
 """What stands in the place of a frame that could not be embedded."""
 DISJOINT_SEED = 2014
 """Draws the person-disjoint split of the study: the same table always gives the same one."""
-BDI_MIN, BDI_MAX = 0.0, 63.0
 INDEX_COLUMNS = ("recording", "person", "split", "window", "bdi", "y")
 
 Read = Callable[[str], tuple[np.ndarray, np.ndarray]]
@@ -46,7 +45,7 @@ class WindowSet:
         One row a window: ``recording``, ``person``, ``split``, ``window`` (0, 1, ... within the
         recording), ``bdi`` and ``y``, the z-scored label.
     label_mean, label_std
-        Of the Train recordings, each counted once; population SD (1/n), in BDI-II points.
+        Of the Train recordings, each counted once; population SD (1/n), in points of the scale.
 
     Notes
     -----
@@ -108,7 +107,7 @@ def build_windows(recordings: pd.DataFrame, read: Read, protocol: Protocol) -> W
     ------
     CohortError
         If a column is missing, a recording occurs twice, a split is unknown, a recording
-        has no frame, or a label is missing, outside 0-63, or the same in all of Train.
+        has no frame, or a label is missing, no number, or the same in all of Train.
     StoreError
         If the features of a recording have a wrong shape, hold NaN or infinity in a valid frame,
         or if it has no valid frame at all.
@@ -314,11 +313,10 @@ def _required(recordings: pd.DataFrame, columns: Collection[str]) -> pd.DataFram
         raise CohortError("the table of recordings is empty: there is nothing to split or cut")
     bdi = pd.to_numeric(recordings["bdi"], errors="coerce")
     of_split = f"is of an unknown split, {{split!r}}; the splits are {', '.join(SPLITS)}"
-    of_label = f"has BDI-II {{bdi}}: a label must be a number from {BDI_MIN:g} to {BDI_MAX:g}"
     _refuse(recordings, recordings["recording"].duplicated(), "occurs more than once in the table")
     _refuse(recordings, ~recordings["split"].isin(SPLITS), of_split)
     _refuse(recordings, recordings["person"].isna(), "has no person: leave it out")
-    _refuse(recordings, ~bdi.between(BDI_MIN, BDI_MAX), of_label)  # NaN is not between
+    _refuse(recordings, ~np.isfinite(bdi), "has the label {bdi}, which is no number: mend it")
     return recordings.assign(bdi=bdi.astype(float))
 
 

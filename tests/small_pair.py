@@ -22,6 +22,7 @@ CARD = Card(
     model="AttentionMIL", features="identity", channels=TINY_DIM, window_length=WINDOW,
     sequence_length=SEQUENCE, max_length=None, label_mean=20.0, label_std=10.0,
     encoder_sha256="0f" * 32, preprocess="arcface", half_width=15.0, level=0.9, cohort="tiny",
+    label="BDI-II", lowest=0.0, highest=63.0,
     simulated=True, key="0" * 64,
 )  # fmt: skip
 

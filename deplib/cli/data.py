@@ -32,18 +32,19 @@ def corpus(
 
 @app.command()
 def check(
-    root: Annotated[Path, typer.Argument(help="The corpus: frames or videos, and labels.")],
+    root: Annotated[Path, typer.Argument(help=options.CORPUS)],
     task: options.Tasks = None,
     detector: options.Detector = None,
     det_size: options.DetSize = None,
     full: Annotated[bool, of_work("Decode every frame, not three of each.", "--full")] = False,
     jobs: options.Jobs = 0,
 ) -> None:
-    """List what is wrong with a folder of AVEC2014 before anything runs.
+    """List what is wrong with a corpus before anything runs.
 
-    Finds clips without a label, labels that are no score, empty folders, gaps, copies, unreadable
-    frames, faces aligned otherwise than encoders expect. Exit code 0: nothing. 1: problems; what is
-    left out, the other verbs leave out, too.
+    Finds clips without a label, labels without a clip, labels that are no score, films and images
+    that are not used, empty folders, gaps, copies, unreadable frames, faces aligned otherwise
+    than encoders expect. Exit code 0: nothing, all is used. 1: problems; what is left out, the
+    other verbs leave out, too.
     """
     from tqdm import tqdm
 
@@ -53,6 +54,7 @@ def check(
     n_jobs, n_more = options.n_jobs(jobs), 0
     with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
         problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())
+    typer.echo(options.told(found))
     for row in problems.to_dict("records"):
         left_out = " (left out)" if row["excluded"] else ""
         line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
@@ -110,7 +112,7 @@ def extract(
 
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
     processes = options.n_jobs(jobs, made.device)
-    typer.echo(f"{cohort.name} with {network!r}")
+    typer.echo(f"{options.told(cohort)}\nwith {network!r}")
     if network.normalises_inside:
         typer.echo(f"the network {network.normalises_inside}")
     if (find := getattr(cohort, "check", None)) and len(problems := find()):

@@ -83,7 +83,8 @@ def of_work(text: str, *names: str, panel: str = "How the work is done", **more:
 
 _of_corpus = partial(of_work, panel="Whose recordings")
 _of_encoder = partial(of_work, panel="Which encoder")
-_ROOT = "A folder of AVEC2014; else the simulated cohort."
+CORPUS = "A table of clips (CSV: path, recording, person, split, label), or a folder of AVEC2014."
+_ROOT = f"{CORPUS} Else the simulated cohort."
 _TASKS = "With --root: one of its tasks; else all."
 _WORLD = "Without --root: null, default, published, pace or stroke."
 _FLIP = "Embed the mirrored frame, too, and add the two."
@@ -171,6 +172,14 @@ def spread(verb: Callable[..., None]) -> Callable[..., None]:
     every = [one.replace(kind=one.KEYWORD_ONLY) for one in (*shared.values(), *others)]
     with_fields.__signature__ = Signature(every)  # type: ignore[attr-defined]
     return with_fields
+
+
+def told(cohort: "Cohort") -> str:
+    """Return a cohort's name, what its labels measure, and what one should know of its listing."""
+    from deplib.cohorts.base import scale_of
+
+    scale, notes = scale_of(cohort), getattr(cohort, "notes", ())
+    return "; ".join([f"{cohort.name}, {scale.name} from {scale.low:g} to {scale.high:g}", *notes])
 
 
 def n_jobs(jobs: int, device: Device = "cpu") -> int:

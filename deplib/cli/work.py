@@ -44,6 +44,7 @@ def train(
     goes on, in the middle of a training if need be.
     """
     from deplib import results, study
+    from deplib.cohorts.base import scale_of
     from deplib.paths import data_root
     from deplib.statistics import score_runs
 
@@ -65,7 +66,8 @@ def train(
     table = results.load(cohort.name, root=folder, model=[s.model for s in specs], **about)
     test = table[(table["split"] == "test") & (table["seed"] < seeds)]
     scores, n = score_runs(test), (test["recording"].nunique(), test["person"].nunique())
-    typer.echo(f"{cohort.name}, Test ({n[0]} recordings of {n[1]} persons), BDI-II points:")
+    who, label = f"{n[0]} recordings of {n[1]} persons", scale_of(cohort).name
+    typer.echo(f"{cohort.name}, Test ({who}), {label} points:")
     typer.echo("  predictor      runs   MAE ± SD between runs (95 % interval over persons)   PCC")
     for name in scores.models:
         mae, r = scores.summary(name), scores.summary(name, "pcc").estimate
@@ -168,7 +170,7 @@ def export(
     of = f"{card.model} (seed {seed}) on {card.features} features, trained on {card.cohort}"
     typer.echo(f"{out}: {of}; model {model_mb:.2f} MB, encoder {encoder_mb:.2f} MB")
     for how, mae in done.mae.iterrows():
-        typer.echo(f"MAE {how}: Dev {mae['dev']:.2f}, Test {mae['test']:.2f} BDI-II points")
+        typer.echo(f"MAE {how}: Dev {mae['dev']:.2f}, Test {mae['test']:.2f} {card.label} points")
     by = f"by the errors on Dev at level {card.level:.0%}; Test chose nothing"
     typer.echo(f"interval: the score ± {card.half_width:.1f} points, {by}")
     points = f"{done.difference:.2g} z-units ({done.difference * card.label_std:.2g} points)"
@@ -183,7 +185,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
 ) -> None:
-    """Estimate the BDI-II score of one clip from its frames; this is no diagnosis.
+    """Estimate the score of one clip from its frames; this is no diagnosis.
 
     Prints the score with its interval, what each window of the clip adds to it, and how many
     frames could be used. Exit code 1: too few of them.
@@ -204,9 +206,10 @@ def predict(
 def _print_answer(answer: "Prediction", frames: Path) -> None:
     card = answer.card
     interval = f"{card.level:.0%} interval {answer.low:.1f} to {answer.high:.1f}"
-    clipped = f" (clipped to the scale's 0-63 from {answer.unclipped:.1f})"
+    ends = f"{card.lowest:g}-{card.highest:g}"
+    clipped = f" (clipped to the scale's {ends} from {answer.unclipped:.1f})"
     outside = clipped if answer.score != answer.unclipped else ""
-    typer.echo(f"{frames}: BDI-II {answer.score:.1f}, {interval}{outside}")
+    typer.echo(f"{frames}: {card.label} {answer.score:.1f}, {interval}{outside}")
     gaps = f"; {answer.n_gaps:,} frame numbers are not there" if answer.n_gaps else ""
     typer.echo(f"{answer.n_frames:,} frames, {answer.n_missing:,} of them missing and masked{gaps}")
     for fault in answer.faults[:3]:

@@ -34,6 +34,7 @@ _VIDEO = re.compile(_CLIP + r"\.(?:mp4|avi|mov|mkv)", re.IGNORECASE)
 _LABEL = re.compile(r"(\d+_\d+)_(depression)\.csv", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,3}(\.0*)?")
 _KINDS = ["empty", "video", "frames"]  # of what is there of a recording, the last one is used
+EXPECTED = "such as Training/Freeform/203_1_Freeform_video_aligned, and 203_1_Depression.csv"
 
 
 def list_folder(root: Path, tasks: Collection[str] = ()) -> Listing:
@@ -45,7 +46,7 @@ def list_folder(root: Path, tasks: Collection[str] = ()) -> Listing:
         If there is no such folder or task, or a folder below it cannot be listed.
     """
     if not root.is_dir():
-        raise CohortError(f"no folder {shown(root)}: give the one that holds AVEC2014")
+        raise CohortError(f"no folder or table {shown(root)}: give one that is there")
     entries = _walk(root)
     clips = entries[entries["kind"].isin(_KINDS) & (entries["session"] != "")]
     clips = _chosen(of_tasks(clips, tasks, root))

@@ -34,6 +34,14 @@ class Scale(NamedTuple):
 
 
 BDI = Scale("BDI-II", 0, 63, BANDS)
+SPLIT_NAMES = {"training": "train", "testing": "test"} | {split: split for split in SPLITS}
+SPLIT_NAMES |= dict.fromkeys("devel development val valid validate validation".split(), "dev")  # noqa: SIM905
+"""What a split is called in corpora, in lower case."""
+
+
+def scale_of(cohort: "Cohort") -> Scale:
+    """Return what a cohort's labels measure; the BDI-II, if it says nothing."""
+    return getattr(cohort, "scale", BDI)
 
 
 @runtime_checkable

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deplib.cohorts.avec2014 import list_folder
+from deplib.cohorts.avec2014 import EXPECTED, list_folder
 from deplib.cohorts.base import COLUMNS, SPLITS, FrameBlock
 from deplib.cohorts.images import content_of, shown
-from deplib.cohorts.scan import Source, failing_frames, identical_clips, open_clips
+from deplib.cohorts.manifest import read_manifest
+from deplib.cohorts.scan import Source, failing_frames, identical_clips, open_clips, problems
 from deplib.cohorts.video import Aligner, VideoClip
 from deplib.errors import CohortError
 
@@ -22,7 +23,8 @@ class Corpus:
     Parameters
     ----------
     root
-        A folder of AVEC2014, in any of the layouts that `deplib.cohorts.avec2014` reads.
+        A table of clips, as `deplib.cohorts.manifest` says; or a folder of AVEC2014, in any of the
+        layouts that `deplib.cohorts.avec2014` reads.
     tasks
         Which of its tasks to use; all, if none is named.
     aligner
@@ -34,8 +36,8 @@ class Corpus:
     name, simulated, recordings, fingerprint
         As in ``FilmedCohort``. A recording's own fingerprint covers the names and the content of
         its files and, for videos, the aligner's id.
-    scale
-        What the labels measure.
+    scale, notes
+        What the labels measure, and what one should know of the listing.
 
     Raises
     ------
@@ -51,20 +53,22 @@ class Corpus:
         tasks: Collection[str] = (),
         aligner: Aligner | None = None,
     ) -> None:
-        listing = list_folder(Path(root), tasks)
-        self.name, self.simulated, self.scale, self.root, listed, found = listing
+        read = read_manifest if Path(root).is_file() else list_folder
+        listing = read(Path(root), tasks)
+        self.name, self.simulated, self.scale, self.root, listed, found, self.notes = listing
         self._clips, wrong = open_clips(listed, aligner)
         self._problems = pd.concat([found, wrong])
         left_out = self._problems[self._problems["excluded"]]
         good = self._clips[~self._clips["recording"].isin(left_out["recording"])]
         if good.empty:
             told = [f". {row.where}: {row.problem}: {row.remedy}" for row in left_out.itertuples()]
+            hint = f". Expected are {EXPECTED}, or a table of clips" * Path(root).is_dir()
             first = "".join(told[:1]) + f" ({len(told)} problems in all)" * bool(told)
-            raise CohortError(
-                f"no usable recording under {shown(self.root)}{first}. "
-                "Expected folders such as Training/Freeform/203_1_Freeform_video_aligned with "
-                "112x112 frames, and labels such as 203_1_Depression.csv"
-            )
+            raise CohortError(f"no usable recording in {shown(str(root))}{first}{hint}")
+        empty = sorted(set(SPLITS).difference(good["split"]))
+        rows = pd.DataFrame({"recording": "", "where": empty})
+        text, remedy = "no recording of this split can be used", "models need one of each"
+        self._problems = pd.concat([self._problems, problems(rows, text, remedy)])
         good = good.sort_values("recording")
         good = good.sort_values("split", key=lambda x: x.map(SPLITS.index), kind="stable")
         self._sources = dict(zip(good["recording"], good["source"], strict=True))

@@ -6,6 +6,7 @@ decodes three frames of each clip; `failing_frames` looks at more.
 
 import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -29,6 +30,8 @@ _REMEDIES = {
     "no_face": "look at them, and try another detector; extraction marks them as invalid",
     "blank": "look at the video there; extraction marks them as invalid",
 }
+_FILM = "mp4|m4v|mov|mkv|webm|avi|wmv|asf|mpe?g|mts|m2ts|3gp|flv|ogv|vob|mxf"
+_IMAGE = "png|jpe?g|bmp|tiff?|webp|gif|jp2|heic|avif|ppm|pgm|npy"
 _BLOCK = 256  # frames in memory at once
 _NAMED = 3  # frames named in a row of the report
 
@@ -49,6 +52,18 @@ def problems(rows: pd.DataFrame, problem: str, remedy: str, excluded: bool = Tru
     return table.assign(excluded=(table["recording"] != "") & excluded)
 
 
+def is_film(path: Path) -> bool:
+    """Tell whether a file counts as a film by its ending, be it read or not; hidden ones do not."""
+    return bool(re.fullmatch(rf"[^.].*\.({_FILM})", path.name, re.I)) and path.is_file()
+
+
+def has_images(folder: Path) -> bool:
+    """Tell whether images lie in a folder, be they read or not; no, where it cannot be listed."""
+    with suppress(OSError):
+        return any(re.fullmatch(rf"[^.].*\.({_IMAGE})", name, re.I) for name in os.listdir(folder))
+    return False
+
+
 class Listing(NamedTuple):
     """What a corpus says that it holds, before a clip is opened."""
 
@@ -62,6 +77,8 @@ class Listing(NamedTuple):
     "empty"), ``path`` and ``where``, the place below the root."""
     problems: pd.DataFrame
     """As of `problems`."""
+    notes: tuple[str, ...] = ()
+    """What one should know, though nothing is wrong."""
 
 
 def of_tasks(clips: pd.DataFrame, tasks: Collection[str], root: Path) -> pd.DataFrame:

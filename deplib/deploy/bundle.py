@@ -38,25 +38,28 @@ class Card:
     A value of another type than it should be, or an impossible one, is a ``ValidationError``.
     """
 
-    format: Literal[2] = 2  # of the card; a file of another one is refused
+    format: Literal[3] = 3  # of the card; a file of another one is refused
     model: _Name  # name in the registry of models
     features: _Name  # names of streams, joined by "+"
     channels: _Count  # rows of x: the widths of the streams, and a row of presence each if several
     window_length: _Count  # frames of a window in training
     sequence_length: _Count  # frames of a recording that were used
     max_length: _Count | None  # longest window that the model takes; None: any
-    label_mean: float  # of the training recordings, BDI-II points
-    label_std: _Points  # of the training recordings, BDI-II points
+    label: _Name  # what is predicted
+    lowest: float  # of the label's scale: predictions are clipped to it
+    highest: float  # likewise
+    label_mean: float  # of the training recordings, points of the scale
+    label_std: _Points  # of the training recordings, points of the scale
     encoder_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # of the encoder's file
     preprocess: _Name  # what is done to pixels, as `Preprocess` prints it
-    half_width: _Points  # of an interval around a prediction, BDI-II points
+    half_width: _Points  # of an interval around a prediction, points
     level: Annotated[float, Field(gt=0, lt=1)]  # how often such an interval shall hold the truth
     cohort: _Name  # name of the cohort that it was trained on
     simulated: bool  # whether that cohort's persons are simulated
     key: _Name  # key of the training run
 
     def points(self, z: Any) -> Any:
-        """Map z-units, a number or an array, to BDI-II points."""
+        """Map z-units, a number or an array, to points of the scale."""
         return z * self.label_std + self.label_mean
 
 
@@ -81,7 +84,7 @@ class OpenModel:
         Returns
         -------
         ndarray of float32, shape (B,)
-            z-units; ``card.points`` makes BDI-II points of them.
+            z-units; ``card.points`` makes points of them.
 
         Raises
         ------

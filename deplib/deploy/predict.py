@@ -19,7 +19,7 @@ from deplib.deploy.bundle import Bundle, Card, open_model
 from deplib.errors import CohortError, ModelError
 from deplib.extraction import embed_recording, require_few
 from deplib.streams import ENCODED
-from deplib.windows import BDI_MAX, BDI_MIN, WindowSet
+from deplib.windows import WindowSet
 
 FPS = 30.0
 """Frames a second that times are stated at; AVEC2014's videos have 30."""
@@ -33,19 +33,19 @@ SIMULATED = (
 )
 MOST_MISSING = 0.5
 """Share of a clip's frames that may be missing."""
-_OF_CARD = ("level", "label_mean", "model", "features", "cohort", "simulated")
+_OF_CARD = ("level", "label", "label_mean", "model", "features", "cohort", "simulated")
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a pair says of one clip, in BDI-II points.
+    """What a pair says of one clip, in points of its scale.
 
     Attributes
     ----------
     score
-        The mean of the windows' predictions, clipped to 0-63.
+        The mean of the windows' predictions, clipped to the scale.
     low, high
-        ``score`` plus and minus the pair's half-width, clipped to 0-63.
+        ``score`` plus and minus the pair's half-width, clipped to the scale.
     unclipped
         The mean before clipping: the card's ``label_mean``, which is the answer of a model that
         saw nothing, plus the sum of the contributions.
@@ -91,7 +91,7 @@ class Prediction:
 def predict_folder(
     bundle: Bundle, folder: str | Path, *, progress: Callable[[int], object] = lambda n: None
 ) -> Prediction:
-    """Predict BDI-II from the aligned frames of one clip.
+    """Predict the label of one clip from its aligned frames.
 
     As in training, the clip is cut at the pair's sequence length, a frame that cannot be read or
     embedded is masked, and a window without a real frame is left out.
@@ -133,9 +133,10 @@ def predict_folder(
         "prediction": card.points(z), "contribution": z * card.label_std / len(z),
     })  # fmt: skip
     unclipped = card.label_mean + float(windows["contribution"].sum())
-    score = float(np.clip(unclipped, BDI_MIN, BDI_MAX))
+    score = float(np.clip(unclipped, card.lowest, card.highest))
     # Around the clipped score: it is at least as near to any label as the unclipped one.
-    low, high = max(score - card.half_width, BDI_MIN), min(score + card.half_width, BDI_MAX)
+    low = max(score - card.half_width, card.lowest)
+    high = min(score + card.half_width, card.highest)
     gaps = sum(fault.kind == "gap" for fault in faults)
     counts = len(valid), int((~valid).sum()), gaps
     return Prediction(score, low, high, unclipped, windows, *counts, faults, card)

@@ -12,9 +12,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from deplib import extraction, results
-from deplib.cohorts.base import Cohort
+from deplib.cohorts.base import Cohort, scale_of
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
+from deplib.errors import CohortError
 from deplib.extraction import Bounds, FeatureStore, OnnxEncoder, embedded_encoder
 from deplib.keys import run_key
 from deplib.protocol import Protocol
@@ -107,7 +108,11 @@ class Inputs:
     stream_folder: Path | None = None
 
     def __post_init__(self) -> None:
-        """Make each stream ready once."""
+        """Make each stream ready once; labels outside their scale are refused."""
+        scale, bdi = scale_of(self.cohort), self.cohort.recordings["bdi"]
+        if not bdi.between(scale.low, scale.high).all():
+            wanted = f"from {scale.low:g} to {scale.high:g}"
+            raise CohortError(f"a label of {self.cohort.name} is no {scale.name} {wanted}: mend it")
         self.protocol = replace(self.protocol, feature_dim=self.encoder.dim)
         # Of this cohort: the verified features of an encoder's stream, and the usable recordings.
         self.store = cache(self._prepare)
@@ -163,6 +168,9 @@ class Inputs:
         """
         digests = {} if self.limits == LIMITS else {"limits": str(self.limits)}
         digests |= {name: self._digest(name, spec.world) for name in parse(spec.features)}
+        if not isinstance(self.cohort, SimulatedCohort):  # whose features tell its labels
+            labelled = self.cohort.recordings[["recording", "person", "split", "bdi"]]
+            digests["labels"] = labelled.to_csv(index=False)
         return run_key(spec, digests, self.protocol)
 
     def _digest_of(self, name: str, world: str) -> str:

@@ -23,6 +23,7 @@ from joblib import delayed
 from numpy.typing import ArrayLike
 from torch import nn
 
+from deplib.cohorts.base import BDI, scale_of
 from deplib.deploy.bundle import MODEL_FILE, Card, write_bundle
 from deplib.deploy.export import export_model, longest
 from deplib.deploy.predict import predict_windows, require_one_encoder
@@ -54,7 +55,7 @@ class Exported:
     difference
         Largest difference of the written model from PyTorch on a window, z-units.
     mae
-        MAE by recording, BDI-II points; rows "in PyTorch", "as written", columns "dev", "test".
+        MAE by recording, in points; rows "in PyTorch", "as written", columns "dev", "test".
     """
 
     card: Card
@@ -108,13 +109,14 @@ def export_run(
         say(f"no weights of {spec.model}, seed {spec.seed}, on this machine: training it")
     model = trained(spec, windows, key, protocol=protocol)
     y = predict(model, windows, batch_size=protocol.batch_size_eval)
+    scale = scale_of(inputs.cohort)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / MODEL_FILE
         say(f"exporting {spec.model} and comparing it with PyTorch")
         card = card_of(
             spec, model, encoder, protocol, key=key, level=level, cohort=inputs.cohort.name,
             simulated=bool(inputs.cohort.simulated), label_mean=windows.label_mean,
-            label_std=windows.label_std,
+            label_std=windows.label_std, label=scale.name, lowest=scale.low, highest=scale.high,
         )  # fmt: skip
         export_model(model, path, card)
         if int8:
@@ -151,6 +153,7 @@ def card_of(
         "channels": width_of(spec.features, protocol.feature_dim), "max_length": longest(model),
         "window_length": protocol.window_length, "sequence_length": protocol.sequence_length,
         "encoder_sha256": encoder.sha256, "preprocess": str(encoder.preprocess),
+        "label": BDI.name, "lowest": BDI.low, "highest": BDI.high,
         "label_mean": 0.0, "label_std": 1.0, "half_width": 1.0, "level": 0.5,
         "cohort": "none", "simulated": True, "key": "untrained",
     }  # fmt: skip

@@ -14,10 +14,12 @@ from tiny import TinyCohort
 
 from deplib import results, study
 from deplib.cli.options import FAILED, FAULTS
+from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.simulated import SimulatedCohort, write_avec_layout
 from deplib.deploy import open_bundle
 from deplib.models import MODELS
 from deplib.protocol import Protocol
+from deplib.report import badge
 from deplib.study import inputs, runs
 
 WORLD = "simulated/AVEC2014 layout"
@@ -165,6 +167,24 @@ def test_what_train_trained_is_exported_and_predicts(
     size = (pair / "model.onnx").stat().st_size
     export("--int8", "--force")
     assert (pair / "model.onnx").stat().st_size < 0.45 * size
+
+
+def test_a_table_of_clips_goes_all_the_way_under_its_own_name(run, corpus, tmp_path):
+    clips = Corpus(corpus)
+    table = clips.recordings.assign(path=sorted(map(str, corpus.rglob("*_aligned"))))
+    file, common = tmp_path / "clinic.csv", ("--model", "TemporalMeanMLP", "--jobs", 1)
+    told = []
+    for labels in (range(12), range(0, 24, 2)):
+        table.assign(**{"PHQ-8": labels}).drop(columns="bdi").to_csv(file, index=False)
+        told += [run("train", "--root", file, *common).output]
+    assert told[0].split("Test (")[1] != told[1].split("Test (")[1]  # other labels, another run
+    pair, of_pair = tmp_path / "pair", ("--level", 0.7)
+    told += [run("check", file).output, run("extract", "--root", file, "--jobs", 1).output]
+    told += [run("export", pair, "--root", file, *common, *of_pair).output]
+    told += [run("predict", table["path"][0], pair).output]
+    assert all("clinic" in text and "PHQ-8" in text for text in told)
+    assert not any("BDI" in text or "of AVEC" in text for text in told)
+    assert badge(Corpus(file)).data.count("clinic") == badge(Corpus(file)).data.count("PHQ-8") == 1
 
 
 @pytest.mark.parametrize(

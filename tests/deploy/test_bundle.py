@@ -58,7 +58,7 @@ LACKING = [
         *(
             (asdict(CARD) | change, f"'s {next(iter(change))} is wrong")
             for change in (
-                {"format": 3}, {"wings": 2}, {"channels": "512"}, {"channels": 0}, {"simulated": 1},
+                {"format": 2}, {"wings": 2}, {"channels": "512"}, {"channels": 0}, {"simulated": 1},
                 {"label_std": float("nan")}, {"level": 1.0}, {"max_length": 0}, {"model": " "},
                 {"encoder_sha256": "0F" * 32}, {"half_width": True},
             )
