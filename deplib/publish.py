@@ -89,6 +89,8 @@ UNSTABLE = {
     r"\btmp[a-z0-9_]{8}\b": "a temporary folder; print a name, not a path",
 }
 """What differs from run to run, each with how to mend it."""
+OWN, REPORT_ONLY = ("09_results", "11_power"), "report-only"
+"""Chapters that are executed on results of one's own corpus, and the tag of what they then lack."""
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 WATCH = """\
 import os, sys
@@ -269,17 +271,10 @@ def _execute(chapter: Chapter, force: bool) -> bool:
     work = _state(chapter.root) / "work" / chapter.name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    source, result, log = work / "source.ipynb", work / f"{chapter.name}.ipynb", work / "opened"
+    result, log = work / f"{chapter.name}.ipynb", work / "opened"
     watched = with_ids(chapter.source)
     watched.cells.insert(0, new_code_cell(WATCH.format(log=str(log)), id="watch"))
-    nbformat.write(watched, source)
-    command = [sys.executable, "-m", "papermill", str(source), str(result), "--kernel", "python3"]
-    command += ["--cwd", str(chapter.page.parent), "--no-progress-bar", "--no-log-output"]
-    environment = {**os.environ, **KERNEL_ENVIRONMENT, VARIABLE: str(data_root()), KEEP: "1"}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    executed = nbformat.read(result, as_version=4) if result.is_file() else None
-    if run.returncode != 0 or executed is None:
-        raise PublishError(_what_failed(executed, run.stderr, result))
+    executed = _executed(watched, result, chapter.page.parent)
     read = _read(chapter, log)
     page = page_of(chapter.source, executed, _ingredients(chapter, read))
     page.metadata[READ] = read
@@ -298,6 +293,92 @@ def _execute(chapter: Chapter, force: bool) -> bool:
     _record(chapter).write_text(provenance.file_digest(chapter.page), encoding="utf-8")
     shutil.rmtree(work)
     return changed
+
+
+def _executed(source: NotebookNode, result: Path, folder: Path, **more: str) -> NotebookNode:
+    """Execute a notebook in a process of its own, which works in a folder, and return it."""
+    nbformat.write(source, given := result.with_name("source.ipynb"))
+    command = [sys.executable, "-m", "papermill", str(given), str(result), "--kernel", "python3"]
+    command += ["--cwd", str(folder), "--no-progress-bar", "--no-log-output"]
+    environment = {**os.environ, **KERNEL_ENVIRONMENT, VARIABLE: str(data_root()), KEEP: "1"}
+    run = subprocess.run(command, env=environment | more, capture_output=True, text=True)
+    executed = nbformat.read(result, as_version=4) if result.is_file() else None
+    if run.returncode != 0 or executed is None:
+        raise PublishError(_what_failed(executed, run.stderr, result))
+    return executed
+
+
+def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
+    """Execute the chapters about results on those of one's own corpus, and build them as HTML.
+
+    What speaks of the report's own cohorts is left out: cells tagged ``report-only``, assertions,
+    titles of figures.
+
+    Parameters
+    ----------
+    world, results
+        Name of the results, and the folder of their tables.
+    out
+        Where the pages go; their figures show single recordings.
+
+    Returns
+    -------
+    dict
+        Why a chapter could not be executed on these results; the others are there.
+
+    Raises
+    ------
+    PublishError
+        If no chapter could be, or jupyter-book fails.
+    """
+    package, work = provenance.PACKAGE, _state(out)
+    home = package if (package / "notebooks").is_dir() else package.parent  # installed, or a clone
+    shutil.rmtree(work, ignore_errors=True)
+    (work / FIGURES).mkdir(parents=True)
+    made, failed = [], {}
+    for name in OWN:
+        source, result = _on_own(Chapter(name, home).source, world, results), work / f"{name}.ipynb"
+        try:
+            executed = _executed(with_ids(source), result, work, PYTHONOPTIMIZE="1")
+        except PublishError as error:
+            failed[name] = str(error)
+            continue
+        page = page_of(source, executed, {"library": __version__})
+        for file, text in take_figures(page, name).items():
+            (work / FIGURES / file).write_text(text, encoding="utf-8")
+        nbformat.write(page, result)
+        made.append({"file": name})
+    if not made:
+        raise PublishError("; ".join(failed.values()))
+    toc = {"format": "jb-book", "root": made[0]["file"]} | (
+        {"chapters": made[1:]} if made[1:] else {}
+    )
+    config = {"title": world, "execute": {"execute_notebooks": "off"}, "only_build_toc_files": True}
+    config |= {"sphinx": {"extra_extensions": ["deplib.sphinx_ext"]}}
+    for name, content in (("_toc.yml", toc), ("_config.yml", config)):
+        (work / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    book = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", book, "build", str(work)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise PublishError(f"jupyter-book failed in {work}: {run.stderr.strip()[-500:]}")
+    shutil.copytree(work / "_build" / "html", out, dirs_exist_ok=True)
+    return failed
+
+
+def _on_own(source: NotebookNode, world: str, results: Path) -> NotebookNode:
+    """Return a chapter for results of one's own, without what speaks of the report's cohorts."""
+    tags = [cell.metadata.get("tags", ()) for cell in source.cells]
+    source.cells = [c for c, of in zip(source.cells, tags, strict=True) if REPORT_ONLY not in of]
+    elsewhere = re.compile(rf"\[([^]]+)\]\((?!{'|'.join(OWN)})\w+\.ipynb\)")
+    for cell in source.cells:
+        if "parameters" in cell.metadata.setdefault("tags", []):
+            cell.source = f"WORLD = {world!r}\nROOT = {str(results.resolve())!r}"
+        cell.metadata.tags += ["hide-input"] * (cell.cell_type == "code")
+        cell.source = elsewhere.sub(r"\1", cell.source)
+        if shown := cell.metadata.get("mystnb"):  # an alt text tells of the report's picture
+            shown["image"]["alt"] = shown["figure"]["caption"]
+    return source
 
 
 # What pages are made from

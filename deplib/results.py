@@ -40,7 +40,7 @@ class RunSpec:
     model: str
     seed: int = 0
     world: str = "default"
-    labels: str = "true"  # or "permuted": the control in which nothing can be learnt
+    labels: str = "true"  # or "permuted", where nothing can be learnt, or one of PLANTED
     split_rule: SplitRule = "official"  # the cohort's own, or person-disjoint
     features: str = "identity"  # names of streams, joined by "+"; see deplib.streams
     recipe: str = "protocol"  # how it is taught: as the protocol says, or one of deplib.recipes
@@ -389,4 +389,4 @@ def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _path(world: str, root: Path | None, name: str) -> Path:
-    return (root or folder()) / world / f"{name}.parquet"
+    return Path(root or folder()) / world / f"{name}.parquet"

@@ -25,7 +25,8 @@
 
 # %% [markdown]
 # # Results: did any way of combining frames beat their average?
-#
+
+# %% [markdown] tags=["report-only"]
 # **No. None of the architectures has a lower error than TemporalMeanMLP, which averages all frames
 # and knows nothing of their order. And none of them, the average included, has a lower error than
 # one constant guess for everybody.** The architectures differ by less than what fifty recordings and
@@ -51,7 +52,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 
 # %% tags=["parameters"]
 WORLD = "default"  # or "null", "published"; or the name of your own corpus
-ROOT = None  # then the folder of its tables, as `deplib train --root CORPUS` prints it
+ROOT = None  # then the folder of its tables; `deplib study` executes this page on them
 
 # %%
 from itertools import combinations, product
@@ -68,9 +69,10 @@ from deplib.report import badge, say, table
 from deplib.statistics import holm, score_runs
 
 figures.style()
+WHOSE = f"simulated cohort ({WORLD}), seeds 0 to 9" if ROOT is None else WORLD
 badge(WORLD, simulated=ROOT is None)
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # ## Reported by the study, and one line of arithmetic
 #
 # The study trained each model once, on AVEC2014. The last column is ours: the error minus that of a
@@ -78,15 +80,16 @@ badge(WORLD, simulated=ROOT is None)
 # bands of the Test labels ([Literature](14_literature.ipynb) has the formula). Whoever chooses 13.5
 # has seen the Test labels; with the Train mean, as commonly quoted, the constant does little worse.
 
-# %%
+# %% tags=["report-only"]
 reported = claims.REPORTED[["model", "dev_mae", "test_mae", "test_pcc"]].copy()
 reported["minus constant"] = reported["test_mae"] - claims.constant_test_mae()
 assert (reported["minus constant"] > 0).all(), "some model beats the constant: rewrite"
 table(reported)
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # On Test, all four are worse than the constant. On Dev, which chose the epoch, all four look better.
-#
+
+# %% [markdown]
 # ## Computed here: what is compared, and by what
 #
 # Everything that you may want to change stands in this cell.
@@ -116,17 +119,20 @@ scores = score(test, by=["model", "seed"])
 scores.groupby("model")[METRIC].agg(["mean", "std", "count"]).sort_values("mean").round(2)
 
 # %% [markdown]
-# The *constant* predicts the median of the Train labels for everybody. The *oracle* knows the true
-# behaviour of each recording, without any noise of the video: no model can do better. What lies
-# between the two is all that there is to learn.
-#
-# ## How sure is a mean over ten runs?
+# The *constant* predicts the median of the Train labels for everybody.
+
+# %% [markdown] tags=["report-only"]
+# The *oracle* knows the true behaviour of each recording, without any noise of the video: no model
+# can do better. What lies between the two is all that there is to learn.
+
+# %% [markdown]
+# ## How sure is a mean over runs?
 #
 # Two kinds of luck are in it. Other **persons** would have given every run another error. Another
 # **seed** would have given the same model another error on the same persons. The bootstrap below
 # draws both: persons with all their recordings, and then as many runs as there are. It is the whole
 # method, written out; `score_runs` of the library does the same and widens the interval a little,
-# since forty persons are few.
+# since persons are few.
 
 
 # %%
@@ -149,7 +155,8 @@ library = bootstrap.summary("LDBM", draw_seeds=True)
 assert np.allclose(by_hand, [library.low, library.high], atol=0.25)
 say(f"LDBM, by hand: {by_hand[0]:.1f} to {by_hand[1]:.1f}; by the library: {library:.1f} points.")
 
-# %% mystnb={"figure": {"caption": "Error on the 50 Test recordings. Large dot: mean over seeds, with its 95 % interval (persons and seeds drawn); small dots: single runs. Dashed: the constant.", "name": "fig-test-mae"}, "image": {"alt": "Rows of dots with bars four to six points wide. The oracle lies lowest, the constant next; all models lie to the right of the constant, their bars overlapping almost wholly."}}
+# %% mystnb={"figure": {"caption": "Error on the Test recordings. Large dot: mean over seeds, with its 95 % interval (persons and seeds drawn); small dots: single runs. Dashed: the constant.", "name": "fig-test-mae"}, "image": {"alt": "Rows of dots with bars four to six points wide. The oracle lies lowest, the constant next; all models lie to the right of the constant, their bars overlapping almost wholly."}}
+trained = [m for m in [*ARCHITECTURES, *BESIDE] if m in bootstrap.models]
 summaries = {m: bootstrap.summary(m, METRIC, draw_seeds=True) for m in bootstrap.models}
 rows = pd.DataFrame([{"model": m, **vars(one)} for m, one in summaries.items()])
 rows = (
@@ -164,10 +171,9 @@ for y, model in enumerate(rows["model"]):
     runs = bootstrap.values(model, METRIC)
     ax.scatter(runs, np.full(len(runs), y + 0.25), s=9, alpha=0.6, color=figures.COLOURS[model])
 ax.set(xlabel=f"Test {METRIC.upper()}, BDI-II points", title="No model beats the constant")
-figures.keep(fig, rows, f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(fig, rows, WHOSE)
 
-# %%
-trained = [m for m in [*ARCHITECTURES, *BESIDE] if m in bootstrap.models]
+# %% tags=["report-only"]
 assert all(summaries[m].estimate > summaries["constant"].estimate for m in trained), "rewrite"
 assert all(0 in bootstrap.difference(m, "constant", draw_seeds=True) for m in trained), "rewrite"
 ceiling = everything["model"].iloc[-1]  # the oracle, where there is one
@@ -175,11 +181,12 @@ learnable = bootstrap.difference("constant", ceiling)
 assert learnable.estimate / 2 > MARGIN, "the margin is too wide for what can be learnt"
 say(f"From the constant to the {ceiling} the MAE falls by {learnable:.2f} points.")
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # Every model's mean error is above the constant's, though by no more than chance can explain. The
 # oracle's is below it. The margin of half a point is half of that distance: a difference smaller
 # than this could not decide between architectures even if the data were unlimited.
-#
+
+# %% [markdown]
 # ## Differences from the average
 #
 # The wide bars above are mostly about which persons happen to be in the Test split, and those are
@@ -202,22 +209,23 @@ differences = beside(REFERENCE, [m for m in trained if m != REFERENCE])
 fig, ax = plt.subplots(figsize=(5.2, 4.8))
 ax.axvspan(-MARGIN, MARGIN, color=figures.MARGIN, alpha=0.25, linewidth=0)
 figures.forest(differences, ax, zero_label="as the average")
-ax.set(xlabel=f"difference in Test {METRIC.upper()}, BDI-II points", xlim=(-1.6, 2.0))
+ax.set(xlabel=f"difference in Test {METRIC.upper()}, BDI-II points")
 ax.set_title("No architecture beats the average of all frames")
-figures.keep(fig, differences, f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(fig, differences, WHOSE)
 
-# %%
+# %% tags=["report-only"]
 assert (differences["low"] < 0).all(), "some model differs from the average: rewrite"
 assert (differences["high"] > 0).all() and (differences["p_holm"] > 0.05).all(), "rewrite"
 gap = bootstrap.difference("MambaGRU", REFERENCE, METRIC)
 assert gap.low > 0 > bootstrap.difference("MambaGRU", REFERENCE, METRIC, draw_seeds=True).low
 say(f"With these ten runs kept and only persons drawn, MambaGRU differs by {gap:+.2f} points.")
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # MambaGRU shows why it matters what is drawn. *These* ten networks are a little worse than the
 # average on persons like these. That MambaGRU *as an architecture* is worse does not follow: with
 # seeds drawn too, or with a correction for the number of comparisons, zero is within reach.
-#
+
+# %% [markdown]
 # ## Are they equal, then?
 #
 # That no difference is significant does not make two models equal. An equivalence test does, if the
@@ -234,41 +242,47 @@ assert pairs["equivalent"].sum() == 1 and pairs["equivalent"][1], "rewrite"
 pairs["90 % interval"] = [f"{row.low:+.2f} to {row.high:+.2f}" for row in pairs.itertuples()]
 table(pairs[["pair", "difference", "90 % interval", "equivalent"]])
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # One pair of six is equivalent within half a point: the Transformer and the plain average. The other
 # five are neither shown to differ nor shown to be equal. They stay open.
-#
+
+# %% [markdown]
 # ## Seeds or persons: what makes a score uncertain?
 #
-# It depends on the question, and there are two. *How good is this model?* is mostly a matter of
-# persons. *Which of two architectures is better?* is mostly a matter of seeds, since persons cancel
-# in the pair. A two-way analysis of variance tells the parts apart.
+# There are two questions: *how good is this model?* and *which of two architectures is better?* A
+# two-way analysis of variance tells apart what other seeds and what other persons would do to either.
+
+# %% [markdown] tags=["report-only"]
+# The first is mostly a matter of persons, the second mostly of seeds: persons cancel in the pair.
 
 
 # %%
+N_RUNS = int(bootstrap.runs["model"].eq(REFERENCE).sum())
+
+
 def share_of_seeds(a, b=None, runs=1):
     """Share of the variance of a score, or of a difference, that other seeds would make."""
     models = [a] if b is None else [a, b]
     between = sum(bootstrap.values(m, METRIC).var(ddof=1) for m in models) / runs
     mixed = sum(bootstrap.components(m, METRIC).interaction_sd ** 2 for m in models)
     means = [bootstrap.draws(m, METRIC)[0] for m in models]
-    persons = (means[0] - (means[1] if b else 0)).var() - mixed / len(SEEDS)
+    persons = (means[0] - (means[1] if b else 0)).var() - mixed / N_RUNS
     return between / (between + max(persons, 0))
 
 
 parts = pd.DataFrame(
     [
         (f"{m}", "one model", runs, share_of_seeds(m, runs=runs))
-        for m, runs in product(ARCHITECTURES, (1, 10))
+        for m, runs in product(ARCHITECTURES, (1, N_RUNS))
     ]
     + [
         (f"{a} - {b}", "two models", runs, share_of_seeds(a, b, runs))
-        for (a, b), runs in product(combinations(ARCHITECTURES, 2), (1, 10))
+        for (a, b), runs in product(combinations(ARCHITECTURES, 2), (1, N_RUNS))
     ],
     columns=["of", "question", "runs", "from seeds"],
 )
 
-# %% mystnb={"figure": {"caption": "Share of the variance that comes from the seeds, for the error of one model and for the difference of two, with one run each and with ten. The rest comes from persons.", "name": "fig-seeds-persons"}, "image": {"alt": "Two groups of dots. For one model all shares are below a fifth. For differences with one run they are above three quarters, with ten runs between a quarter and six tenths."}}
+# %% mystnb={"figure": {"caption": "Share of the variance that comes from the seeds, for the error of one model and for the difference of two, with one run each and with all. The rest comes from persons.", "name": "fig-seeds-persons"}, "image": {"alt": "Two groups of dots. For one model all shares are below a fifth. For differences with one run they are above three quarters, with ten runs between a quarter and six tenths."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.4))
 sns.stripplot(
     parts, x="from seeds", y="question", hue="runs", dodge=True, jitter=False, size=8,
@@ -278,19 +292,18 @@ ax.set(xlim=(0, 1), xlabel="share of the variance from seeds", ylabel="")
 ax.xaxis.set_major_formatter("{x:.0%}")
 sns.move_legend(ax, "upper right", title="runs a model")
 ax.set_title("Which of two is better is mostly luck of the seed")
-figures.keep(fig, parts, f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(fig, parts, WHOSE)
 
-# %%
+# %% tags=["report-only"]
 shares = parts.groupby(["question", "runs"])["from seeds"].agg(["min", "max"])
 assert shares.loc[("two models", 1), "min"] > 0.7 and shares.loc[("one model", 1), "max"] < 0.2
 low, high = shares.loc[("two models", 1)]
 say(f"In a difference with one run each, {low:.0%} to {high:.0%} of the variance is from seeds.")
 
 # %% [markdown]
-# A study that trains each model once, as the study did, ranks seeds rather than architectures. Rank
-# the four in every seed, and the order changes from one to the next:
+# Does the order of the four change from one seed to the next?
 
-# %% mystnb={"figure": {"caption": "Rank of the study's four architectures in each of ten seeds, by Test MAE on the same 50 recordings; 1 is the lowest error.", "name": "fig-ranks"}, "image": {"alt": "A grid of four rows and ten columns with ranks from 1 to 4. No row keeps one rank; MambaGRU is last in seven of ten."}}
+# %% mystnb={"figure": {"caption": "Rank of the study's four architectures in each seed, by Test MAE on the same recordings; 1 is the lowest error.", "name": "fig-ranks"}, "image": {"alt": "A grid of four rows and ten columns with ranks from 1 to 4. No row keeps one rank; MambaGRU is last in seven of ten."}}
 four = scores[scores["model"].isin(ARCHITECTURES)]
 wide = four.pivot(index="model", columns="seed", values=METRIC).loc[ARCHITECTURES]
 ranks = wide.rank(ascending=METRIC in ("mae", "rmse")).astype(int)
@@ -298,9 +311,9 @@ ranks = wide.rank(ascending=METRIC in ("mae", "rmse")).astype(int)
 fig, ax = plt.subplots(figsize=(5.2, 2.6))
 sns.heatmap(ranks, annot=True, cmap="crest", cbar=False, linewidths=1, linecolor="none", ax=ax)
 ax.set(ylabel="", title="Ten seeds, eight different rankings")
-figures.keep(fig, ranks, f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(fig, ranks, WHOSE)
 
-# %%
+# %% tags=["report-only"]
 orders = ranks.T.drop_duplicates()
 one_run_each = np.array(list(product(*wide.to_numpy())))  # every table with one run a model
 winner = pd.Series(one_run_each.argmin(axis=1)).value_counts(normalize=True)
@@ -309,9 +322,10 @@ first = winner[ARCHITECTURES.index(best)]
 assert len(orders) == 8 and best == "VanillaTransformer" and first < 0.5, "rewrite"
 say(f"Of all {len(one_run_each):,} tables with one run a model, {best} wins in {first:.0%}.")
 
-# %% [markdown]
-# The model with the lowest mean, the Transformer, wins fewer than half of the tables that such a
-# study could have printed.
+# %% [markdown] tags=["report-only"]
+# A study that trains each model once, as the study did, ranks seeds rather than architectures. The
+# model with the lowest mean, the Transformer, wins fewer than half of the tables that such a study
+# could have printed.
 #
 # ## Three worlds: what if there is more to learn?
 #
@@ -319,7 +333,7 @@ say(f"Of all {len(one_run_each):,} tables with one run a model, {best} wins in {
 # strongly behaviour follows severity: not at all (*null*), as the literature on behaviour suggests
 # (*default*), or as strongly as the published errors would need (*published*).
 
-# %%
+# %% tags=["report-only"]
 worlds = []
 for world in ("null", "default", "published"):
     held = predictions(world)
@@ -328,7 +342,7 @@ for world in ("null", "default", "published"):
     worlds.append(found.assign(world=world))
 worlds = pd.concat(worlds, ignore_index=True)
 
-# %% mystnb={"figure": {"caption": "Test MAE minus that of the constant, in three worlds. Mean over seeds and 95 % interval, persons and seeds drawn. The oracle shows how much there is to learn.", "name": "fig-worlds"}, "image": {"alt": "Three panels. The oracle's dot moves from zero in the null world to more than three points below zero in the published world; the four architectures stay to the right of zero in all three."}}
+# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of the constant, in three worlds. Mean over seeds and 95 % interval, persons and seeds drawn. The oracle shows how much there is to learn.", "name": "fig-worlds"}, "image": {"alt": "Three panels. The oracle's dot moves from zero in the null world to more than three points below zero in the published world; the four architectures stay to the right of zero in all three."}}
 fig, axes = plt.subplots(3, 1, figsize=(5.2, 9), sharex=True)
 for ax, (world, found) in zip(axes, worlds.groupby("world", sort=False), strict=True):
     figures.forest(found, ax, zero_label="constant")
@@ -337,58 +351,67 @@ axes[-1].set(xlabel=f"Test {METRIC.upper()} minus that of the constant, BDI-II p
 fig.suptitle("More to learn, and still nothing learnt", x=0, ha="left", weight="bold", size=11)
 figures.keep(fig, worlds, "simulated cohorts (null, default, published), seeds 0 to 9")
 
-# %%
+# %% tags=["report-only"]
 of = worlds.set_index(["model", "world"]).sort_index()
 assert of.loc[("oracle", "published"), "high"] < 0, "the oracle no longer beats the constant"
 assert (of.drop(index="oracle")["high"] > 0).all(), "a model beats the constant: rewrite"
 assert (of.loc[ARCHITECTURES, "value"] > 0).all(), "rewrite"
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # In the published world the behaviour tells three points, and an oracle gets them. No architecture
 # gets any of it, from fifty Train recordings and frozen embeddings of *identity*, which change little
 # when a face moves ([Advice](15_advice.ipynb) tries other features). So the page's null result says
 # little about time: where a model cannot learn what is there, it cannot matter how it reads the order
 # of frames. Nor is severity in the order of events in any of these worlds;
 # [the next chapter](10_when_order_matters.ipynb) has worlds in which it is nowhere else.
-#
-# ## A control in which nothing can be learnt
+
+# %% [markdown]
+# ## Controls: labels that are dealt out anew
 #
 # The same models, trained once on labels that were shuffled among recordings within each split. Any
-# advantage of Dev over Test is then made by choosing the epoch on Dev.
+# advantage of Dev over Test is then made by choosing the epoch on Dev. On a corpus of one's own two
+# positive controls stand beside it (`deplib study`): labels in the order of something that the
+# features show, a *level* that an average keeps, or an *order* that it loses. What is not found
+# there could not have been found.
 
-# %% mystnb={"figure": {"caption": "Error on Dev, which chose the epoch, and on Test. Left: true labels, mean over ten seeds; right: shuffled labels, one seed. The constant chooses nothing.", "name": "fig-dev-test"}, "image": {"alt": "Two panels of lines from Dev to Test. With true labels the models' lines rise steeply from about 8 to 10 points; with shuffled labels they rise less, from about 9 to 10. The constant's line is flat."}}
-shuffled = results.load(WORLD, **{**results.ABLATION, "labels": "permuted"}, model=ARCHITECTURES)
-both = pd.concat([everything[everything["model"].isin([*ARCHITECTURES, "constant"])], shuffled])
+# %% mystnb={"figure": {"caption": "Error on Dev, which chose the epoch, and on Test. A panel each: true labels, mean over seeds; shuffled labels, one seed. The constant chooses nothing.", "name": "fig-dev-test"}, "image": {"alt": "Two panels of lines from Dev to Test. With true labels the models' lines rise steeply from about 8 to 10 points; with shuffled labels they rise less, from about 9 to 10. The constant's line is flat."}}
+dealt = {**results.ABLATION, "labels": ["permuted", "planted-level", "planted-order"]}
+dealt = results.load(WORLD, root=ROOT, **dealt, model=[*ARCHITECTURES, *BESIDE])
+dealt = dealt[dealt["model"].isin(ARCHITECTURES) | (dealt["labels"] != "permuted")]
+both = pd.concat([everything[everything["model"].isin([*ARCHITECTURES, "constant"])], dealt])
 both["labels"] = both["labels"].fillna("true").replace("permuted", "shuffled")
 control = score(both[both["split"] != "train"], by=["labels", "model", "seed", "split"])
 
 grid = sns.relplot(
-    control, x="split", y=METRIC, hue="model", col="labels", kind="line", marker="o",
-    errorbar=None, palette=figures.COLOURS, height=3.4, aspect=0.75,
+    control, x="split", y=METRIC, hue="model", col="labels", col_wrap=2, kind="line",
+    marker="o", errorbar=None, palette=figures.COLOURS, height=3.4, aspect=0.75,
     facet_kws={"legend_out": False},
 )  # fmt: skip
 grid.set_titles("{col_name} labels").set(xlabel="", ylabel=f"{METRIC.upper()}, BDI-II points")
 sns.move_legend(grid, "upper center", title=None, ncol=2, bbox_to_anchor=(0.5, 0))
 grid.figure.suptitle("Dev flatters", x=0, ha="left", y=1.02, weight="bold", size=11)
 means = control.groupby(["labels", "model", "split"])[METRIC].mean().unstack()
-figures.keep(grid.figure, means, f"simulated cohort ({WORLD}), seeds 0 to 9; shuffled: seed 0")
+figures.keep(grid.figure, means, f"{WHOSE}; shuffled: seed 0")
 
-# %%
+# %% tags=["report-only"]
 rise = (means["test"] - means["dev"]).drop("constant", level="model").groupby("labels").mean()
 assert rise["true"] > 1.4 and 0.2 < rise["shuffled"] < 0.8, "rewrite"
 say(f"From Dev to Test the four lose {rise['true']:.2f} points; shuffled, {rise['shuffled']:.2f}.")
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # Choosing alone makes half a point. The rest of the gap is not explained by choosing: persons who
 # return in several recordings are the next suspect ([Choosing on Dev](12_choosing_on_dev.ipynb)).
-#
+
+# %% [markdown]
 # The study watches another sign, `sigma_ratio`: the spread of the predictions over that of the
 # labels. Near zero, a model says the same of everybody. Does a spread that grows show that something
 # is learnt?
 
-# %% mystnb={"figure": {"caption": "Spread of the predictions over that of the labels (sigma_ratio) on Dev, epoch by epoch. Thin lines: ten seeds with true labels; thick: one seed with shuffled labels.", "name": "fig-sigma"}, "image": {"alt": "Four panels, one a model. The spread grows in all; the run on shuffled labels grows as far as the others or further."}}
+# %% mystnb={"figure": {"caption": "Spread of the predictions over that of the labels (sigma_ratio) on Dev, epoch by epoch. Thin lines: seeds with true labels; thick: one seed with shuffled labels.", "name": "fig-sigma"}, "image": {"alt": "Four panels, one a model. The spread grows in all; the run on shuffled labels grows as far as the others or further."}}
 courses = pd.concat(
-    results.histories(WORLD, **{**results.ABLATION, "labels": labels}, model=ARCHITECTURES)
+    results.histories(
+        WORLD, root=ROOT, **{**results.ABLATION, "labels": labels}, model=ARCHITECTURES
+    )
     for labels in ("true", "permuted")
 )
 grid = sns.relplot(
@@ -402,28 +425,29 @@ grid.figure.suptitle(
     "Labels of chance spread as far", x=0, ha="left", y=1.02, weight="bold", size=11
 )
 kept = courses[["model", "seed", "labels", "epoch", "dev_sigma_ratio"]]
-figures.keep(grid.figure, kept, f"simulated cohort ({WORLD}), seeds 0 to 9; shuffled: seed 0")
+figures.keep(grid.figure, kept, f"{WHOSE}; shuffled: seed 0")
 
-# %%
+# %% tags=["report-only"]
 same = courses.merge(
     courses[courses["labels"] == "permuted"].groupby("model", as_index=False)["epoch"].max()
 )
 spread = same.pivot_table("dev_sigma_ratio", "model", "labels")
 assert (spread["permuted"] > 0.95 * spread["true"]).all(), "rewrite the finding"
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # No. A spread that is not collapsed says that a model answers differently for different faces. It
 # does not say that the differences have to do with severity.
-#
+
+# %% [markdown]
 # ## Where the predictions are off
 #
-# Mild cases are overestimated and severe ones underestimated, by every model. That is no fault in
-# itself. A predictor with correlation $r$ to the label that can be taken at its word has an error
+# Mild cases overestimated and severe ones underestimated are no fault in themselves. A predictor with correlation $r$ to the label that can be taken at its word has an error
 # that falls with the label at slope $r^2 - 1$: the less it knows, the nearer to $-1$, the slope of a
 # constant.
 
 # %% mystnb={"figure": {"caption": "Error (prediction minus label) against the label on the Test recordings, mean over seeds, with the fitted line.", "name": "fig-residuals"}, "image": {"alt": "Four panels in which the error falls from above zero to far below zero as severity grows; the oracle's line is the least steep."}}
 shown = ["TemporalMeanMLP", "MambaGRU", "constant", "oracle"]
+shown = [model for model in shown if model in bootstrap.models]
 errors = test.assign(error=test["bdi_hat"] - test["bdi"])
 errors = errors.groupby(["model", "person", "recording", "bdi"], as_index=False)["error"].mean()
 grid = sns.lmplot(
@@ -435,12 +459,14 @@ grid.set_titles("{col_name}").set(xlabel="BDI-II", ylabel="error, points")
 grid.figure.suptitle(
     "Who knows little errs like a constant", x=0, ha="left", y=1.02, weight="bold", size=11
 )
-figures.keep(grid.figure, errors, f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(grid.figure, errors, WHOSE)
 
 # %% [markdown]
 # Calibration asks the question the other way round: of the recordings that get the same prediction,
-# is the mean label that prediction? Then the line of the label on the prediction has slope one. On
-# Dev it has, since Dev chose the epoch. On Test it has not. A line fitted on Dev cannot mend that.
+# is the mean label that prediction? Then the line of the label on the prediction has slope one.
+
+# %% [markdown] tags=["report-only"]
+# On Dev it has, since Dev chose the epoch. On Test it has not. A line fitted on Dev cannot mend that.
 
 
 # %%
@@ -462,7 +488,7 @@ say(
     f"{on_test['min']:.2f} to {on_test['max']:.2f}."
 )
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # ## Try it
 #
 # Set `METRIC = "rmse"` above and run the page again. Squares punish the few large errors: MambaGRU
@@ -471,10 +497,9 @@ say(
 # round, since higher is then better, and the constants drop out: a correlation with a constant is
 # undefined. Where an assertion stops the page, a sentence near it does not hold for your choice.
 #
-# With your own corpus, `deplib train --root CORPUS` writes the same tables: give its name as `WORLD` and
-# their folder as `ROOT`. The sections up to the ranks then speak of your predictions; there is no
-# oracle, and the worlds and the control stay simulated. `PYTHONOPTIMIZE=1` in the environment leaves
-# the assertions out, which belong to sentences about the simulated cohort.
+# With your own corpus, `deplib study OUT --root CORPUS` trains the models and executes this page and
+# [Fifty recordings](11_power.ipynb) on your predictions. It leaves out what speaks of the simulated
+# cohort: findings, the titles of figures, the assertions.
 #
 # ## What this does not show
 #

@@ -21,7 +21,8 @@
 
 # %% [markdown]
 # # Fifty recordings: what can they show, and what not?
-#
+
+# %% [markdown] tags=["report-only"]
 # **Fifty Test recordings miss a true difference of half a point five times out of six, and half a
 # point is as much as lies between the study's best and worst model. To find it four times out of
 # five takes about ten times as many recordings. And then it is found between two trained networks:
@@ -44,7 +45,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 
 # %% tags=["parameters"]
 WORLD = "default"  # or "null", "published"; or the name of your own corpus
-ROOT = None  # then the folder of its tables, as `deplib train --root CORPUS` prints it
+ROOT = None  # then the folder of its tables; `deplib study` executes this page on them
 
 # %%
 from dataclasses import replace
@@ -66,25 +67,26 @@ from deplib.statistics import (
 )  # fmt: skip
 
 figures.style()
+WHOSE = f"simulated cohort ({WORLD}), seeds 0 to 9" if ROOT is None else WORLD
 badge(WORLD, simulated=ROOT is None)
 
 # %% [markdown]
 # ## A population whose truth is known
 #
-# To say how often an estimate is right, the truth must be known. So the runs on the simulated cohort
-# are turned into a model of their errors: given the label, the predictions of the four models are
+# To say how often an estimate is right, the truth must be known. So the runs are
+# turned into a model of their errors: given the label, the predictions of the four models are
 # normal, with the mean, spread, correlation with the label and likeness among each other that the
 # runs show. Then the true MAE of each is a sum over the 64 possible scores, and samples of any size
 # can be drawn. Persons come with one to four recordings, and two recordings of one person are alike.
 
 # %%
-N = 50  # recordings of a sample, as in the Test split
 SAMPLES = 2_000  # of each kind
 SEED = 2014
 MODELS = ["TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU"]
 
 runs = results.load(WORLD, root=ROOT, **results.ABLATION, model=MODELS)
 test = runs[runs["split"] == "test"].assign(error=lambda t: (t["bdi_hat"] - t["bdi"]).abs())
+N = test["recording"].nunique()  # recordings of a sample: 50, as in the Test split
 population = fit(test, MODELS)
 
 fitted = pd.DataFrame({"model": population.names, "mean": population.mean, "SD": population.sd})
@@ -113,10 +115,10 @@ say("; ".join(f"{name} SD: **{sd:.1f}** points" for name, sd in SPREADS.items())
 # ## How often is a true difference found?
 #
 # Take two models of equal truth whose differences vary as much as that, and make every error of the
-# second smaller by one share: now the true difference is known. Draw samples of 50 recordings, and
-# test each for a difference, as the results chapter does: by flipping the signs of whole persons.
-# Beside it stands a formula, the power of a paired t test with the number of *independent* recordings
-# that 50 recordings of 40 persons are worth.
+# second smaller by one share: now the true difference is known. Draw samples as large as the Test
+# split, and test each for a difference, as the results chapter does: by flipping the signs of whole
+# persons. Beside it stands a formula, the power of a paired t test with the number of *independent*
+# recordings that so many recordings of fewer persons are worth.
 
 # %%
 DIFFERENCES = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]
@@ -156,7 +158,7 @@ def formula(difference, pair):
 curves["formula"] = [formula(row.difference, pairs[row.spread]) for row in curves.itertuples()]
 say(f"{N} recordings of {persons_of(N)} persons are worth {N / design:.0f} independent ones.")
 
-# %% mystnb={"figure": {"caption": "Probability of finding a true difference in MAE with 50 recordings, at the 5 % level. Dots: simulated; lines: formula, for the three spreads of paired differences. Ticks: the differences between the study's four models.", "name": "fig-power"}, "image": {"alt": "Three rising curves. At half a point they stand between one and three tenths; all ticks of the study lie to the left of that. They pass the dashed line at 0.8 between one and two points."}}
+# %% mystnb={"figure": {"caption": "Probability of finding a true difference in MAE with as many recordings as the Test split has, at the 5 % level. Dots: simulated; lines: formula, for the three spreads of paired differences. Ticks: the differences between the study's four models.", "name": "fig-power"}, "image": {"alt": "Three rising curves. At half a point they stand between one and three tenths; all ticks of the study lie to the left of that. They pass the dashed line at 0.8 between one and two points."}}
 stated = [abs(a - b) for a, b in combinations(claims.REPORTED["test_mae"], 2)]
 
 fig, ax = plt.subplots(figsize=(5.2, 3.8))
@@ -169,14 +171,14 @@ ax.set(xlabel="true difference in MAE, BDI-II points", ylabel="probability of fi
 ax.set(ylim=(0, 1.05))
 ax.set_title("Half a point is missed five times out of six")
 sns.move_legend(ax, "lower right", title="SD of differences")
-figures.keep(fig, curves, f"simulated cohort ({WORLD}), seeds 0 to 9; ticks: published figures")
+figures.keep(fig, curves, f"{WHOSE}; ticks: published figures")
 
 # %%
 found = curves.set_index(["spread", "difference"])["power"]
 assert 1 / 7 < found["middle", 0.5] < 1 / 5, "half a point: rewrite the finding"
 assert max(stated) < 0.5 and (curves["power"] - curves["formula"]).abs().max() < 0.05, "rewrite"
 least = {
-    name: optimize.brentq(lambda d, sd=sd: power(d / sd, N / design, 0.05) - 0.8, 0.1, sd)
+    name: optimize.brentq(lambda d, sd=sd: power(d / sd, N / design, 0.05) - 0.8, sd / 50, 9 * sd)
     for name, sd in SPREADS.items()
 }
 say(
@@ -184,7 +186,7 @@ say(
     f"{least['smallest']:.1f} to {least['largest']:.1f} points are found four times out of five."
 )
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # Every difference in the study's table is smaller than half a point. Its sample could hardly have
 # found the largest of them, had it been true; and where it misses, it often points the wrong way:
 
@@ -205,9 +207,11 @@ say(
 # %%
 def needed(difference, sd, wanted=0.8):
     """Recordings with which a true difference is found with the wanted probability."""
-    worth = optimize.brentq(
-        lambda n: power(difference / sd, n, 0.05) - wanted, 4, (5 * sd / difference) ** 2
-    )
+
+    def lack(n):
+        return power(difference / sd, n, 0.05) - wanted
+
+    worth = optimize.brentq(lack, 2, (5 * sd / difference) ** 2) if lack(2) < 0 else 2
     return int(np.ceil(worth * design))
 
 
@@ -223,10 +227,11 @@ check = power_curve(
 assert abs(check["power"].item() - 0.8) < 0.04, "formula and simulation disagree"
 table(sizes)
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # For half a point at the middle spread the answer is some 475 recordings, of 380 persons. The whole
 # of AVEC2014 has 150. And even that is an answer to the easier of two questions.
-#
+
+# %% [markdown]
 # ## Two networks, or two architectures?
 #
 # So far the two models were *fixed*: two trained networks, compared on other persons. A paper wants
@@ -259,7 +264,7 @@ alarms = pd.DataFrame(
     columns=["recordings", "luck", "called different"],
 )
 
-# %% mystnb={"figure": {"caption": "Two architectures of equal worth, one run each: how often a test over persons at the 5 % level finds a difference. Lines: SD that the seeds alone make in the difference of two errors, none (two networks that are truly equal), and two sizes as measured on the simulated cohort.", "name": "fig-architectures"}, "image": {"alt": "Three lines against the number of recordings. The one for fixed networks is flat at five per cent; the others rise, past a third and a half at 475 recordings."}}
+# %% mystnb={"figure": {"caption": "Two architectures of equal worth, one run each: how often a test over persons at the 5 % level finds a difference. Lines: SD that the seeds alone make in the difference of two errors, none (two networks that are truly equal), and two sizes as measured on these runs.", "name": "fig-architectures"}, "image": {"alt": "Three lines against the number of recordings. The one for fixed networks is flat at five per cent; the others rise, past a third and a half at 475 recordings."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.8))
 sns.lineplot(
     alarms, x="recordings", y="called different", hue="luck", palette=list(figures.KINDS[:3]), ax=ax
@@ -270,7 +275,7 @@ ax.set(xscale="log", ylim=(0, 0.85), ylabel="called different")
 ax.yaxis.set_major_formatter("{x:.0%}")
 sns.move_legend(ax, "upper left", title=None)
 ax.set_title("More recordings make one run each worse")
-figures.keep(fig, alarms, f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(fig, alarms, WHOSE)
 
 # %%
 false = [sum(called(enough, luck)) for luck in LUCK]
@@ -283,7 +288,7 @@ say(
 )
 
 # %% [markdown]
-# The shares are so near to each other that such a study can hardly tell a real difference from the
+# Where the shares are near to each other, such a study can hardly tell a real difference from the
 # luck of two seeds. More recordings make that worse, since they only measure more exactly how these
 # two networks differ. What helps is more runs of each architecture, and a test that draws them too, as the
 # [results chapter](09_results.ipynb) does. How many of either? The variance of a difference is that of
@@ -294,19 +299,20 @@ say(
 allowed = (0.5 / (stats.norm.isf(0.025) + stats.norm.isf(0.2))) ** 2
 fewest_runs = [int(np.ceil(luck**2 / allowed)) for luck in LUCK]
 with_twenty = [
-    int(np.ceil(SPREADS["middle"] ** 2 * design / (allowed - luck**2 / 20))) for luck in LUCK
+    np.ceil(SPREADS["middle"] ** 2 * design / max(allowed - luck**2 / 20, 1e-12)) for luck in LUCK
 ]
 assert fewest_runs[0] < 5 and 10 < fewest_runs[1] < 15 and max(with_twenty) < 1500, "rewrite"
 say(
     f"With fewer than {fewest_runs[0]} to {fewest_runs[1]} runs of each architecture, no number of "
-    f"recordings is enough. With twenty runs of each, {with_twenty[0]} to {with_twenty[1]:,} are."
+    f"recordings is enough. With twenty runs of each, {with_twenty[0]:,.0f} to {with_twenty[1]:,.0f} are."
 )
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # So a laboratory that owns fifty Test recordings had better not ask which of two architectures is better
 # by half a point. It can ask whether *its network* is better than a constant, train each architecture
 # twenty times and say what stays undecided, or pool recordings with others.
-#
+
+# %% [markdown]
 # ## Do the intervals hold what they promise?
 #
 # Each of many samples gets its 95 % intervals; those that hold the truth are counted. The book's
@@ -347,7 +353,7 @@ def coverage(n=N, samples=600, balanced=False, naive=True, seed=1):
 
 at_fifty = coverage()
 
-# %% mystnb={"figure": {"caption": "Share of 95 % intervals that hold the truth, in samples of 50 recordings of 40 persons. Dashed: what they promise; shaded: what still counts as that.", "name": "fig-coverage"}, "image": {"alt": "Four rows of dots, one a quantity. Intervals that take recordings for persons cover least in every row; all intervals of the RMSE lie far to the left of the shaded band."}}
+# %% mystnb={"figure": {"caption": "Share of 95 % intervals that hold the truth, in samples as large as the Test split. Dashed: what they promise; shaded: what still counts as that.", "name": "fig-coverage"}, "image": {"alt": "Four rows of dots, one a quantity. Intervals that take recordings for persons cover least in every row; all intervals of the RMSE lie far to the left of the shaded band."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.6))
 ax.axvspan(0.93, 0.97, color=figures.MARGIN, alpha=0.25, linewidth=0)
 ax.axvline(0.95, linestyle="--", linewidth=1, color=figures.GREY)
@@ -359,7 +365,7 @@ ax.set(ylabel="", xlabel="intervals that hold the truth", xlim=(0.83, 1))
 ax.set_xticks([0.85, 0.9, 0.95, 1], ["85%", "90%", "95%", "100%"])
 sns.move_legend(ax, "upper center", bbox_to_anchor=(0.35, -0.18), ncol=2, title=None)
 ax.set_title("Intervals of the RMSE promise too much")
-figures.keep(fig, at_fifty.reset_index(), f"simulated cohort ({WORLD}), seeds 0 to 9")
+figures.keep(fig, at_fifty.reset_index(), WHOSE)
 
 # %%
 ours = at_fifty.xs("the book's", level="interval")
@@ -376,7 +382,7 @@ say(
     f"{ours['RMSE']:.0%}; with 300 recordings, for the RMSE {more['RMSE']:.0%}."
 )
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # The book's intervals hold their promise for the MAE, the PCC and the differences, or nearly. For the
 # RMSE they do not: a sample that lacks its share of severe cases shows a small error and, because of
 # that, too narrow an interval. Resampling cannot add the cases that are missing; more persons can.
@@ -386,7 +392,8 @@ say(
 # official ones do. For the question *what would another such split give?* the intervals of an error
 # are then far too wide. They answer another one: what would other persons give, as they come? For
 # differences it makes none.
-#
+
+# %% [markdown]
 # ## Does the test keep its level?
 #
 # Where two models are equal, a test at 5 % should find a difference in 5 % of the samples.
@@ -402,14 +409,14 @@ persons, alone = (np.array(flipped) <= 0.05).mean(axis=0)
 assert persons < 0.06 < alone, "rewrite"
 say(f"Flipping persons finds one in {persons:.1%}; flipping recordings, in {alone:.1%}.")
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # ## The study's own table
 #
 # The study reports one Test PCC a model. Fisher's z gives each an interval: as if all 50 recordings
 # were of different persons, and as if persons returned as often as in this cohort. How often they do
 # in the study's Test split is not reported.
 
-# %%
+# %% tags=["report-only"]
 one = large.y_hat[0, 0]
 tied = 1 + (beside - 1) * alike(large.y[0], large.person[0]) * alike(one, large.person[0])
 rows = claims.REPORTED[["model", "test_pcc"]].copy()
@@ -419,12 +426,12 @@ for title, n in (("95 %, all different", N), ("95 %, persons return", int(N / ti
     rows[title] = [f"{low:.2f} to {high:.2f}" for low, high in ends]
 table(rows)
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # None of the four differs from zero. To do so at the 5 % level, the correlation of fifty independent
 # recordings must be above 0.279 in size. Where persons return, predictions without any relation to
 # the label pass that bound too often:
 
-# %%
+# %% tags=["report-only"]
 unrelated = replace(population, pcc=np.zeros(len(MODELS)))
 drawn = unrelated.draw(2 * SAMPLES, N, rng=np.random.default_rng([SEED, 40]))
 y = drawn.y - drawn.y.mean(axis=1, keepdims=True)
@@ -434,11 +441,11 @@ passed, bound = (r > critical_r(N)).mean(), np.quantile(r, 0.95)
 assert abs(critical_r(N) - 0.279) < 0.001 and passed > 0.07, "rewrite the finding"
 say(f"They pass it in {passed:.1%} of the samples. A bound that keeps the 5 % is {bound:.2f}.")
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # Last, suppose that the study's four errors were the exact truth of four such models. How often would
 # a sample of fifty show the best of them as the best?
 
-# %%
+# %% tags=["report-only"]
 truth = claims.REPORTED.set_index("model")["test_mae"][MODELS].to_numpy()
 drawn = population.draw(2 * SAMPLES, N, rng=np.random.default_rng([SEED, 60])).errors.mean(axis=-1)
 drawn *= truth / population.mae
@@ -450,10 +457,10 @@ say(
     f"All four are in order in {order:.0%}; by chance, in {1 / 24:.0%}."
 )
 
-# %% [markdown]
+# %% [markdown] tags=["report-only"]
 # ## Try it
 #
-# Set `N = 300` in the first cell and run the page again: where does the middle curve pass the dashed
+# Set `N = 300` where the runs are loaded, and run the page again: where does the middle curve pass the dashed
 # line now? Or give `LUCK` the value that five runs of each model would leave, the old one divided by
 # the square root of five, and look at the false alarms. Where an assertion stops the page, a sentence
 # near it is about fifty recordings only.

@@ -23,6 +23,7 @@ from deplib.results import RunSpec
 from deplib.streams import ENCODED, parse, width_of
 from deplib.streams.files import open_stream
 from deplib.streams.join import hiding, join, lacking
+from deplib.study.controls import PLANTED, plant_labels
 from deplib.study.signature import same_features
 from deplib.windows import Read, WindowSet, build_windows, losing, permute_labels, split_as
 
@@ -158,6 +159,8 @@ class Inputs:
         windows = build_windows(recordings, read, wide)
         if spec.labels == "permuted":
             return permute_labels(windows, rng=np.random.default_rng(0))
+        if spec.labels in PLANTED:
+            return plant_labels(windows, spec.labels)
         return windows
 
     def key(self, spec: RunSpec) -> str:
