@@ -102,10 +102,12 @@ class Protocol:
                 )
             kind = type(defaults[name])
             allowed = (int, float) if kind is float else (kind,)
-            if type(value) not in allowed or (kind is not str and not value >= 0):
+            if kind is str and value != defaults[name]:  # it would have no effect
+                raise ProtocolError(f"{path}: {name} can be nothing but {defaults[name]}")
+            if type(value) not in allowed or (kind is not str and not value >= (kind is int)):
                 raise ProtocolError(
                     f"{path}: {name} is {value!r}; it must be of type {kind.__name__} and not "
-                    f"negative, such as {defaults[name]!r}"
+                    f"negative{', or 0' * (kind is int)}, such as {defaults[name]!r}"
                 )
             values[name] = kind(value)
         return cls(**values)

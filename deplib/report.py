@@ -25,14 +25,17 @@ def badge(cohort: Cohort | str = "default", *, simulated: bool = True) -> Markdo
     """
     name = cohort if isinstance(cohort, str) else cohort.name
     scale = BDI if isinstance(cohort, str) else scale_of(cohort)
-    if simulated if isinstance(cohort, str) else cohort.simulated:
+    if name.startswith("simulated") or (simulated if isinstance(cohort, str) else cohort.simulated):
         return Markdown(
             f"> **Simulated cohort ({name.removeprefix('simulated/')}).** Faces, behaviour and "
             f"{scale.name} scores on this page are simulated, with known truth. Nothing here is "
             f"evidence about {'AVEC2014 or about ' * (scale == BDI)}patients, except where a "
             "figure is marked as reported by the study or as published."
         )
-    return Markdown(f"> **{name}.** The numbers on this page come from recordings of persons.")
+    return Markdown(
+        f"> **{name}.** The numbers on this page come from recordings of persons. Its "
+        "figures show single ones: keep it with the data."
+    )
 
 
 def badge_of_published() -> Markdown:

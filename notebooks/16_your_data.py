@@ -185,8 +185,9 @@ assert set(told["recording"]) == set(names) and told["bdi_hat"].between(-20, 80)
 print(told.dtypes)
 
 # %% [markdown]
-# The chapters read such tables: after `deplib train --root AVEC2014 --seeds 10` the pages on results run
-# on your predictions, with the badge that says so.
+# The chapters read such tables. `deplib study OUT --root AVEC2014` trains all models under both splits
+# and executes the pages on results on your predictions, with the badge that says so; what it does is
+# stated beforehand in [a plan](plan.md).
 #
 # ## What the verifier finds
 #

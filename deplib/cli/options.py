@@ -103,6 +103,7 @@ DetSize = Annotated[int | None, _of_corpus(_DET_SIZE)]
 TemplateDistance = Annotated[float, of_work(_DISTANCE, min=0)]
 ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
 Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
+Config = Annotated[Path | None, of_work("Controlled variables that differ (YAML): 'epochs: 20'.")]
 Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core that may be used.", min=0)]
 _few = partial(of_work, min=0, max=1)
 
@@ -180,6 +181,13 @@ def told(cohort: "Cohort") -> str:
 
     scale, notes = scale_of(cohort), getattr(cohort, "notes", ())
     return "; ".join([f"{cohort.name}, {scale.name} from {scale.low:g} to {scale.high:g}", *notes])
+
+
+def protocol(config: Path | None) -> dict[str, Any]:
+    """Return the keyword of a protocol that was given as a file; else none."""
+    from deplib.protocol import Protocol
+
+    return {"protocol": Protocol.read(config)} if config else {}
 
 
 def n_jobs(jobs: int, device: Device = "cpu") -> int:

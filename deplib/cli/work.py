@@ -1,13 +1,14 @@
 """Verbs that train, that make the book, and that take a trained model out of the laboratory."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deplib.cli import options
-from deplib.cli.options import app, of_work
+from deplib.cli.options import FAULTS, OK, app, of_work
 from deplib.errors import EncoderError, ResultError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def train(
     streams: Annotated[Path | None, of_work(_STREAMS)] = None,
     recipe: Annotated[str, of_work(_RECIPE)] = "protocol",
     split: options.Split = "official",
+    config: options.Config = None,
     jobs: options.Jobs = 0,
 ) -> None:
     """Train models on a cohort and print their scores on Test.
@@ -62,6 +64,7 @@ def train(
         stream_folder=streams,
         jobs=options.n_jobs(jobs),
         progress=True,
+        **options.protocol(config),
     )
     table = results.load(cohort.name, root=folder, model=[s.model for s in specs], **about)
     test = table[(table["split"] == "test") & (table["seed"] < seeds)]
@@ -75,6 +78,68 @@ def train(
         interval = f"({mae.low:.2f} to {mae.high:.2f})"
         typer.echo(f"  {name:<18} {mae.n_runs} {mae.estimate:6.2f}{spread} {interval}  {r:5.2f}")
     typer.echo(f"results: {folder}")
+
+
+@app.command()
+@options.spread
+def study(
+    made: options.Work,
+    out: Annotated[Path, typer.Argument(help="Folder of results/, pages/, and of share/.")],
+    seeds: Annotated[int, of_work("Runs of every model under every setting.", min=2, max=10)] = 10,
+    config: options.Config = None,
+    jobs: options.Jobs = 0,
+) -> None:
+    """Do the whole study on a cohort: the plan that the book states beforehand.
+
+    Trains the study's four models and three baselines under both split rules, on the true labels,
+    on labels that are planted in the features (the positive controls) and on permuted ones. Then
+    it executes the chapters on results and power on them. Give the options that extract was given;
+    the same command goes on where it was stopped. results/ and pages/ show single recordings and
+    stay with the data; share/ has scores alone. Exit code 1: a page could not be made.
+    """
+    from importlib.util import find_spec
+
+    needed = ("ipykernel", "jupyter_book", "jupytext", "latex2mathml", "papermill", "sktime")
+    if absent := [name for name in needed if find_spec(name) is None]:
+        missing = f"the study needs packages that are not installed ({', '.join(absent)})"
+        raise ResultError(f"{missing}: pip install 'deplib[book,sweep]'")
+    from deplib import __version__, results, study
+    from deplib.publish import publish_own
+
+    cohort, network = made.open_cohort(), made.open_encoder(made.device)
+    specs, root = study.planned(cohort.name, seeds), out / "results"
+    study.complete(
+        specs,
+        root=root,
+        cohorts={cohort.name: cohort},
+        encoder=network,
+        limits=study.MissLimits(**made.limits),
+        jobs=options.n_jobs(jobs),
+        progress=True,
+        **options.protocol(config),
+    )
+    runs = results.load(cohort.name, root=root)
+    shared = study.aggregate(runs[runs["seed"] < seeds])
+    about = {"cohort": cohort.name, "encoder": network.id, "deplib": __version__}
+    results.write_whole(out / "share" / "scores.csv", shared.assign(**about).to_csv().encode())
+    shutil.copy(root / cohort.name / study.PROTOCOL, out / "share")
+    mae = shared.xs("mae", level="metric")
+    means = mae["value"].xs("", level="minus").unstack(["split_rule", "labels"])
+    primary = mae.xs(("disjoint", "true", study.MEAN), level=["split_rule", "labels", "minus"])
+    typer.echo(f"Test MAE, mean over runs:\n{means.to_string(float_format='%.2f')}")
+    typer.echo(
+        "minus that of TemporalMeanMLP, persons in one split only; 95 % intervals over persons"
+    )
+    typer.echo(f"(low, high) and over persons and seeds:\n{primary.to_string()}")
+    if (n := int(shared["n_persons"].min())) < study.FEWEST:
+        told = f"Test has {n} persons: share/ says too much of one of them, do not pass it on"
+        typer.secho(told, fg="yellow")
+    typer.echo(f"{out}: scores to share in share/; executing the chapters, some minutes")
+    failed = publish_own(cohort.name, root, out / "pages")
+    for name, why in failed.items():
+        typer.secho(f"no page {name}: {why}", fg="red")
+    typer.echo(f"pages: {out / 'pages' / 'index.html'}")
+    raise typer.Exit(FAULTS if failed else OK)
 
 
 @app.command()
@@ -144,6 +209,7 @@ def export(
     level: Annotated[float, of_work(_LEVEL)] = 0.9,
     int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
     force: Annotated[bool, of_work("Replace another pair in the folder.", "--force")] = False,
+    config: options.Config = None,
     jobs: options.Jobs = 0,
 ) -> None:
     """Write a trained model and its encoder as two checked ONNX files, for deplib predict.
@@ -159,7 +225,8 @@ def export(
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
     limits = MissLimits(**made.limits)
-    inputs = Inputs(cohort, network, limits=limits, jobs=options.n_jobs(jobs), progress=True)
+    work: Any = {"jobs": options.n_jobs(jobs), "progress": True} | options.protocol(config)
+    inputs = Inputs(cohort, network, limits=limits, **work)
     # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
     names = [made.world, cohort.name] if made.root is None else [cohort.name]
     specs = [RunSpec(model, seed, name, split_rule=split, features=features) for name in names]

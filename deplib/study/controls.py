@@ -1,6 +1,5 @@
 """Labels that are planted in a cohort's own features: what its recordings can show at all."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,17 +17,12 @@ def _level(windows: WindowSet) -> np.ndarray:
 
 def _order(windows: WindowSet) -> np.ndarray:
     """Return the squared step from frame to frame over the variance: shuffled frames all have 2."""
-    found = []
-    for x, real in zip(windows.features, windows.mask, strict=True):
-        step, spread = np.square(np.diff(x[real], axis=0)).sum(1), x[real].var(axis=0).sum()
-        found.append(step.mean() / max(spread, 1e-9) if len(step) else np.nan)
-    return np.array(found)
+    real = (x[mask] for x, mask in zip(windows.features, windows.mask, strict=True))
+    about = ((np.square(np.diff(x, axis=0)).sum(), x.var(axis=0).sum() * len(x)) for x in real)
+    return np.array([step / max(spread, 1e-9) for step, spread in about])
 
 
-PLANTED: dict[str, Callable[[WindowSet], np.ndarray]] = {
-    "planted-level": _level,
-    "planted-order": _order,
-}
+PLANTED = {"planted-level": _level, "planted-order": _order}
 """Positive controls: the values of ``RunSpec.labels``, and what the labels then follow."""
 
 
