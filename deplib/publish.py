@@ -38,7 +38,7 @@ import nbformat
 import yaml
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from deplib import REPOSITORY, __version__, provenance
@@ -324,42 +324,39 @@ def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
     Returns
     -------
     dict
-        Why a chapter could not be executed on these results; the others are there.
+        Why a chapter could not be executed on these results; its page says so, too.
 
     Raises
     ------
     PublishError
-        If no chapter could be, or jupyter-book fails.
+        If jupyter-book fails.
     """
     package, work = provenance.PACKAGE, _state(out)
     home = package if (package / "notebooks").is_dir() else package.parent  # installed, or a clone
     shutil.rmtree(work, ignore_errors=True)
     (work / FIGURES).mkdir(parents=True)
-    made, failed = [], {}
+    failed = {}
     for name in OWN:
         source, result = _on_own(Chapter(name, home).source, world, results), work / f"{name}.ipynb"
         try:
             executed = _executed(with_ids(source), result, work, PYTHONOPTIMIZE="1")
+            page = page_of(source, executed, {"library": __version__})
         except PublishError as error:
             failed[name] = str(error)
-            continue
-        page = page_of(source, executed, {"library": __version__})
+            page = new_notebook(
+                cells=[source.cells[0], new_markdown_cell(f"On these results: {error}")]
+            )
         for file, text in take_figures(page, name).items():
             (work / FIGURES / file).write_text(text, encoding="utf-8")
         nbformat.write(page, result)
-        made.append({"file": name})
-    if not made:
-        raise PublishError("; ".join(failed.values()))
-    toc = {"format": "jb-book", "root": made[0]["file"]} | (
-        {"chapters": made[1:]} if made[1:] else {}
-    )
+    toc = {"format": "jb-book", "root": OWN[0], "chapters": [{"file": name} for name in OWN[1:]]}
     config = {"title": world, "execute": {"execute_notebooks": "off"}, "only_build_toc_files": True}
     config |= {"sphinx": {"extra_extensions": ["deplib.sphinx_ext"]}}
     for name, content in (("_toc.yml", toc), ("_config.yml", config)):
         (work / name).write_text(yaml.safe_dump(content), encoding="utf-8")
-    book = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", book, "build", str(work)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = "import sys; from jupyter_book.cli.main import main; main(['build', sys.argv[1]])"
+    given = [sys.executable, "-c", command, str(work)]
+    run = subprocess.run(given, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise PublishError(f"jupyter-book failed in {work}: {run.stderr.strip()[-500:]}")
     shutil.copytree(work / "_build" / "html", out, dirs_exist_ok=True)
@@ -368,8 +365,7 @@ def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
 
 def _on_own(source: NotebookNode, world: str, results: Path) -> NotebookNode:
     """Return a chapter for results of one's own, without what speaks of the report's cohorts."""
-    tags = [cell.metadata.get("tags", ()) for cell in source.cells]
-    source.cells = [c for c, of in zip(source.cells, tags, strict=True) if REPORT_ONLY not in of]
+    source.cells = [c for c in source.cells if REPORT_ONLY not in c.metadata.get("tags", ())]
     elsewhere = re.compile(rf"\[([^]]+)\]\((?!{'|'.join(OWN)})\w+\.ipynb\)")
     for cell in source.cells:
         if "parameters" in cell.metadata.setdefault("tags", []):

@@ -94,7 +94,7 @@ NOT_RUN = {
     **dict.fromkeys(("make book", "make sweep"), HOURS),
     **dict.fromkeys(("make help", "make lint", "make test", "make unit-tests"), SELF),
     **dict.fromkeys(("pytest -n 2", 'pytest -m "not slow"'), SELF),
-    "pip install pre-commit": "needs the network",
+    **dict.fromkeys(("pip install pre-commit", "pip install 'deplib[book,sweep]'"), "the network"),
     "pre-commit install": "would change this repository's hooks",
     "dask scheduler": "tests/study has a cluster",
     "dask worker ADDRESS": "tests/study has a cluster",

@@ -95,19 +95,19 @@ def study(
     on labels that are planted in the features (the positive controls) and on permuted ones. Then
     it executes the chapters on results and power on them. Give the options that extract was given;
     the same command goes on where it was stopped. results/ and pages/ show single recordings and
-    stay with the data; share/ has scores alone. Exit code 1: a page could not be made.
+    stay with the data; share/ has scores alone. Exit code 1: a chapter fails on these results.
     """
     from importlib.util import find_spec
 
     needed = ("ipykernel", "jupyter_book", "jupytext", "latex2mathml", "papermill", "sktime")
     if absent := [name for name in needed if find_spec(name) is None]:
-        missing = f"the study needs packages that are not installed ({', '.join(absent)})"
-        raise ResultError(f"{missing}: pip install 'deplib[book,sweep]'")
+        raise ResultError(f"{', '.join(absent)} missing: pip install 'deplib[book,sweep]'")
     from deplib import __version__, results, study
     from deplib.publish import publish_own
+    from deplib.study.grid import planned
 
     cohort, network = made.open_cohort(), made.open_encoder(made.device)
-    specs, root = study.planned(cohort.name, seeds), out / "results"
+    specs, root = planned(cohort.name, seeds), out / "results"
     study.complete(
         specs,
         root=root,
@@ -122,22 +122,19 @@ def study(
     shared = study.aggregate(runs[runs["seed"] < seeds])
     about = {"cohort": cohort.name, "encoder": network.id, "deplib": __version__}
     results.write_whole(out / "share" / "scores.csv", shared.assign(**about).to_csv().encode())
-    shutil.copy(root / cohort.name / study.PROTOCOL, out / "share")
-    mae = shared.xs("mae", level="metric")
-    means = mae["value"].xs("", level="minus").unstack(["split_rule", "labels"])
-    primary = mae.xs(("disjoint", "true", study.MEAN), level=["split_rule", "labels", "minus"])
-    typer.echo(f"Test MAE, mean over runs:\n{means.to_string(float_format='%.2f')}")
-    typer.echo(
-        "minus that of TemporalMeanMLP, persons in one split only; 95 % intervals over persons"
-    )
-    typer.echo(f"(low, high) and over persons and seeds:\n{primary.to_string()}")
+    shutil.copy(root / cohort.name / "protocol.yaml", out / "share")
+    mae = shared[shared["metric"] == "mae"].set_index("model")
+    told = mae[mae["minus"] == ""].pivot(columns=["split_rule", "labels"], values="value")
+    typer.echo(f"Test MAE, mean over runs:\n{told.to_string(float_format='%.2f')}")
+    told = mae[(mae["split_rule"] == "disjoint") & (mae["minus"] != "")]
+    ends = told[["value", "low_seeds", "high_seeds"]].to_string(float_format="%.2f")
+    typer.echo(f"minus TemporalMeanMLP's, nobody in two splits; persons and seeds drawn:\n{ends}")
     if (n := int(shared["n_persons"].min())) < study.FEWEST:
-        told = f"Test has {n} persons: share/ says too much of one of them, do not pass it on"
-        typer.secho(told, fg="yellow")
+        typer.secho(f"do not share scores of {n} persons: they say too much of each", fg="yellow")
     typer.echo(f"{out}: scores to share in share/; executing the chapters, some minutes")
     failed = publish_own(cohort.name, root, out / "pages")
     for name, why in failed.items():
-        typer.secho(f"no page {name}: {why}", fg="red")
+        typer.secho(f"{name} fails on these results: {why}", fg="red")
     typer.echo(f"pages: {out / 'pages' / 'index.html'}")
     raise typer.Exit(FAULTS if failed else OK)
 

@@ -6,27 +6,17 @@ fits is refused, never shown.
 """
 
 from deplib.results import RunSpec
-from deplib.study.completion import PROTOCOL, complete, prepare
-from deplib.study.grid import (
-    BASELINES,
-    MEAN,
-    RIDGE,
-    SEEDS,
-    VARIED,
-    WORLDS,
-    sweep_specs,
-    training_specs,
-)
+from deplib.study.completion import complete, prepare
+from deplib.study.grid import BASELINES, RIDGE, SEEDS, VARIED, WORLDS, sweep_specs, training_specs
 from deplib.study.inputs import Inputs, MissLimits, open_cohort, small_windows
 from deplib.study.pairs import card_of, export_run, first_kept, half_width
 from deplib.study.runs import run
-from deplib.study.sharing import FEWEST, aggregate, planned
+from deplib.study.sharing import FEWEST, aggregate
 from deplib.study.signature import pooled_features
 
 __all__ = [
-    "BASELINES", "FEWEST", "MEAN", "PROTOCOL", "RIDGE", "SEEDS", "VARIED", "WORLDS",
-    "Inputs", "MissLimits", "RunSpec",
-    "aggregate", "card_of", "complete", "export_run", "first_kept", "half_width", "open_cohort",
-    "planned", "pooled_features", "prepare", "run", "small_windows", "sweep_specs",
-    "training_specs",
+    "BASELINES", "FEWEST", "RIDGE", "SEEDS", "VARIED", "WORLDS",
+    "Inputs", "MissLimits", "RunSpec", "aggregate",
+    "card_of", "complete", "export_run", "first_kept", "half_width", "open_cohort",
+    "pooled_features", "prepare", "run", "small_windows", "sweep_specs", "training_specs",
 ]  # fmt: skip

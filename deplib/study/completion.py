@@ -30,8 +30,6 @@ from deplib.study.runs import in_processes, run
 from deplib.study.signature import same_features, write_signature
 from deplib.windows import WindowSet
 
-PROTOCOL = "protocol.yaml"
-"""Lies beside results of one's own, and says by which controlled variables they were made."""
 SLOWEST_FIRST = ("VanillaTransformer", "Mamba", "MambaGRU", "LDBM-patch4")
 """Of one seed, so that no core waits long for the last run."""
 _ANSWER = 10  # seconds within which a scheduler must answer
@@ -84,7 +82,7 @@ def complete(
         here = [spec for spec in needed if spec.world == world]
         done |= _complete(world, here, inputs, root, scheduler)
         if root:
-            inputs.protocol.write(root / world / PROTOCOL)
+            inputs.protocol.write(root / world / "protocol.yaml")
     return [done[spec] for spec in specs]
 
 

@@ -10,6 +10,7 @@ from deplib.models import MODELS, REGISTRY
 from deplib.recipes import recipe_named
 from deplib.results import RunSpec
 from deplib.streams import parse
+from deplib.study.controls import PLANTED
 from deplib.study.inputs import SMALL
 from deplib.windows import Fill, SplitRule
 
@@ -124,6 +125,15 @@ def sweep_specs(
         for spec in dict.fromkeys(every)
         if all(not values or getattr(spec, name) in values for name, values in wanted.items())
     ]
+
+
+def planned(world: str, n_seeds: int = len(SEEDS)) -> list[RunSpec]:
+    """Return the runs of the plan: all models under both split rules, and with dealt-out labels."""
+    models, seeds = (*FOUR, "MiniRocket", *RIDGE), SEEDS[:n_seeds]
+    settings = [{}, {"split_rule": "disjoint"}, *({"labels": name} for name in PLANTED)]
+    blocks = [Block("ablation", (world,), models, seeds, one) for one in settings]
+    blocks.append(Block("ablation", (world,), models, seeds[:1], {"labels": "permuted"}))
+    return [spec for block in blocks for spec in block.specs()]
 
 
 def training_specs(
