@@ -308,7 +308,7 @@ def _executed(source: NotebookNode, result: Path, folder: Path, **more: str) -> 
     return executed
 
 
-def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
+def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str, str]:
     """Execute the chapters about results on those of one's own corpus, and build them as HTML.
 
     What speaks of the report's own cohorts is left out: cells tagged ``report-only``, assertions,
@@ -320,6 +320,8 @@ def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
         Name of the results, and the folder of their tables.
     out
         Where the pages go; their figures show single recordings.
+    label
+        What is predicted.
 
     Returns
     -------
@@ -337,7 +339,8 @@ def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
     (work / FIGURES).mkdir(parents=True)
     failed = {}
     for name in OWN:
-        source, result = _on_own(Chapter(name, home).source, world, results), work / f"{name}.ipynb"
+        source, result = Chapter(name, home).source, work / f"{name}.ipynb"
+        _on_own(source, WORLD=world, ROOT=str(results.resolve()), LABEL=label)
         try:
             executed = _executed(with_ids(source), result, work, PYTHONOPTIMIZE="1")
             page = page_of(source, executed, {"library": __version__})
@@ -363,18 +366,17 @@ def publish_own(world: str, results: Path, out: Path) -> dict[str, str]:
     return failed
 
 
-def _on_own(source: NotebookNode, world: str, results: Path) -> NotebookNode:
-    """Return a chapter for results of one's own, without what speaks of the report's cohorts."""
+def _on_own(source: NotebookNode, **parameters: str) -> None:
+    """Make a chapter one for results of one's own: without what speaks of the report's cohorts."""
     source.cells = [c for c in source.cells if REPORT_ONLY not in c.metadata.get("tags", ())]
     elsewhere = re.compile(rf"\[([^]]+)\]\((?!{'|'.join(OWN)})\w+\.ipynb\)")
     for cell in source.cells:
         if "parameters" in cell.metadata.setdefault("tags", []):
-            cell.source = f"WORLD = {world!r}\nROOT = {str(results.resolve())!r}"
+            cell.source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
         cell.metadata.tags += ["hide-input"] * (cell.cell_type == "code")
         cell.source = elsewhere.sub(r"\1", cell.source)
         if shown := cell.metadata.get("mystnb"):  # an alt text tells of the report's picture
             shown["image"]["alt"] = shown["figure"]["caption"]
-    return source
 
 
 # What pages are made from

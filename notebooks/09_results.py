@@ -53,6 +53,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 # %% tags=["parameters"]
 WORLD = "default"  # or "null", "published"; or the name of your own corpus
 ROOT = None  # then the folder of its tables; `deplib study` executes this page on them
+LABEL = "BDI-II"  # what is predicted
 
 # %%
 from itertools import combinations, product
@@ -100,7 +101,7 @@ REFERENCE = "TemporalMeanMLP"
 ARCHITECTURES = ["TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU"]  # the study's four
 BESIDE = ["Mamba", "AttentionMIL", "MiniRocket", "RidgeMean", "RidgeMeanSD"]
 SEEDS = range(10)
-MARGIN = 0.5  # BDI-II points: a smaller difference does not matter. Stated before looking.
+MARGIN = 0.5  # points: a smaller difference does not matter. Stated before looking.
 
 
 # %%
@@ -170,7 +171,7 @@ figures.forest(rows, ax, zero=summaries["constant"].estimate, zero_label="consta
 for y, model in enumerate(rows["model"]):
     runs = bootstrap.values(model, METRIC)
     ax.scatter(runs, np.full(len(runs), y + 0.25), s=9, alpha=0.6, color=figures.COLOURS[model])
-ax.set(xlabel=f"Test {METRIC.upper()}, BDI-II points", title="No model beats the constant")
+ax.set(xlabel=f"Test {METRIC.upper()}, {LABEL} points", title="No model beats the constant")
 figures.keep(fig, rows, WHOSE)
 
 # %% tags=["report-only"]
@@ -209,7 +210,7 @@ differences = beside(REFERENCE, [m for m in trained if m != REFERENCE])
 fig, ax = plt.subplots(figsize=(5.2, 4.8))
 ax.axvspan(-MARGIN, MARGIN, color=figures.MARGIN, alpha=0.25, linewidth=0)
 figures.forest(differences, ax, zero_label="as the average")
-ax.set(xlabel=f"difference in Test {METRIC.upper()}, BDI-II points")
+ax.set(xlabel=f"difference in Test {METRIC.upper()}, {LABEL} points")
 ax.set_title("No architecture beats the average of all frames")
 figures.keep(fig, differences, WHOSE)
 
@@ -347,7 +348,7 @@ fig, axes = plt.subplots(3, 1, figsize=(5.2, 9), sharex=True)
 for ax, (world, found) in zip(axes, worlds.groupby("world", sort=False), strict=True):
     figures.forest(found, ax, zero_label="constant")
     ax.set_title(world, fontsize=11, color=figures.GREY)
-axes[-1].set(xlabel=f"Test {METRIC.upper()} minus that of the constant, BDI-II points")
+axes[-1].set(xlabel=f"Test {METRIC.upper()} minus that of the constant, {LABEL} points")
 fig.suptitle("More to learn, and still nothing learnt", x=0, ha="left", weight="bold", size=11)
 figures.keep(fig, worlds, "simulated cohorts (null, default, published), seeds 0 to 9")
 
@@ -387,7 +388,7 @@ grid = sns.relplot(
     marker="o", errorbar=None, palette=figures.COLOURS, height=3.4, aspect=0.75,
     facet_kws={"legend_out": False},
 )  # fmt: skip
-grid.set_titles("{col_name} labels").set(xlabel="", ylabel=f"{METRIC.upper()}, BDI-II points")
+grid.set_titles("{col_name} labels").set(xlabel="", ylabel=f"{METRIC.upper()}, {LABEL} points")
 sns.move_legend(grid, "upper center", title=None, ncol=2, bbox_to_anchor=(0.5, 0))
 grid.figure.suptitle("Dev flatters", x=0, ha="left", y=1.02, weight="bold", size=11)
 means = control.groupby(["labels", "model", "split"])[METRIC].mean().unstack()
@@ -455,7 +456,7 @@ grid = sns.lmplot(
     col_order=shown, col_wrap=2, ci=None, height=2.3, aspect=1.1, palette=figures.COLOURS,
     scatter_kws={"s": 12, "alpha": 0.6}, legend=False,
 )  # fmt: skip
-grid.set_titles("{col_name}").set(xlabel="BDI-II", ylabel="error, points")
+grid.set_titles("{col_name}").set(xlabel=LABEL, ylabel="error, points")
 grid.figure.suptitle(
     "Who knows little errs like a constant", x=0, ha="left", y=1.02, weight="bold", size=11
 )

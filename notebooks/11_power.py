@@ -46,6 +46,7 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
 # %% tags=["parameters"]
 WORLD = "default"  # or "null", "published"; or the name of your own corpus
 ROOT = None  # then the folder of its tables; `deplib study` executes this page on them
+LABEL = "BDI-II"  # what is predicted
 
 # %%
 from dataclasses import replace
@@ -68,6 +69,8 @@ from deplib.statistics import (
 
 figures.style()
 WHOSE = f"simulated cohort ({WORLD}), seeds 0 to 9" if ROOT is None else WORLD
+if LABEL != "BDI-II":
+    raise ValueError(f"the population of this chapter is one of BDI-II scores, and not of {LABEL}")
 badge(WORLD, simulated=ROOT is None)
 
 # %% [markdown]
@@ -167,7 +170,7 @@ sns.lineplot(y="formula", ax=ax, **shared)
 sns.scatterplot(y="power", ax=ax, legend=False, **shared)
 sns.rugplot(x=stated, height=0.06, color=figures.GREY, linewidth=2, ax=ax)
 ax.axhline(0.8, linestyle="--", linewidth=1, color=figures.GREY)
-ax.set(xlabel="true difference in MAE, BDI-II points", ylabel="probability of finding it")
+ax.set(xlabel=f"true difference in MAE, {LABEL} points", ylabel="probability of finding it")
 ax.set(ylim=(0, 1.05))
 ax.set_title("Half a point is missed five times out of six")
 sns.move_legend(ax, "lower right", title="SD of differences")

@@ -103,6 +103,7 @@ def study(
     if absent := [name for name in needed if find_spec(name) is None]:
         raise ResultError(f"{', '.join(absent)} missing: pip install 'deplib[book,sweep]'")
     from deplib import __version__, results, study
+    from deplib.cohorts.base import scale_of
     from deplib.publish import publish_own
     from deplib.study.grid import planned
 
@@ -120,7 +121,8 @@ def study(
     )
     runs = results.load(cohort.name, root=root)
     shared = study.aggregate(runs[runs["seed"] < seeds])
-    about = {"cohort": cohort.name, "encoder": network.id, "deplib": __version__}
+    label = scale_of(cohort).name
+    about = {"cohort": cohort.name, "label": label, "encoder": network.id, "deplib": __version__}
     results.write_whole(out / "share" / "scores.csv", shared.assign(**about).to_csv().encode())
     shutil.copy(root / cohort.name / "protocol.yaml", out / "share")
     mae = shared[shared["metric"] == "mae"].set_index("model")
@@ -132,7 +134,7 @@ def study(
     if (n := int(shared["n_persons"].min())) < study.FEWEST:
         typer.secho(f"do not share scores of {n} persons: they say too much of each", fg="yellow")
     typer.echo(f"{out}: scores to share in share/; executing the chapters, some minutes")
-    failed = publish_own(cohort.name, root, out / "pages")
+    failed = publish_own(cohort.name, root, out / "pages", label=label)
     for name, why in failed.items():
         typer.secho(f"{name} fails on these results: {why}", fg="red")
     typer.echo(f"pages: {out / 'pages' / 'index.html'}")
