@@ -9,9 +9,12 @@ move.
 All that makes a number is here or in what it calls; the key of a row covers it.
 """
 
+import hashlib
+import json
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +24,9 @@ from scipy.stats import skew
 from deplib.baselines import pool, references, ridge, rocket
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.behaviour import World
+from deplib.keys import PACKAGE, code_of, source_of
 from deplib.protocol import Protocol
+from deplib.results import RunSpec
 from deplib.scaling import Scaling, scaled
 from deplib.streams.measured import true_actions
 from deplib.training import recording_table, train
@@ -62,11 +67,54 @@ class Run(NamedTuple):
     seed: int = 0
 
 
-def simulate(movement: str, share: float, n_train: int, cohort: int) -> SimulatedCohort:
+CELL = ["n_train", "cohort"]
+"""What determines whom a run is about; no movement or share changes it."""
+
+
+def simulate(
+    movement: str, share: float, n_train: int, cohort: int, *, n_test: int | None = None
+) -> SimulatedCohort:
     """Return the cohort of a cell."""
     world = World("map", GAIN, "order's share of a fixed sum", share=share, movement=movement)
-    sizes = (n_train, N_DEV, N_TEST)
+    sizes = (n_train, N_DEV, n_test or N_TEST)
     return SimulatedCohort(world, seed=cohort, n_recordings=sizes, n_frames=N_FRAMES)
+
+
+def key(run: Run) -> str:
+    """Return the hash of what determines a run's answers, but for what the run itself says."""
+    return _key(run.movement, run.predictor)
+
+
+@lru_cache
+def _key(movement: str, predictor: str) -> str:
+    """Return the key of all runs of a predictor.
+
+    The simulated cohort counts through what it gives: labels, latents and motion of forty
+    recordings, so rounded that another processor changes nothing.
+    """
+    world = World("probe", GAIN, "half of it in order", share=0.5, movement=movement)
+    probe = SimulatedCohort(world, seed=0, n_recordings=40, n_frames=N_FRAMES)
+    action = true_actions(probe, average=AVERAGE).astype(float)
+    speed = np.diff(action, axis=1).std(axis=1)
+    digest = hashlib.sha256(probe.recordings.to_csv(index=False).encode())
+    for part in (probe.truth.drop(columns="recording"), action.mean(1), action.std(1), speed):
+        digest.update((np.asarray(part).round(3) + 0.0).tobytes())
+    source = source_of(RunSpec(predictor if predictor in NETWORKS else "MiniRocket"))
+    files = (Path(__file__), PACKAGE / "scaling.py")
+    content = [source, asdict(PROTOCOL), *map(code_of, files)]
+    digest.update(json.dumps(content, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def evaluated(run: Run) -> pd.DataFrame:
+    """Return the recordings of Dev and Test that a run's answers are about."""
+    return _evaluated(run.n_train, run.cohort)
+
+
+@lru_cache  # every merge asks for those of all cells
+def _evaluated(n_train: int, cohort: int) -> pd.DataFrame:
+    table = simulate("pace", 0.0, n_train, cohort).recordings
+    return table[table["split"] != "train"].sort_values("split", kind="stable")
 
 
 @lru_cache(maxsize=1)  # runs of a cell follow each other
