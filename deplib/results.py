@@ -219,6 +219,40 @@ def load(world: str = "default", *, root: Path | None = None, **settings: Any) -
     return table.loc[~pd.concat(by, axis=1).duplicated(), columns].reset_index(drop=True)
 
 
+def answers(study: str) -> pd.DataFrame:
+    """Return what every predictor of a study beside the main one said, a row a recording and run.
+
+    Parameters
+    ----------
+    study
+        ``"order"``, the map of order on true action, or ``"population"``, the models on rendered
+        faces with a Test split of a thousand recordings.
+
+    Returns
+    -------
+    DataFrame
+        What the run was (``inputs``, ``predictor``, ``seed``, ``cohort``, ``n_train``, ...),
+        ``epoch``, ``recording``, ``person``, ``split`` (Dev or Test), ``bdi``, ``bdi_hat``.
+
+    Raises
+    ------
+    ResultError
+        If a table is missing or damaged.
+    """
+    try:
+        runs, whose = (
+            pd.read_parquet(folder() / study / f"{name}.parquet") for name in ("runs", "recordings")
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise ResultError(f"no answers of {study!r} ({error}); run `make sweep`") from error
+    cell = [name for name in whose if name in runs]
+    whose["place"] = whose.groupby(cell).cumcount()
+    said = runs.assign(place=[range(len(given)) for given in runs["bdi_hat"]]).drop(columns="key")
+    said = said.explode(["bdi_hat", "place"]).merge(whose, on=[*cell, "place"])
+    hundredths = said.pop("bdi_hat").astype(float)
+    return said.drop(columns="place").assign(bdi_hat=hundredths / 100)
+
+
 def require_fresh(world: str, rows: pd.DataFrame) -> None:
     """Refuse versioned rows that the present code, protocol or features would not give.
 

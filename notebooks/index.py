@@ -51,12 +51,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from sklearn.linear_model import LinearRegression
 
 from deplib import figures, results
 from deplib.claims import REPORTED, constant_test_mae
 from deplib.report import badge, say
-from deplib.statistics import holm, score_runs
+from deplib.statistics import holm, score_runs, stacked_errors
 
 figures.style()
 badge("default")
@@ -70,26 +69,18 @@ badge("default")
 # other recordings, as measured on the simulated cohort.
 
 # %%
-runs = pd.read_parquet(results.folder() / "order" / "runs.parquet")
-whose = pd.read_parquet(results.folder() / "order" / "recordings.parquet")
-is_dev = {cell: rows["split"] == "dev" for cell, rows in whose.groupby(["n_train", "cohort"])}
-scores = {cell: rows["bdi"].to_numpy() for cell, rows in whose.groupby(["n_train", "cohort"])}
-
-
-def error(cell, *answers):
-    """Test MAE of some answers, in points, put together by linear regression on Dev."""
-    dev, y, x = is_dev[cell].to_numpy(), scores[cell], np.column_stack(answers) / 100
-    return np.abs(y - LinearRegression().fit(x[dev], y[dev]).predict(x))[~dev].mean()
-
-
+AVERAGE_SD = "ridge (mean+sd)"
+said = results.answers("order")
+asked = (said["predictor"] == AVERAGE_SD) | (said["inputs"] == "z-scored")
+asked &= said["predictor"].isin([AVERAGE_SD, "LDBM"]) & (said["movement"] == "pace")
 rows = []
-pace = runs[runs["movement"] == "pace"]
-for (share, n_train, cohort), cell in pace.groupby(["share", "n_train", "cohort"]):
-    average = cell.loc[cell["predictor"] == "ridge (mean+sd)", "bdi_hat"]
-    ldbm = cell.loc[(cell["predictor"] == "LDBM") & (cell["inputs"] == "z-scored"), "bdi_hat"]
-    for answers in ldbm:
-        alone, both = (error((n_train, cohort), *a) for a in (average, [*average, answers]))
-        rows.append((share, n_train, cohort, alone - both))
+for cell, of in said[asked].groupby(["share", "n_train", "cohort"]):
+    wide = of.pivot_table(
+        index=["split", "recording", "bdi"], columns=["predictor", "seed"], values="bdi_hat"
+    )
+    alone = stacked_errors(wide, (AVERAGE_SD, 0)).mean()
+    ldbm = [name for name in wide if name[0] == "LDBM"]
+    rows += [(*cell, alone - stacked_errors(wide, (AVERAGE_SD, 0), one).mean()) for one in ldbm]
 added = pd.DataFrame(rows, columns=["share", "n_train", "cohort", "gain"])
 gain = added.pivot_table(index="share", columns="n_train", values="gain")
 

@@ -22,7 +22,6 @@ import cells
 import numpy as np
 import pandas as pd
 import torch
-from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from deplib.baselines import pool, references, ridge
@@ -34,6 +33,7 @@ from deplib.paths import data_root, write_atomically
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.scaling import Scaling, scaled
+from deplib.statistics.population import SHARES
 from deplib.training import recording_table, train
 from deplib.windows import WindowSet, build_windows
 
@@ -42,8 +42,6 @@ LEVELS = ("default", "published")
 N_TRAIN, N_DEV, N_TEST = 50, 50, 1000
 DRAWN = 6000
 """Test recordings to choose a population from."""
-BANDS = ((0, 13, 0.50, 4.96), (14, 19, 0.20, 16.20), (20, 28, 0.16, 25.00), (29, 46, 0.14, 34.14))
-"""Of AVEC2014's Test labels: lowest and highest score, share and mean (deplib/claims)."""
 PACE_TRAIN, PACE_TEST = 500, 500
 CELL = ["world", "n_train", "cohort"]
 """What determines whom a run is about."""
@@ -90,19 +88,6 @@ def _key(predictor: str) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def test_shares() -> np.ndarray:
-    """Return the share of each score, 0 to 63, in a Test split like AVEC2014's.
-
-    Within a band the shares fall or rise exponentially, so that its mean is the published one.
-    """
-    shares = np.zeros(64)
-    for low, high, share, mean in BANDS:
-        score = np.arange(low, high + 1) - mean
-        tilt = brentq(lambda t, s=score: (s * np.exp(t * s)).sum(), -3, 3)
-        shares[low : high + 1] = share * np.exp(tilt * score) / np.exp(tilt * score).sum()
-    return shares
-
-
 @lru_cache(maxsize=4)
 def simulate(world: str, cohort: int) -> tuple[SimulatedCohort, pd.DataFrame]:
     """Return a cohort, and the recordings that are used, with the frames that are used of each."""
@@ -111,7 +96,7 @@ def simulate(world: str, cohort: int) -> tuple[SimulatedCohort, pd.DataFrame]:
         return cell, cell.recordings
     simulated = SimulatedCohort(world, cohort, n_recordings=(N_TRAIN, N_DEV, DRAWN))
     table, protocol = simulated.recordings, Protocol()
-    exact = N_TEST * test_shares()
+    exact = N_TEST * SHARES
     wanted = np.floor(exact).astype(int)
     wanted[np.argsort(wanted - exact, kind="stable")[: N_TEST - wanted.sum()]] += 1
     drawn = table[table["split"] == "test"].sample(frac=1, random_state=cohort)
@@ -137,7 +122,7 @@ def not_embedded(world: str, cohort: int) -> list[str]:
 def embed(world: str, cohort: int, recording: str) -> None:
     """Render a recording, and keep the embeddings of both encoders: float16, (frames, 512)."""
     simulated, used = simulate(world, cohort)
-    n_frames = int(used.set_index("recording").at[recording, "n_frames"])
+    n_frames = int(used.loc[used["recording"] == recording, "n_frames"].item())
     film, content = simulated.frames(recording, 0, n_frames), io.BytesIO()
     features = {name: encoder.embed(film) for name, encoder in _encoders().items()}
     assert all(one.valid.all() for one in features.values()), recording

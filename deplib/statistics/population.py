@@ -1,23 +1,44 @@
-"""Persons, sessions and BDI-II scores, drawn freely: the population behind the simulated cohort.
+"""Persons, sessions and BDI-II scores, drawn freely: a population like AVEC2014's Test split.
 
-The cohort balances its splits on purpose, as the official ones are; what a sample of persons can
-show has to be asked of free draws, so nothing is balanced here unless asked for.
+Scores have the shares and means that are published of its severity bands, so that the best constant
+errs by 9.54 points. The simulated cohort balances its splits on purpose, as the official ones are;
+what a sample of persons can show has to be asked of free draws.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
-from deplib.cohorts.simulated.labels import (
-    MAX_SESSIONS,
-    PERSON_SHARE,
-    RELIABILITY,
-    THRESHOLDS,
-    draw_labels,
-    to_bdi,
+from deplib.cohorts.simulated.labels import BDI_MAX, MAX_SESSIONS, PERSON_SHARE, RELIABILITY
+
+TEST_BANDS = (
+    (0, 13, 0.50, 4.96),
+    (14, 19, 0.20, 16.20),
+    (20, 28, 0.16, 25.0),
+    (29, 46, 0.14, 34.14),
 )
+"""Lowest and highest score, share and mean of AVEC2014's Test labels (umayrah-mm/
+Depression-Severity-Estimation); the highest is in the mid-forties."""
 
-SHARES = np.diff(stats.norm.cdf(THRESHOLDS), prepend=0.0, append=1.0)
+
+def shares_of(bands: Sequence[tuple[int, int, float, float]] = TEST_BANDS) -> np.ndarray:
+    """Return the share of each score in a population of given bands, (64,).
+
+    Within a band shares rise or fall exponentially, so that its mean is the given one.
+    """
+    shares = np.zeros(BDI_MAX + 1)
+    for low, high, share, mean in bands:
+        apart = np.arange(low, high + 1) - mean
+        tilt = optimize.brentq(lambda t, x=apart: (x * np.exp(t * x)).sum(), -3, 3)
+        shares[low : high + 1] = share * np.exp(tilt * apart) / np.exp(tilt * apart).sum()
+    return shares
+
+
+SHARES = shares_of()
 """Share of each BDI-II score in the population, (64,)."""
+THRESHOLDS = stats.norm.ppf(np.cumsum(SHARES)[:-1].clip(max=1.0))
+"""BDI-II is at least ``k`` where the normal score passes ``THRESHOLDS[k - 1]``."""
 SCORES = np.arange(len(SHARES))
 MEAN = float(SHARES @ SCORES)
 SD = float(np.sqrt(SHARES @ (SCORES - MEAN) ** 2))
@@ -72,13 +93,14 @@ def draw_scores(
     rng
         Source of randomness.
     balanced
-        Spread the scores of a sample evenly over the marginal, as the cohort does with a split.
+        Spread the scores of a sample evenly over the shares, as the cohort does with a split.
     """
+    score = np.sqrt(RELIABILITY) * shared_and_own(person, PERSON_SHARE, rng=rng)
+    score = score + np.sqrt(1 - RELIABILITY) * rng.standard_normal(person.shape)
     if balanced:
-        return np.stack([draw_labels(who, np.zeros_like(who), rng=rng)[1] for who in person])
-    severity = shared_and_own(person, PERSON_SHARE, rng=rng)
-    noise = rng.standard_normal(person.shape)
-    return to_bdi(np.sqrt(RELIABILITY) * severity + np.sqrt(1 - RELIABILITY) * noise)
+        rank = score.argsort(axis=1).argsort(axis=1)
+        score = stats.norm.ppf((rank + rng.random(rank.shape)) / rank.shape[1])
+    return np.searchsorted(THRESHOLDS, score, side="right").astype(float)
 
 
 def shared_and_own(

@@ -11,9 +11,11 @@ have given.
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LinearRegression
 
 from deplib.errors import ResultError
 from deplib.metrics import METRICS
@@ -262,3 +264,26 @@ def score_runs(table: pd.DataFrame, *, n_resamples: int = RESAMPLES, seed: int =
         persons=persons,
         seed=seed,
     )
+
+
+def stacked_errors(wide: pd.DataFrame, *predictors: Any) -> np.ndarray:
+    """Return the absolute errors on Test of predictors that are put together on Dev.
+
+    Linear stacking (Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1) by least squares.
+
+    Parameters
+    ----------
+    wide
+        A column a predictor; index ``split``, ``recording``, ``bdi``.
+    *predictors
+        Names of columns.
+
+    Returns
+    -------
+    ndarray of float, shape (n_test,)
+        In the order of the rows.
+    """
+    parts = [wide.loc[split, list(predictors)] for split in ("dev", "test")]
+    x_dev, x_test = (part.to_numpy() for part in parts)
+    y_dev, y_test = (np.asarray(part.index.get_level_values("bdi")) for part in parts)
+    return np.abs(y_test - LinearRegression().fit(x_dev, y_dev).predict(x_test))
