@@ -1,4 +1,4 @@
-"""The map of order, with a few recordings in a cell and trainings of one epoch."""
+"""The map of order and the rendered cells, small, with trainings of one epoch."""
 
 from dataclasses import replace
 
@@ -6,7 +6,9 @@ import cells
 import numpy as np
 import pandas as pd
 import pytest
+import rendered
 import sweep
+import tables
 from cells import SHALLOW, Run
 from scipy.stats import pearsonr
 
@@ -31,11 +33,11 @@ def computed(monkeypatch):
     monkeypatch.setattr(cells, "N_TEST", 20)
     monkeypatch.setattr(cells, "PROTOCOL", replace(cells.PROTOCOL, epochs=1))
     monkeypatch.setattr(cells, "answers", lambda run: computed.append(run) or answers(run))
-    monkeypatch.setattr(sweep, "TOGETHER", 5)
-    for cached in (sweep.key, sweep.recordings_of, cells.drawn):
+    monkeypatch.setattr(tables, "TOGETHER", 5)
+    for cached in (cells._key, cells._evaluated, cells.drawn):
         cached.cache_clear()
     yield computed
-    for cached in (sweep.key, sweep.recordings_of, cells.drawn):
+    for cached in (cells._key, cells._evaluated, cells.drawn):
         cached.cache_clear()
 
 
@@ -44,7 +46,7 @@ def read(folder):
 
 
 def test_a_cell_end_to_end(computed, tmp_path):
-    sweep.complete(RUNS, tmp_path, jobs=1)
+    tables.complete(cells, RUNS, tmp_path, jobs=1)
     runs, recordings = read(tmp_path)
     assert len(runs) == len(RUNS) == len(computed)
     for row in runs.itertuples():
@@ -75,30 +77,86 @@ def test_an_interrupted_call_leaves_what_it_has_and_goes_on(computed, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(cells, "answers", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            sweep.complete(RUNS, tmp_path / "one", jobs=1)
+            tables.complete(cells, RUNS, tmp_path / "one", jobs=1)
     assert len(read(tmp_path / "one")[0]) == 5  # a first part was merged
-    sweep.complete(RUNS, tmp_path / "one", jobs=1)
+    tables.complete(cells, RUNS, tmp_path / "one", jobs=1)
     assert len(computed) == len(RUNS) + 3  # no row of the table is computed again
-    sweep.complete(RUNS, tmp_path / "other", jobs=1)
+    tables.complete(cells, RUNS, tmp_path / "other", jobs=1)
     for one, other in zip(read(tmp_path / "one"), read(tmp_path / "other"), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
 def test_rows_of_other_code_are_computed_again(computed, tmp_path, monkeypatch):
-    sweep.complete(RUNS[:2], tmp_path, jobs=1)
-    keys = {sweep.key(*of) for of in (("pace", "LDBM"), ("stroke", "LDBM"), ("pace", "oracle"))}
+    tables.complete(cells, RUNS[:2], tmp_path, jobs=1)
+    of = [RUNS[5], RUNS[5]._replace(movement="stroke"), RUNS[1]]  # LDBM, LDBM and the oracle
+    keys = {cells.key(run) for run in of}
     assert len(keys) == 3
     monkeypatch.setattr(cells, "PROTOCOL", replace(cells.PROTOCOL, learning_rate=0.1))
-    sweep.key.cache_clear()
-    sweep.complete(RUNS[:1], tmp_path, jobs=1)
+    cells._key.cache_clear()
+    tables.complete(cells, RUNS[:1], tmp_path, jobs=1)
     assert len(computed) == 3
     assert read(tmp_path)[0]["predictor"].tolist() == ["constant"]
 
 
-def test_the_versioned_map_is_that_of_the_present_code():
-    runs = pd.read_parquet(results.folder() / "order" / "runs.parquet")
-    assert len(sweep.held_in(results.folder() / "order")) == len(runs) > 0
-    assert set(runs[sweep.FIELDS].itertuples(index=False, name=None)) <= set(sweep.grid())
+@pytest.mark.parametrize(
+    ("study", "folder", "grid"),
+    [(cells, "order", sweep.order_map()), (rendered, "population", sum(sweep.population(), []))],
+)
+def test_the_versioned_answers_are_those_of_the_present_code(study, folder, grid):
+    runs = pd.read_parquet(results.folder() / folder / "runs.parquet")
+    assert len(tables.held_in(study, results.folder() / folder)) == len(runs) > 0
+    assert set(tables.runs_in(study, runs)) <= set(grid)
+    said = results.answers(folder)
+    assert len(said) == runs["bdi_hat"].map(len).sum()
+    assert said.groupby("split")["bdi_hat"].count().index.tolist() == ["dev", "test"]
+    assert said["bdi_hat"].between(-100, 200).all()
+
+
+def test_workers_find_the_functions_of_a_study(computed, tmp_path):
+    tables.complete(cells, RUNS[:2], tmp_path, jobs=2)
+    assert read(tmp_path)[0]["predictor"].tolist() == ["constant", "oracle"]
+
+
+def test_a_population_has_the_published_labels_and_one_window_each():
+    used = rendered.simulate("published", 0)[1]
+    test = used[used["split"] == "test"]
+    assert used["split"].value_counts().to_dict() == {"test": 1000, "train": 50, "dev": 50}
+    assert (test["bdi"] - 13.5).abs().mean() == pytest.approx(9.54, abs=0.05)
+    assert test["bdi"].mean() == pytest.approx(14.5, abs=0.1)
+    assert test["n_frames"].max() == 512 < used["n_frames"].max() == 2000
+
+
+@pytest.mark.parametrize("world", ["published", "pace"])
+def test_rendered_cells_end_to_end(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    for name, size in (("N_TRAIN", 6), ("N_DEV", 6), ("N_TEST", 8), ("PACE_TRAIN", 8)):
+        monkeypatch.setattr(rendered, name, size)
+    monkeypatch.setattr(rendered, "PACE_TEST", 8)
+    monkeypatch.setattr(cells, "N_DEV", 6)
+    monkeypatch.setattr(
+        rendered, "protocol_of", lambda run, of=rendered.protocol_of: replace(of(run), epochs=1)
+    )
+    whole = rendered.simulate.__wrapped__(world, 0)
+    short = whole[1].assign(n_frames=16)  # sixteen frames of each are enough to see it work
+    monkeypatch.setattr(rendered, "simulate", lambda world, cohort: (whole[0], short))
+    rendered.windows_of.cache_clear()
+    for name in rendered.not_embedded(world, 0):
+        rendered.embed(world, 0, name)
+    assert not rendered.not_embedded(world, 0)
+    runs = [
+        rendered.Run(world, 6, 0, "affect", "raw", "constant"),
+        rendered.Run(world, 6, 0, "affect", "raw", "ridge (mean+sd)"),
+        rendered.Run(world, 6, 0, "identity", "z-scored", "LDBM"),
+        rendered.Run(world, 6, 0, "identity", "z-scored", "LDBM", dropout=0.3),
+        rendered.Run(world, 6, 0, "identity", "z-scored", "LDBM", learning_rate=1e-2),
+    ]
+    tables.complete(rendered, runs, tmp_path / "out", jobs=1)
+    rendered.windows_of.cache_clear()
+    table, whose = read(tmp_path / "out")
+    assert whose.groupby("split").size().to_dict() == {"dev": 6, "test": 8}
+    said = {tuple(row) for row in table["bdi_hat"]}
+    assert len(said) == len(runs)  # each setting says something else
+    assert (table["epoch"] == (table["predictor"] == "LDBM")).all()
 
 
 def test_what_cannot_be_computed_is_refused(computed):
