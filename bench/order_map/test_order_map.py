@@ -1,6 +1,7 @@
 """The map of order and the rendered cells, small, with trainings of one epoch."""
 
 from dataclasses import replace
+from itertools import chain
 
 import cells
 import numpy as np
@@ -100,7 +101,10 @@ def test_rows_of_other_code_are_computed_again(computed, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("study", "folder", "grid"),
-    [(cells, "order", sweep.order_map()), (rendered, "population", sum(sweep.population(), []))],
+    [
+        (cells, "order", sweep.order_map()),
+        (rendered, "population", [*chain.from_iterable(sweep.population())]),
+    ],
 )
 def test_the_versioned_answers_are_those_of_the_present_code(study, folder, grid):
     runs = pd.read_parquet(results.folder() / folder / "runs.parquet")
