@@ -7,14 +7,17 @@ fitted whole). Where Dev MAE (of a baseline: the predictions) is further than
 ``deplib.metrics.MAE_TOLERANCE`` from what is versioned, nothing is written: then `make sweep`.
 Of runs in 8 bits the training is tried and not the rounding; where that alone has changed, the
 script refuses. Of choosing on Dev, the protocol's setting is trained again on one cohort of each
-scenario; of pretraining, one seed is pretrained whole. What is fresh is not tried.
+scenario; of pretraining, one seed is pretrained whole; of the map of order and the population, one
+small run of each predictor. What is fresh is not tried.
 """
 
 import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pandas as pd
 
 from deplib import results, selection, study
@@ -22,10 +25,15 @@ from deplib.extraction import embedded_encoder
 from deplib.metrics import MAE_TOLERANCE
 from deplib.protocol import Protocol
 
-sys.path += [str(Path(__file__).parents[1] / name) for name in ("choosing", "pretraining")]
+BESIDE = ("choosing", "order_map", "pretraining")
+sys.path += [str(Path(__file__).parents[1] / name) for name in BESIDE]
+import cells
 import choosing
 import pretrained_runs
 import pretraining
+import rendered
+import sweep
+import tables
 
 WORLDS = (*study.WORLDS, "small")
 
@@ -47,14 +55,14 @@ def stamp_selection() -> None:
     if choosing.keys_in(folder) == fresh:
         return
     surrogate = selection.Surrogate.load(folder / choosing.SURROGATE)
-    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in choosing.TABLES}
-    stored = tables["choices"].query("cohort == 0 and rule == 'last epoch'").set_index("scenario")
+    whole = {name: pd.read_parquet(folder / f"{name}.parquet") for name in choosing.TABLES}
+    stored = whole["choices"].query("cohort == 0 and rule == 'last epoch'").set_index("scenario")
     for scenario in selection.SCENARIOS:
         cohort = selection.draw(scenario, 0, surrogate)
         again = selection.courses(cohort, seed=0, settings=selection.SETTINGS[:1], n_seeds=1)
         apart = abs(again["test_mae"][0, -1] - stored.loc[scenario, "test_mae"])
         require_same(f"choosing on Dev, {scenario}", apart)
-    for name, table in tables.items():
+    for name, table in whole.items():
         results.write_table(table, folder / f"{name}.parquet", keys=json.dumps(fresh))
 
 
@@ -71,6 +79,21 @@ def stamp_pretraining() -> None:
     require_same(spec.name, (again.history["dev_mae"] - stored).abs().max())
     fresh = [replace(one, key=pretrained_runs.key(one.spec)) for one in done]
     results.merge(world, fresh, root=root)
+
+
+def stamp_answers(of: ModuleType, folder: Path) -> None:
+    """Do the first run of each predictor again, and stamp the tables of a study."""
+    runs = pd.read_parquet(folder / "runs.parquet")
+    keys = [of.key(run) for run in tables.runs_in(of, runs)]
+    stale = runs[runs["key"] != keys]
+    tried = stale.groupby("predictor").head(1)  # of the smallest Train set
+    if of is rendered:
+        sweep.embed(tables.runs_in(of, tried), jobs=2)
+    for run, said in zip(tables.runs_in(of, tried), tried["bdi_hat"], strict=True):
+        again = of.answers(run)[0][of.evaluated(run)["recording"]]
+        require_same(f"{folder.name}: {run}", np.abs(again.to_numpy() - said / 100).mean())
+    if len(stale):
+        results.write_table(runs.assign(key=keys), folder / "runs.parquet")
 
 
 def require_same(name: str, apart: float) -> None:
@@ -97,6 +120,8 @@ def main() -> None:
         results.merge(world, [replace(one, key=results.versioned_key(one.spec)) for one in here])
     stamp_selection()
     stamp_pretraining()
+    for of, folder in ((cells, "order"), (rendered, "population")):
+        stamp_answers(of, results.folder() / folder)
 
 
 if __name__ == "__main__":
