@@ -25,8 +25,7 @@ from deplib.extraction import embedded_encoder
 from deplib.metrics import MAE_TOLERANCE
 from deplib.protocol import Protocol
 
-BESIDE = ("choosing", "order_map", "pretraining")
-sys.path += [str(Path(__file__).parents[1] / name) for name in BESIDE]
+sys.path += [str(Path(__file__).parents[1] / n) for n in ("choosing", "order_map", "pretraining")]
 import cells
 import choosing
 import pretrained_runs
