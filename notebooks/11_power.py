@@ -27,8 +27,8 @@
 # point is as much as lies between the study's best and worst model. To find it four times out of
 # five takes about ten times as many recordings. And then it is found between two trained networks:
 # that two *architectures* differ cannot be seen from one run of each, however many recordings there
-# are.** The book's intervals nearly hold what they promise for the MAE and for differences. For the
-# RMSE, which hangs on the few severe cases, they do not.
+# are.** The book's intervals nearly hold what they promise. Those of somebody who takes recordings for
+# persons do not.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -79,8 +79,10 @@ badge(WORLD, simulated=ROOT is None)
 # To say how often an estimate is right, the truth must be known. So the runs are
 # turned into a model of their errors: given the label, the predictions of the four models are
 # normal, with the mean, spread, correlation with the label and likeness among each other that the
-# runs show. Then the true MAE of each is a sum over the 64 possible scores, and samples of any size
-# can be drawn. Persons come with one to four recordings, and two recordings of one person are alike.
+# runs show. Scores have the shares and means that are published of AVEC2014's Test split, so that a
+# constant errs by 9.54 here, too, and nobody scores above the mid-forties. Then the true MAE of each
+# model is a sum over the possible scores, and samples of any size can be drawn. Persons come with one
+# to four recordings, and two recordings of one person are alike.
 
 # %%
 SAMPLES = 2_000  # of each kind
@@ -95,8 +97,13 @@ population = fit(test, MODELS)
 fitted = pd.DataFrame({"model": population.names, "mean": population.mean, "SD": population.sd})
 fitted = fitted.assign(PCC=population.pcc, true_MAE=population.mae)
 fitted["MAE of the runs"] = test.groupby("model")["error"].mean()[MODELS].to_numpy()
-assert np.allclose(fitted["true_MAE"], fitted["MAE of the runs"], atol=0.15), "a poor fit"
+more = fitted["true_MAE"] - fitted["MAE of the runs"]
+assert more.between(0.1, 0.5).all(), "a poor fit"
 table(fitted)
+
+# %% [markdown] tags=["report-only"]
+# The true errors are a little larger than those of the runs: on labels spread like AVEC2014's, a
+# constant errs by half a point more than on those of the simulated Test split.
 
 # %% [markdown]
 # How well two models can be told apart depends above all on one figure: by how much the difference
@@ -231,7 +238,7 @@ assert abs(check["power"].item() - 0.8) < 0.04, "formula and simulation disagree
 table(sizes)
 
 # %% [markdown] tags=["report-only"]
-# For half a point at the middle spread the answer is some 475 recordings, of 380 persons. The whole
+# For half a point at the middle spread the answer is some 470 recordings, of 375 persons. The whole
 # of AVEC2014 has 150. And even that is an answer to the easier of two questions.
 
 # %% [markdown]
@@ -267,7 +274,7 @@ alarms = pd.DataFrame(
     columns=["recordings", "luck", "called different"],
 )
 
-# %% mystnb={"figure": {"caption": "Two architectures of equal worth, one run each: how often a test over persons at the 5 % level finds a difference. Lines: SD that the seeds alone make in the difference of two errors, none (two networks that are truly equal), and two sizes as measured on these runs.", "name": "fig-architectures"}, "image": {"alt": "Three lines against the number of recordings. The one for fixed networks is flat at five per cent; the others rise, past a third and a half at 475 recordings."}}
+# %% mystnb={"figure": {"caption": "Two architectures of equal worth, one run each: how often a test over persons at the 5 % level finds a difference. Lines: SD that the seeds alone make in the difference of two errors, none (two networks that are truly equal), and two sizes as measured on these runs.", "name": "fig-architectures"}, "image": {"alt": "Three lines against the number of recordings. The one for fixed networks is flat at five per cent; the others rise, past a third and a half at 470 recordings."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.8))
 sns.lineplot(
     alarms, x="recordings", y="called different", hue="luck", palette=list(figures.KINDS[:3]), ax=ax
@@ -356,7 +363,7 @@ def coverage(n=N, samples=600, balanced=False, naive=True, seed=1):
 
 at_fifty = coverage()
 
-# %% mystnb={"figure": {"caption": "Share of 95 % intervals that hold the truth, in samples as large as the Test split. Dashed: what they promise; shaded: what still counts as that.", "name": "fig-coverage"}, "image": {"alt": "Four rows of dots, one a quantity. Intervals that take recordings for persons cover least in every row; all intervals of the RMSE lie far to the left of the shaded band."}}
+# %% mystnb={"figure": {"caption": "Share of 95 % intervals that hold the truth, in samples as large as the Test split. Dashed: what they promise; shaded: what still counts as that.", "name": "fig-coverage"}, "image": {"alt": "Four rows of dots, one a quantity. Intervals that take recordings for persons cover least in every row and lie left of the shaded band; the book's lie within it or at its edge."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.6))
 ax.axvspan(0.93, 0.97, color=figures.MARGIN, alpha=0.25, linewidth=0)
 ax.axvline(0.95, linestyle="--", linewidth=1, color=figures.GREY)
@@ -367,29 +374,27 @@ sns.stripplot(
 ax.set(ylabel="", xlabel="intervals that hold the truth", xlim=(0.83, 1))
 ax.set_xticks([0.85, 0.9, 0.95, 1], ["85%", "90%", "95%", "100%"])
 sns.move_legend(ax, "upper center", bbox_to_anchor=(0.35, -0.18), ncol=2, title=None)
-ax.set_title("Intervals of the RMSE promise too much")
+ax.set_title("Recordings are not persons")
 figures.keep(fig, at_fifty.reset_index(), WHOSE)
 
 # %%
 ours = at_fifty.xs("the book's", level="interval")
 naive = at_fifty.xs("recordings as persons", level="interval")
-more = coverage(n=300, samples=300, naive=False, seed=4).xs("the book's", level="interval")
 even = coverage(samples=300, balanced=True, naive=False, seed=5).xs("the book's", level="interval")
-assert (ours.drop("RMSE") > 0.92).all(), "rewrite"
-assert ours["RMSE"] < 0.90 < more["RMSE"], "rewrite"
-assert (naive < ours).all(), "rewrite"
+assert (ours > 0.92).all(), "rewrite"
+assert (naive < ours).all() and naive.min() < 0.92, "rewrite"
 assert (even[["MAE", "RMSE"]] > 0.99).all(), "rewrite"
 assert even["difference in MAE"] < 0.98, "rewrite"
 say(
-    f"The book's intervals cover {ours.drop('RMSE').min():.0%} to {ours.max():.0%}, for the RMSE "
-    f"{ours['RMSE']:.0%}; with 300 recordings, for the RMSE {more['RMSE']:.0%}."
+    f"The book's intervals cover {ours.min():.0%} to {ours.max():.0%}; those that take recordings for "
+    f"persons {naive.min():.0%} to {naive.max():.0%}."
 )
 
 # %% [markdown] tags=["report-only"]
-# The book's intervals hold their promise for the MAE, the PCC and the differences, or nearly. For the
-# RMSE they do not: a sample that lacks its share of severe cases shows a small error and, because of
-# that, too narrow an interval. Resampling cannot add the cases that are missing; more persons can.
-# Who takes recordings for persons is too sure everywhere.
+# The book's intervals hold their promise, or nearly, also for the RMSE, which hangs on the severe cases.
+# AVEC2014's scores end in the mid-forties. An earlier edition of this page drew scores up to 63, and
+# there the intervals of the RMSE held too little: a sample that lacks its few extreme cases shows too
+# small an error. Who takes recordings for persons is too sure everywhere.
 #
 # One warning about this cohort. Its splits are balanced: each holds nearly the same scores, as the
 # official ones do. For the question *what would another such split give?* the intervals of an error
