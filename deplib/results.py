@@ -247,7 +247,8 @@ def answers(study: str) -> pd.DataFrame:
         raise ResultError(f"no answers of {study!r} ({error}); run `make sweep`") from error
     cell = [name for name in whose if name in runs]
     whose["place"] = whose.groupby(cell).cumcount()
-    said = runs.assign(place=[range(len(given)) for given in runs["bdi_hat"]]).drop(columns="key")
+    said = runs.assign(place=runs["bdi_hat"].map(lambda given: range(len(given))))
+    said = said.drop(columns="key")
     said = said.explode(["bdi_hat", "place"]).merge(whose, on=[*cell, "place"])
     hundredths = said.pop("bdi_hat").astype(float)
     return said.drop(columns="place").assign(bdi_hat=hundredths / 100)
