@@ -1,12 +1,14 @@
 """The licensed corpus AVEC2014: which clips, splits and labels a folder of it holds.
 
-Two layouts are understood, and mixtures of them: the official one
+Layouts are understood, and mixtures of them: the official one
 (``AVEC2014_AudioVisual/Video/Training/Freeform/...`` with ``Final_Labels`` and
-``AVEC2014_Labels_Testset``) and the common re-packing (``train/Freeform/...`` with
-``label/DepressionLabels``). A recording is a folder named like ``203_1_Freeform_video_aligned``
-that holds images numbered like ``frame_det_00_000001.bmp`` or ``frame_000001.png``, or a video
-``203_1_Freeform_video.mp4``, which needs an aligner; where there are both, the frames are used.
-Its label is the one number in ``203_1_Depression.csv``, shared by both tasks.
+``AVEC2014_Labels_Testset``), the common re-packing (``train/Freeform/...`` with
+``label/DepressionLabels``), and plainer ones (``validate/203_1/*.jpg``, or clips in one folder
+where the labels' folders name the splits). A recording is a folder named like
+``203_1_Freeform_video_aligned`` that holds images numbered like ``frame_det_00_000001.bmp`` or
+``frame_000001.png``, or a video ``203_1_Freeform_video.mp4``, which needs an aligner; where there
+are both, the frames are used. Its label is the one number in ``203_1_Depression.csv``, shared by
+both tasks. What is named otherwise is told.
 
 The corpus, its labels and anything that reveals them stay with the licensee: nothing here copies
 a label anywhere but into memory.
@@ -21,20 +23,19 @@ import numpy as np
 import pandas as pd
 
 from deplib.cohorts import images
-from deplib.cohorts.base import BDI, SIMULATED_MARKER
+from deplib.cohorts.base import BDI, SIMULATED_MARKER, SPLIT_NAMES
 from deplib.cohorts.images import shown
-from deplib.cohorts.scan import Listing, of_tasks, problems
+from deplib.cohorts.scan import Listing, has_images, is_film, of_tasks, problems
 from deplib.errors import CohortError
 
-_SPLITS = {"training": "train", "development": "dev", "testing": "test"}
-_SPLITS |= {split: split for split in _SPLITS.values()}
-_CLIP = r"(\d+_\d+)_(freeform|northwind)(?:_video)?"
+_TASK = "freeform|northwind"
+_CLIP = rf"(\d+_\d+)(?:_({_TASK}))?(?:_video)?"
 _FOLDER = re.compile(_CLIP + "(?:_aligned)?", re.IGNORECASE)
-_VIDEO = re.compile(_CLIP + r"\.(?:mp4|avi|mov|mkv)", re.IGNORECASE)
+_VIDEO = re.compile(_CLIP + r"\.(?:mp4|m4v|avi|mov|mkv|webm)", re.IGNORECASE)
 _LABEL = re.compile(r"(\d+_\d+)_(depression)\.csv", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,3}(\.0*)?")
 _KINDS = ["empty", "video", "frames"]  # of what is there of a recording, the last one is used
-EXPECTED = "such as Training/Freeform/203_1_Freeform_video_aligned, and 203_1_Depression.csv"
+EXPECTED = "clips as Training/Freeform/203_1_Freeform_video_aligned with 203_1_Depression.csv"
 
 
 def list_folder(root: Path, tasks: Collection[str] = ()) -> Listing:
@@ -47,56 +48,78 @@ def list_folder(root: Path, tasks: Collection[str] = ()) -> Listing:
     """
     if not root.is_dir():
         raise CohortError(f"no folder or table {shown(root)}: give one that is there")
-    entries = _walk(root)
+    entries, notes = _walk(root)
     clips = entries[entries["kind"].isin(_KINDS) & (entries["session"] != "")]
+    alone = entries[(entries["kind"] == "label") & ~entries["session"].isin(clips["session"])]
+    unnamed = entries[entries["session"] == ""].assign(recording="")
     clips = _chosen(of_tasks(clips, tasks, root))
     labels = _labels(entries[entries["kind"] == "label"], clips)
+    of_label = clips["session"].map(labels.groupby("session")["split"].max()).fillna("")
     clips = clips.assign(
         bdi=clips["session"].map(labels.groupby("session")["bdi"].first()),
         person=[session.split("_")[0] for session in clips["session"]],
+        split=clips["split"].where(clips["split"] != "", of_label),
     )
-    strange = entries[entries["session"] == ""].assign(recording="")
     simulated = (root / SIMULATED_MARKER).is_file()
-    found = pd.concat([*_of_paths(strange, clips), *_of_labels(labels, clips)])
+    found = pd.concat([*_of_paths(unnamed, clips), *_of_labels(labels, clips, alone)])
     name = "simulated/AVEC2014 layout" if simulated else "AVEC2014"
-    return Listing(name, simulated, BDI, root, clips, found)
+    return Listing(name, simulated, BDI, root, clips, found, tuple(notes))
 
 
-def _walk(root: Path) -> pd.DataFrame:
-    """Return labels, clips and strange folders; the nearest folder that names a split tells it."""
-    rows = []
-    for kind, path, match in _named(root):
-        session, task = (match[1], match[2].capitalize()) if match else ("", "")
+def _walk(root: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return labels, clips and what is named like neither, and folders that cannot be listed.
+
+    The nearest folder that names a split or a task tells it, unless the clip's own name does.
+    """
+    rows, notes = [], list[str]()
+    for kind, path, match in _named(root, notes):
         inside = path.relative_to(root)
-        above = map(str.lower, inside.parts[-2::-1])
-        split = next((_SPLITS[part] for part in above if part in _SPLITS), "")
-        rows.append((f"{session}_{task}", session, task, split, kind, path, shown(inside)))
+        above = [*map(str.lower, inside.parts[::-1])]
+        tasks = [part for part in above if part in _TASK.split("|")] if match else []
+        session, task = (match[1], match[2] or "".join(tasks[:1])) if match else ("", "")
+        words = (set(re.split("[^a-z]+", part)) & set(SPLIT_NAMES) for part in above[1:])
+        split = next((SPLIT_NAMES[named.pop()] for named in words if len(named) == 1), "")
+        task, name = task.capitalize(), f"{session}_{task.capitalize()}".rstrip("_")
+        rows.append((name, session, task, split, kind, path, shown(inside)))
     columns = ["recording", "session", "task", "split", "kind", "path", "where"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns), notes
 
 
-def _named(root: Path) -> Iterator[tuple[str, Path, re.Match[str] | None]]:
-    """Yield labels, clips by their kind, and with None folders whose images are of no recording."""
-    for folder, files in _folders(root):
+def _named(root: Path, notes: list[str]) -> Iterator[tuple[str, Path, re.Match[str] | None]]:
+    """Yield labels and clips by their kind, and with None films and folders of no recording."""
+    for folder, files, below in _folders(root, notes):
         for file in files:
             for kind, pattern in (("label", _LABEL), ("video", _VIDEO)):
                 if match := pattern.fullmatch(file):
                     yield kind, folder / file, match
+                    break
+            else:
+                if is_film(folder / file):
+                    yield "a film", folder / file, None
         own = _FOLDER.fullmatch(folder.name)
         if any(map(images.is_image, files)):
             yield "frames", folder, own or _FOLDER.fullmatch(folder.parent.name)
-        elif own:
+        elif has_images(folder):
+            yield "images of no kind that is read", folder, None
+        elif own and not below and not any(map(_VIDEO.fullmatch, files)):
             yield "empty", folder, own
 
 
-def _folders(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder and the names of its files; links are followed, but not in circles."""
+def _folders(
+    folder: Path, notes: list[str], above: frozenset[str] = frozenset()
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each folder, its files and folders; links are followed, but not in circles."""
     real = os.path.realpath(folder)
-    if real not in above:
+    if real in above:
+        return
+    try:
         _, below, files = next(os.walk(folder, onerror=images.unlisted))
-        yield folder, sorted(files)
-        for name in sorted(below):
-            yield from _folders(folder / name, above | {real})
+    except CohortError as error:
+        notes.append(str(error))
+        return
+    yield folder, sorted(files), below
+    for name in sorted(below):
+        yield from _folders(folder / name, notes, above | {real})
 
 
 def _chosen(clips: pd.DataFrame) -> pd.DataFrame:
@@ -110,9 +133,11 @@ def _chosen(clips: pd.DataFrame) -> pd.DataFrame:
     return clips[rank == rank.groupby(clips["recording"]).transform("max")]
 
 
-def _of_paths(strange: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    remedy = "name the folder PPP_S_Task_video_aligned if it is a recording"
-    yield problems(strange, "images in a folder of no recording", remedy)
+def _of_paths(unnamed: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    remedy = "name it PPP_S_Task_video.mp4 or PPP_S_Task_video_aligned, or list it in a table"
+    for kind, rows in unnamed.groupby("kind"):
+        what = "images in a folder of no recording" if kind == "frames" else f"{kind}, not used"
+        yield problems(rows, what, remedy)
     splits = clips.groupby("session")["split"].transform("nunique")
     remedy = "keep it in its official split only"
     yield problems(clips[splits > 1], "its session is in several splits", remedy)
@@ -129,7 +154,9 @@ def _labels(labels: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     return labels.fillna({"recording": ""})
 
 
-def _of_labels(labels: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _of_labels(
+    labels: pd.DataFrame, clips: pd.DataFrame, alone: pd.DataFrame
+) -> Iterator[pd.DataFrame]:
     without = clips[~clips["session"].isin(labels["session"])]
     yield problems(without, "no label", "add the corpus's PPP_S_Depression.csv")
     for text, rows in labels.groupby("wrong"):
@@ -140,10 +167,13 @@ def _of_labels(labels: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFra
     sessions = {*labels["session"], *clips["session"]}
     for task, there in clips.groupby("task")["session"]:
         if 2 * there.nunique() >= len(sessions):
-            names = [f"{session}_{task}" for session in sorted(sessions - set(there))]
+            missed = sorted(sessions - set(there))
+            names = [f"{session}_{task}".rstrip("_") for session in missed]
             rows = pd.DataFrame({"recording": names, "where": ""})
             text = "neither frames nor a video, which most sessions of this task have"
             yield problems(rows, text, "add the clip, or go on without it")
+            alone = alone[~alone["session"].isin(missed)]
+    yield problems(alone.assign(recording=""), "a label without a clip", "add the clip")
 
 
 def read_label(file: Path) -> tuple[float, str | None]:
@@ -158,13 +188,18 @@ def read_label(file: Path) -> tuple[float, str | None]:
         Why it is NaN. Names neither the file, whose place the report states, nor its content.
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig", errors="replace").strip()
+        content = file.read_bytes()
     except OSError as error:
         return np.nan, f"the label file cannot be read ({error.strerror})"
-    if not text:
+    of_excel = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = content.decode("utf-16" if of_excel else "utf-8-sig", errors="replace")
+    lines = list(filter(None, (line.strip("\t \u00a0\"';,") for line in text.splitlines())))
+    if len(lines) == 2 and not re.search(r"\d", lines[0]):
+        del lines[0]  # a heading
+    if not lines:
         return np.nan, "the label file is empty"
-    if not _WHOLE_NUMBER.fullmatch(text):
-        rule = "digits only, without sign, exponent, decimal comma or heading"
+    if len(lines) > 1 or not _WHOLE_NUMBER.fullmatch(text := lines[0]):
+        rule = "digits only, without sign, exponent or decimal comma; a label withheld is none"
         return np.nan, f"the label file does not hold one whole number: {rule}"
     if float(text) > BDI.high:
         return np.nan, f"the label is above {BDI.high:g}, where the {BDI.name} ends"

@@ -63,8 +63,9 @@ class Corpus:
         if good.empty:
             told = [f". {row.where}: {row.problem}: {row.remedy}" for row in left_out.itertuples()]
             hint = f". Expected are {EXPECTED}, or a table of clips" * Path(root).is_dir()
+            notes = "".join(f". {note}" for note in self.notes)
             first = "".join(told[:1]) + f" ({len(told)} problems in all)" * bool(told)
-            raise CohortError(f"no usable recording in {shown(str(root))}{first}{hint}")
+            raise CohortError(f"no usable recording in {shown(str(root))}{first}{hint}{notes}")
         empty = sorted(set(SPLITS).difference(good["split"]))
         rows = pd.DataFrame({"recording": "", "where": empty})
         text, remedy = "no recording of this split can be used", "models need one of each"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from avec_layout import clip_folder, encoded, frame_files, label_file
 
@@ -70,8 +71,8 @@ def keep_every(nth: int) -> Damage:
 TWICE = "../../Training/Freeform/001_2_Freeform"
 EXCLUDING: dict[str, tuple[Damage, str]] = {
     f"label {content!r}"[:20]: (label(content), "one whole number")
-    for content in (b"1,2\n3,4", b"BDI\n12", b"nan", b"1e1", b"-1", b"12,0", b"12.5",
-                    "\u0661".encode(), "12".encode("utf-16"), bytes(range(256)))
+    for content in (b"1,2\n3,4", b",0\n0,12", b"nan", b"1e1", b"-1", b"12,0", b"12.5",
+                    "\u0661".encode(), b"12\n30", b"BDI\nNA", b"\0\0\0", bytes(range(256)))
 } | {
     "label is white space": (label(b" \r\n"), "label file is empty"),
     "label is above the scale": (label(b"64"), "above 63"),
@@ -88,7 +89,8 @@ EXCLUDING: dict[str, tuple[Damage, str]] = {
     "every third frame": (keep_every(3), "has 10 frames a second .*extract each frame"),
     "two splits": (copy_clip_to(TWICE), "several splits"),
     "two folders": (copy_clip_to("001_2_Freeform"), "several places"),
-    "no split": (lambda clip, file: clip.rename(clip.parents[2] / clip.name), "names a split"),
+    "no split": (lambda *both: [one.rename(both[0].parents[2] / one.name) for one in both],
+                 "names a split"),
 }  # fmt: skip
 REPORTED: dict[str, tuple[Damage, str]] = {
     "zero bytes": (replace(b"", slice(5, 6)), "000006.png is empty: extract"),
@@ -137,7 +139,20 @@ def test_report_never_repeats_a_label(root, source, content):
     assert content not in report.to_csv()
 
 
-@pytest.mark.parametrize("content", [b"\xef\xbb\xbf12\r\n", b" 12.0 ", b"12.", b"012"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf12\r\n",
+        b" 12.0 ",
+        b"12.",
+        b"012",
+        b"BDI\n12\n\n",
+        '"12"\t'.encode("utf-16"),
+        b"12;",
+        b"12,\r",
+        "12\u00a0".encode(),
+    ],
+)
 def test_labels_with_byte_order_mark_and_spaces_are_read(tmp_path, content):
     file = tmp_path / "203_1_Depression.csv"
     file.write_bytes(content)
@@ -210,13 +225,53 @@ def test_folders_that_cannot_be_listed_are_named(root, monkeypatch):
     real = os.scandir
 
     def refuse(path):
-        if str(path).endswith("Freeform"):
+        if str(path).endswith(closed):
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)
 
+    closed = "Freeform"
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(CohortError, match=r"Freeform cannot be listed .*mend its permissions"):
         Corpus(root)
+    (root / (closed := "lost+found")).mkdir()
+    cohort = Corpus(root)
+    assert (len(cohort.recordings), cohort.check().empty) == (6, True)
+    assert "lost+found cannot be listed" in cohort.notes[0]
+
+
+FILMS = [f"{name}.mp4" for name in ("{}_Freeform_video (1)", "{}_Freeform_video_converted")]
+
+
+@pytest.mark.parametrize("name", [*FILMS, "{}_Freeform.wmv", "{}.avi.MTS", "x/a.tif", "x/1.png"])
+def test_what_is_not_used_is_named(root, name):
+    file = root / name.format("203_1")
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"content")
+    lone = root / "Final_Labels" / "999_1_Depression.csv"
+    lone.write_text("3")
+    report = Corpus(root).check()
+    named = file.name if file.parent == root else "x"
+    assert report.query("recording == ''")["where"].tolist() == [named]
+    assert report.query("recording != ''")["recording"].tolist() == ["999_1_Freeform"]
+
+
+def test_common_layouts_are_seen(written, tmp_path):
+    """Clips without a task's name or a split's folder, and other words for the splits."""
+    expected = Corpus(written).recordings
+    for row in expected.itertuples():
+        session = row.recording.removesuffix("_Freeform")
+        (split,) = {"train": ["Train"], "dev": ["validate"], "test": ["test_clips"]}[row.split]
+        for clip in (tmp_path / "a" / split / session, tmp_path / "b" / session / "Freeform"):
+            shutil.copytree(clip_folder(written, session), clip)
+        for folder in (tmp_path / "a", tmp_path / "b" / f"{split}_labels"):
+            folder.mkdir(exist_ok=True)
+            shutil.copy(label_file(written, session), folder)
+    for root, task in ((tmp_path / "a", ""), (tmp_path / "b", "Freeform")):
+        cohort = Corpus(root)
+        found = cohort.recordings.assign(recording=cohort.recordings["recording"].str[:5])
+        wanted = expected.assign(recording=expected["recording"].str[:5], task=task)
+        pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
+        assert cohort.check().empty
 
 
 def test_a_corpus_without_one_usable_recording_names_the_first_problem(root):
