@@ -24,20 +24,21 @@
 # %% [markdown]
 # # Your data: from a folder to a table
 #
-# **Two commands lead from the folder of AVEC2014 to a table of scores**, and nothing that is wrong
-# on the way passes in silence: files are checked before anything runs, lost frames are masked and
-# counted, and features are verified before a model sees them. Every fault that is planted on this
+# **Two commands lead from films or frames, and their labels, to a table of scores**, and nothing that
+# is wrong on the way passes in silence: files are checked before anything runs, lost frames are masked
+# and counted, and features are verified before a model sees them. Every fault that is planted on this
 # page is found by the check that is meant for it. What no check can find stands at its end.
 #
 # ```bash
-# deplib check AVEC2014
-# deplib extract --root AVEC2014 --encoder w600k_r50.onnx
-# deplib train --root AVEC2014 --encoder w600k_r50.onnx
+# deplib check CORPUS
+# deplib extract --root CORPUS --encoder w600k_r50.onnx
+# deplib train --root CORPUS --encoder w600k_r50.onnx
 # ```
 #
-# You need a licence for AVEC2014 from its owners, and the weights of a face encoder as ONNX. Neither
-# is part of this project, and neither may be added to it. This page goes the same way in Python, on a
-# small simulated corpus in the same layout; `deplib corpus small` writes one for you.
+# `CORPUS` is a table of your clips, or a folder of AVEC2014, for which you need a licence from its
+# owners. You also need the weights of a face encoder as ONNX. Neither is part of this project, and
+# neither may be added to it. This page goes the same way in Python, on a small simulated corpus;
+# `deplib corpus small` writes one for you, in the layout of AVEC2014.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -86,24 +87,27 @@ source = SimulatedCohort(n_recordings=12, max_frames=40)
 badge(source)
 
 # %% [markdown]
-# ## The folder, checked before anything runs
+# ## The table, checked before anything runs
 #
-# Aligned frames lie in one folder a clip, or the clip is a video. Labels lie in one file a recording,
-# with one number and no header. The reader also knows the common re-packings of the corpus. Here one
-# label is removed and one frame is cut short.
+# A corpus is a CSV file with a row a clip: the `path` of a video or of a folder of aligned frames, the
+# `recording`, its `person`, its `split`, and the label in a column named by what it is. BDI-II, PHQ-8,
+# PHQ-9, HAM-D and MADRS are known with their ranges; any other label says its own in a YAML file beside
+# the table (`label: fatigue`, `range: [0, 10]`), which may also give the corpus another name. If `split`
+# is left empty, persons are split so that nobody is in two. Here one label is missing and one frame is
+# cut short.
 
 # %%
 root = write_avec_layout(source, scratch / "corpus")
-labels = sorted(root.rglob("*_Depression.csv"))
-clip = min(root.rglob("*_aligned"))
-print("frames:", clip.relative_to(root), "\nlabel: ", labels[0].relative_to(root))
-session = labels[-1].name.removesuffix("_Depression.csv")
-cut = sorted(root.rglob(f"{session}_*_aligned/*.png"))[5]
+clips = source.recordings[["recording", "person", "split"]]
+paths = [next(root.rglob(f"{name}_*_aligned")).relative_to(root) for name in clips["recording"]]
+clips = clips.assign(**{"path": paths, "BDI-II": source.recordings["bdi"]})
+clips.loc[0, "BDI-II"] = np.nan
+clips.to_csv(root / "rendered.csv", index=False)
+print(*(root / "rendered.csv").read_text().splitlines()[:3], sep="\n")
 
-labels[0].unlink()
+cut = sorted((root / clips["path"].iloc[-1]).iterdir())[5]
 cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
-
-cohort = Corpus(root)
+cohort = Corpus(root / "rendered.csv")
 problems = cohort.check(full=True)
 assert problems["excluded"].sum() == 1, "rewrite: what the two faults cost"
 shown = problems.assign(
@@ -185,7 +189,7 @@ assert set(told["recording"]) == set(names) and told["bdi_hat"].between(-20, 80)
 print(told.dtypes)
 
 # %% [markdown]
-# The chapters read such tables. `deplib study OUT --root AVEC2014` trains all models under both splits
+# The chapters read such tables. `deplib study OUT --root CORPUS` trains all models under both splits
 # and executes the pages on results on your predictions, with the badge that says so; what it does is
 # stated beforehand in [a plan](plan.md).
 #

@@ -58,7 +58,7 @@ def check(
     for row in problems.to_dict("records"):
         left_out = " (left out)" if row["excluded"] else ""
         line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
-        typer.secho(line, fg="red" if row["excluded"] else "yellow")
+        typer.secho(line.removeprefix(": "), fg="red" if row["excluded"] else "yellow")
     try:
         typer.echo(alignment_told(require_aligned(found, found.recordings["recording"].tolist())))
     except VerificationError as error:

@@ -25,7 +25,7 @@ import pandas as pd
 from deplib.cohorts import images
 from deplib.cohorts.base import BDI, SIMULATED_MARKER, SPLIT_NAMES
 from deplib.cohorts.images import shown
-from deplib.cohorts.scan import Listing, has_images, is_film, of_tasks, problems
+from deplib.cohorts.scan import Listing, has_images, is_film, of_tasks, problems, text_of
 from deplib.errors import CohortError
 
 _TASK = "freeform|northwind"
@@ -49,11 +49,12 @@ def list_folder(root: Path, tasks: Collection[str] = ()) -> Listing:
     if not root.is_dir():
         raise CohortError(f"no folder or table {shown(root)}: give one that is there")
     entries, notes = _walk(root)
-    clips = entries[entries["kind"].isin(_KINDS) & (entries["session"] != "")]
-    alone = entries[(entries["kind"] == "label") & ~entries["session"].isin(clips["session"])]
-    unnamed = entries[entries["session"] == ""].assign(recording="")
+    named = entries["session"] != ""
+    unnamed, labels = entries[~named].assign(recording=""), entries[entries["kind"] == "label"]
+    clips = entries[named & entries["kind"].isin(_KINDS)]
+    alone = labels[~labels["session"].isin(clips["session"])]
     clips = _chosen(of_tasks(clips, tasks, root))
-    labels = _labels(entries[entries["kind"] == "label"], clips)
+    labels = _labels(labels, clips)
     of_label = clips["session"].map(labels.groupby("session")["split"].max()).fillna("")
     clips = clips.assign(
         bdi=clips["session"].map(labels.groupby("session")["bdi"].first()),
@@ -89,13 +90,10 @@ def _named(root: Path, notes: list[str]) -> Iterator[tuple[str, Path, re.Match[s
     """Yield labels and clips by their kind, and with None films and folders of no recording."""
     for folder, files, below in _folders(root, notes):
         for file in files:
-            for kind, pattern in (("label", _LABEL), ("video", _VIDEO)):
-                if match := pattern.fullmatch(file):
-                    yield kind, folder / file, match
-                    break
-            else:
-                if is_film(folder / file):
-                    yield "a film", folder / file, None
+            video, label = _VIDEO.fullmatch(file), _LABEL.fullmatch(file)
+            if video or label or is_film(folder / file):
+                kind = "video" if video else "label" if label else "a film"
+                yield kind, folder / file, video or label
         own = _FOLDER.fullmatch(folder.name)
         if any(map(images.is_image, files)):
             yield "frames", folder, own or _FOLDER.fullmatch(folder.parent.name)
@@ -134,7 +132,7 @@ def _chosen(clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_paths(unnamed: pd.DataFrame, clips: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    remedy = "name it PPP_S_Task_video.mp4 or PPP_S_Task_video_aligned, or list it in a table"
+    remedy = "name it as PPP_S_Task_video.mp4, converted if need be, or list it in a table"
     for kind, rows in unnamed.groupby("kind"):
         what = "images in a folder of no recording" if kind == "frames" else f"{kind}, not used"
         yield problems(rows, what, remedy)
@@ -188,11 +186,9 @@ def read_label(file: Path) -> tuple[float, str | None]:
         Why it is NaN. Names neither the file, whose place the report states, nor its content.
     """
     try:
-        content = file.read_bytes()
+        text = text_of(file)
     except OSError as error:
         return np.nan, f"the label file cannot be read ({error.strerror})"
-    of_excel = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    text = content.decode("utf-16" if of_excel else "utf-8-sig", errors="replace")
     lines = list(filter(None, (line.strip("\t \u00a0\"';,") for line in text.splitlines())))
     if len(lines) == 2 and not re.search(r"\d", lines[0]):
         del lines[0]  # a heading

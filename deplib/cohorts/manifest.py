@@ -25,7 +25,6 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -37,18 +36,17 @@ from pydantic.dataclasses import dataclass
 
 from deplib.cohorts.base import SIMULATED_MARKER, SPLIT_NAMES, SPLITS, Scale
 from deplib.cohorts.images import shown
-from deplib.cohorts.scan import Listing, has_images, is_film, of_tasks, problems
+from deplib.cohorts.scan import Listing, has_images, is_film, of_tasks, problems, text_of
 from deplib.errors import CohortError
 
 SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
 """Of the recordings, in a split by rule."""
 _COLUMNS = ("path", "recording", "person", "split", "task", "fps")  # the first three must be there
+_LINE = " line"  # no column has that name: cells are stripped
 _NUMBER = r"[+-]?[0-9]+([.,][0-9]+)?"
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"  # of a recording: its features' file
 _TITLE = re.compile(r"\w[\w .()+-]*")  # of a corpus: its results' folder
-_FORM = (
-    "name: TEXT, label: COLUMN, range: [LOWEST, HIGHEST], bands: {NAME: [FROM, TO]}, each if needed"
-)
+_FORM = "name: TEXT, label: COLUMN, range: [LOWEST, HIGHEST], bands: {NAME: [FROM, TO]}"
 _RULE = "persons are split 60:20:20 by the order of their names' SHA-256; nobody is in two splits"
 
 
@@ -79,10 +77,10 @@ def read_manifest(file: Path, tasks: Collection[str] = ()) -> Listing:
         split=split_persons(table["person"]) if by_rule else split,
         bdi=_numbers(table[column]),
         rate=_numbers(table["fps"]),
-        path=pd.Series([_place(file.parent, cell) for cell in table["path"]], dtype=object),
-        where=shown(file.name) + ", line " + table["line"] + ": " + table["path"].map(shown),
+        path=table["path"].map(lambda cell: file.parent / cell),
+        where=shown(file.name) + ", line " + table[_LINE] + ": " + table["path"].map(shown),
     )
-    clips["recording"] = clips["recording"].where(clips["recording"] != "", "line-" + table["line"])
+    clips["recording"] = clips["recording"].where(clips["recording"] != "", "line-" + table[_LINE])
     clips["kind"] = clips["path"].map(_kind)
     found = [*_of_rows(clips, table, column, scale), *_unlisted(file.parent, clips["path"])]
     above = {file.parent, *(folder for path in clips["path"] for folder in path.parents)}
@@ -108,13 +106,8 @@ def split_persons(persons: pd.Series) -> pd.Series:
 
 
 def _table(file: Path) -> pd.DataFrame:
-    """Read a CSV file as text, with the ``line`` of each row, and all of `_COLUMNS`."""
-    content = file.read_bytes()
-    of_excel = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ("utf-16",) if of_excel else ("utf-8-sig", "cp1252", "latin-1"):
-        with suppress(UnicodeDecodeError):
-            text = content.decode(encoding)
-            break
+    """Read a CSV file as text, with the line of each row, and all of `_COLUMNS`."""
+    text = text_of(file)
     comma = max(",;\t", key=text.lstrip().split("\n", 1)[0].count)
     reader = csv.reader(StringIO(text, newline=""), delimiter=comma)
     rows = [[str(reader.line_num), *map(str.strip, row)] for row in reader if any(row)] or [[""]]
@@ -129,8 +122,10 @@ def _table(file: Path) -> pd.DataFrame:
             wrong = f"line {line} has {len(cells)} cells and the first one {len(names)}"
             remedy = f"put a cell that holds {comma!r} in quotation marks"
             raise CohortError(f"{shown(file)}: {wrong}; {remedy}")
-    table = pd.DataFrame(rows[1:], columns=["line", *names], dtype=str)
-    return table.reindex(columns=[*dict.fromkeys(("line", *_COLUMNS, *names))], fill_value="")
+    table = pd.DataFrame(rows[1:], columns=[_LINE, *names], dtype=str)
+    if os.sep == "/" and not table["path"].str.contains("/").any():  # as Windows writes them
+        table["path"] = table["path"].str.replace("\\", "/")
+    return table.reindex(columns=[*dict.fromkeys((_LINE, *_COLUMNS, *names))], fill_value="")
 
 
 def _beside(table: Path) -> _Beside:
@@ -175,12 +170,6 @@ def _plain(name: str) -> str:
 def _numbers(cells: pd.Series) -> pd.Series:
     """Return cells as float, the decimal sign a point or a comma; NaN for all else."""
     return cells.where(cells.str.fullmatch(_NUMBER)).str.replace(",", ".").astype(float)
-
-
-def _place(root: Path, text: str) -> Path:
-    """Return the path that a cell means, also where Windows wrote it."""
-    path = root / text
-    return path if path.exists() else root / text.replace("\\", "/")
 
 
 def _kind(path: Path) -> str:
@@ -229,5 +218,5 @@ def _notes(table: pd.DataFrame, clips: pd.DataFrame, column: str) -> Iterator[st
     if both := [*splits.index[splits > 1]]:
         remedy = "if none shall be, give --split disjoint or leave the column split empty"
         yield f"persons in more than one split: {shown(', '.join(both))}; {remedy}"
-    if others := [str(one) for one in table if one not in (*_COLUMNS, column, "line")]:
+    if others := [str(one) for one in table if one not in (*_COLUMNS, column, _LINE)]:
         yield f"columns that are not used: {shown(', '.join(others))}"

@@ -52,6 +52,16 @@ def problems(rows: pd.DataFrame, problem: str, remedy: str, excluded: bool = Tru
     return table.assign(excluded=(table["recording"] != "") & excluded)
 
 
+def text_of(file: Path) -> str:
+    """Read a text file in UTF-8, in UTF-16 or, what is neither, as Windows writes it."""
+    content = file.read_bytes()
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", errors="replace")
+    with suppress(UnicodeDecodeError):
+        return content.decode("utf-8-sig")
+    return content.decode("cp1252", errors="replace")
+
+
 def is_film(path: Path) -> bool:
     """Tell whether a file counts as a film by its ending, be it read or not; hidden ones do not."""
     return bool(re.fullmatch(rf"[^.].*\.({_FILM})", path.name, re.I)) and path.is_file()
@@ -161,12 +171,9 @@ def _faults(source: Source) -> Iterator[tuple[str, str, bool]]:
             yield text, source.remedy, False
         return
     if source.strays:
-        text = f"{len(source.strays)} images are not named like the others, and not used"
-        yield (
-            f"{text}: {', '.join(map(shown, source.strays))}",
-            "remove them, or name them alike",
-            False,
-        )
+        text = f"{len(source.strays)} images are not named like the others, and not used: "
+        text += ", ".join(map(shown, source.strays))
+        yield text, "remove them, or name them alike", False
     there = np.flatnonzero(source.timeline.frames >= 0)
     probes = sorted({int(there[k]) for k in (0, len(there) // 2, -1)})
     wrong = [fault.message for k in probes for fault in source.read(k, k + 1).faults]
