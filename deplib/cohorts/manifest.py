@@ -183,17 +183,15 @@ def _of_rows(
 ) -> Iterator[pd.DataFrame]:
     """Yield what is wrong with the rows of a table; each leaves its recording out."""
     bdi, rate, ends = clips["bdi"], clips["rate"], f"from {scale.low:g} to {scale.high:g}"
+    needed = (("recording", "recording"), ("person", "person"), (column, scale.name))
     for wrong, problem, remedy in (
-        (table["recording"] == "", "no recording is named", "give each clip a name of its own"),
+        *((table[one] == "", f"no {name}", "write it, or remove the row") for one, name in needed),
+        (clips["split"] == "", "no split", f"write {', '.join(SPLITS)}"),
         (~clips["recording"].str.fullmatch(_NAME), "no file can have the recording's name",
          "use letters without accents, digits, '.', '_' and '-'"),
         (clips["recording"].duplicated(keep=False), "the recording is in several rows", "keep one"),
         (clips["path"].duplicated(keep=False), "the clip is in several rows", "keep one"),
-        (clips["kind"] == "missing", "there is no such file or folder",
-         "mend the path, which starts at the table's folder"),
-        (table["person"] == "", "no person is named", "name one, also if this is the only clip"),
-        (clips["split"] == "", "no split", f"write {', '.join(SPLITS)}"),
-        (table[column] == "", f"no {scale.name}", "write it, or remove the row"),
+        (clips["kind"] == "missing", "there is no such file or folder", "mend the path"),
         (table[column].ne("") & bdi.isna(), f"its {scale.name} is no number", "write a number"),
         (bdi.notna() & ~bdi.between(scale.low, scale.high), f"its {scale.name} is not {ends}",
          "mend it; another range is said beside the table"),

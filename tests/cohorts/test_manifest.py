@@ -95,7 +95,7 @@ def test_what_spreadsheets_write_is_read(write, table, how):
         (at("label", np.nan), "no PHQ-8", 1),
         (at("person", ""), "no person", 1),
         (at("split", "later"), "no split", 1),
-        (at("recording", ""), "no recording is named", 1),
+        (at("recording", ""), "no recording", 1),
         (at("recording", "001 1/a"), "no file can have", 1),
         (lambda t: at("recording", t["recording"][0])(t), "in several rows", 2),
         (lambda t: at("path", t["path"][0])(t), "the clip is in several rows", 2),
