@@ -8,6 +8,7 @@ them is selected by ``results.load("default", model="LDBM", features="affect")``
 import hashlib
 import io
 import json
+import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -316,7 +317,13 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
     """
     there = {one.spec: one.rounded() for one in done}
     if _path(world, root, "runs").is_file():
-        there = {one.spec: one for one in _whole(world, _read(world, root), but=there)} | there
+        former = {one.spec: one for one in _whole(world, _read(world, root), but=there)}
+        both = [(former[spec], there[spec]) for spec in there if spec in former]
+        other = [old.spec.name for old, new in both if old.key != new.key]
+        if other and root is not None:
+            what = f"results in {root / world} that other code or data made are replaced"
+            warnings.warn(f"{what}: {', '.join(other)}", stacklevel=2)
+        there = former | there
     order = sorted(there, key=lambda spec: [str(value) for value in asdict(spec).values()])
     kept = [there[spec] for spec in order]
     rows = {

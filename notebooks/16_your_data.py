@@ -309,8 +309,8 @@ FILES = {
     "one clip, two names": ("identical", lambda store: store.write(other, *store.read(victim))),
     "black frames": ("blank", lost("blank", 0.03)),
     "an empty chair": ("invalid_rate, no_face", lost("no_face", 0.7)),
-    "another encoder's": ("wrong_encoder", edited_header(encoder="sha256=0")),
-    "another corpus's": ("wrong_cohort", edited_header(fingerprint="0")),
+    "another encoder's": ("wrong_encoder, wrong_header", edited_header(encoder="sha256=0")),
+    "another corpus's": ("wrong_cohort, wrong_header", edited_header(fingerprint="0")),
 }
 for fault, (check, damage) in FILES.items():
     store = copy_of(fault)
@@ -324,7 +324,7 @@ table(planted[["fault", "found by"]])
 # Two of them deserve a word. *The study's fallback*, random vectors, has unit length and healthy
 # variance; what gives it away is that consecutive frames are unrelated. *Frames sorted as text* leaves
 # every row sound; only embedding a few frames again shows that a row is not that of its frame. The
-# tests plant 41 faults in this way, and each is found by its own checks and by no other.
+# tests plant 50 faults in this way, and each is found by its own checks and by no other.
 #
 # ## Where only the reference speaks
 #

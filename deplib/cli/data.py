@@ -1,5 +1,7 @@
 """Verbs about a corpus, the weights of encoders, and features."""
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,10 +9,14 @@ import typer
 
 from deplib.cli import options
 from deplib.cli.options import FAULTS, OK, app, of_work
-from deplib.errors import VerificationError
+from deplib.errors import CohortError, EncoderError, VerificationError
+from deplib.paths import write_atomically
 
 if TYPE_CHECKING:
     from deplib.extraction import OnnxEncoder, Reference, VerificationReport
+
+MADE = "made.json"
+"""File in a store: the options of the extract that made it."""
 
 
 @app.command()
@@ -93,7 +99,7 @@ def fetch(
 def extract(
     made: options.Work,
     reference: options.ReferenceFile = None,
-    out: Annotated[Path | None, of_work("The store's folder; or one in the data folder.")] = None,
+    store: options.Store = None,
     dtype: Annotated[str, of_work("float16, or float32 at twice the size.")] = "float16",
     frame_limit: Annotated[int, of_work("Frames of a recording that are used.", min=1)] = 2000,
     jobs: options.Jobs = 0,
@@ -110,7 +116,7 @@ def extract(
     from deplib.extraction import Bounds, FeatureStore, check_reference, estimate, pipeline
     from deplib.extraction.verification import verify as examine
 
-    cohort, network = made.open_cohort(), made.open_encoder(made.device)
+    cohort, network = made.open_cohort(), made.open_encoder()
     processes = options.n_jobs(jobs, made.device)
     typer.echo(f"{options.told(cohort)}\nwith {network!r}")
     if network.normalises_inside:
@@ -122,69 +128,75 @@ def extract(
     if known is not None:  # now, and not after hours of work
         check_reference(network, known)
     header = pipeline.store_header(cohort, network, frame_limit=frame_limit, dtype=dtype)
-    folder = out or pipeline.store_folder(header)
-    store = FeatureStore(folder, header=header) if (folder / "store.json").exists() else None
-    todo = pipeline.plan(cohort, store, frame_limit=frame_limit)
-    changed = len(store.done().intersection(todo)) if store else 0
+    folder = store or pipeline.store_folder(header, cohort)
+    there = FeatureStore(folder, header=header) if (folder / "store.json").exists() else None
+    todo = pipeline.plan(cohort, there, frame_limit=frame_limit)
+    changed = len(there.done().intersection(todo)) if there else 0
     frames, n = sum(todo.values()), len(cohort.recordings)
     stale = f"; {changed} of them have changed since they were extracted" if changed else ""
     typer.echo(f"to {folder}: {len(todo)} of {n} recordings to do, {frames:,} frames{stale}")
     given: Any = {"frame_limit": frame_limit, "max_template_distance": made.max_template_distance}
-    typer.echo(str(estimate(cohort, network, store, jobs=processes, **given)))
+    typer.echo(str(estimate(cohort, network, there, jobs=processes, **given)))
     if dry_run:
         return
+    opened = there or FeatureStore(folder, header=header)
+    (folder / "report.json").unlink(missing_ok=True)  # of what was there before
+    _note(made, folder)
     with tqdm(total=frames, unit=" frames", unit_scale=True, desc=cohort.name) as bar:
         report = pipeline.extract(
             cohort,
             network,
-            store or FeatureStore(folder, header=header),
-            **given,
+            opened,
             jobs=processes,
             max_miss_rate=made.max_miss_rate,
-            max_recording_miss_rate=made.max_recording_miss_rate,
+            **given,
             progress=lambda entry: bar.update(entry.n_frames),
             log=folder / "extract.jsonl",
         )
     typer.echo(f"{report}\nfeatures: {folder}")
-    for recording, why in report.refused.items():
-        typer.secho(f"left out {recording}: {why}", fg="red")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
-    bounds = Bounds(**made.limits)
-    beside: Any = {"encoder": network, "cohort": cohort, "reference": known, "bounds": bounds}
+    beside: Any = {"encoder": network, "cohort": cohort, "reference": known}
+    beside |= {"bounds": Bounds(**made.limits), "progress": lambda _: bar.update()}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
-        verdict = examine(FeatureStore(folder), table, **beside, progress=lambda _: bar.update())
+        verdict = examine(opened, table, **beside)
     _print_report(verdict, folder, folder / "report.json")
-    raise typer.Exit(OK if verdict.ok and report.ok else FAULTS)
+    options.end(getattr(cohort, "left_out", {}) | report.refused, verdict.ok)
 
 
 @app.command()
 @options.spread
 def verify(
-    made: options.Made,
-    store: Annotated[Path, typer.Argument(help="The store's folder, as extract printed it.")],
+    made: options.Work,
+    store: Annotated[Path, of_work("The store's folder, as extract printed it.")],
     reference: options.ReferenceFile = None,
     json_file: Annotated[Path | None, of_work("Write the report here, too.", "--json")] = None,
 ) -> None:
     """Check that a store's features are fit for use.
 
-    The store alone shows zeros, NaN, wrong norms, repeated frames, random vectors, copies, missing
-    and damaged recordings. With --encoder also whether the store is of that encoder, with --root
-    whether its rows are those of the frames there, and with --reference whether preprocessing is
-    right, which nothing else shows. Exit code 0: sound. 1: faults. 2: no store there.
+    Zeros, NaN, wrong norms, repeated frames, random vectors, copies, missing, foreign and damaged
+    recordings; whether the store is of its encoder and its rows are those of the frames: of those
+    that extract was given, or of --encoder and --root; and with --reference whether preprocessing
+    is right, which nothing else shows. Exit code 0: sound. 1: faults. 2: no store there.
     """
-    from deplib.extraction import FeatureStore, embedded_encoder
+    from deplib.extraction import Bounds, FeatureStore, embedded_encoder
     from deplib.extraction.verification import verify as examine
 
-    opened, network = FeatureStore(store), None
-    if made.encoder is not None:
-        network = made.open_encoder()
-    elif opened.header.encoder == (shipped := embedded_encoder()).id:
-        network = shipped
-    cohort = None
-    if made.root is not None:
-        cohort = options.open_corpus(made.root, made.task, made.detector, made.det_size)
+    opened, told, cohort, network = FeatureStore(store), _told(store), None, None
+    try:
+        if whose := made if made.root else told:
+            cohort = whose.open_cohort()
+        if which := made if made.encoder or made.flip else told:
+            network = which.open_encoder()
+        elif opened.header.encoder == (shipped := embedded_encoder()).id:
+            network = shipped
+    except (CohortError, EncoderError) as error:
+        if made.root or made.encoder:
+            raise
+        typer.secho(f"not compared with the frames that it was made of: {error}", fg="yellow")
     known = None if network is None else _reference(reference, network)
-    report = examine(opened, encoder=network, cohort=cohort, reference=known)
+    report = examine(
+        opened, encoder=network, cohort=cohort, reference=known, bounds=Bounds(**made.limits)
+    )
     _print_report(report, store, json_file)
     raise typer.Exit(OK if report.ok else FAULTS)
 
@@ -196,6 +208,22 @@ def _reference(path: Path | None, network: "OnnxEncoder") -> "Reference | None":
     if path is not None:
         return load_reference(path)
     return embedded_reference() if network.sha256 == network_card("embedded")["sha256"] else None
+
+
+def _note(made: options.Work, folder: Path) -> None:
+    """Keep in a store what it is made of, so that verify looks at these frames."""
+    paths = {name: Path(vars(made)[name] or "") for name in ("root", "encoder", "detector")}
+    found = {
+        name: str(path.absolute()) for name, path in paths.items() if path.name and path.exists()
+    }
+    write_atomically(folder / MADE, json.dumps(vars(made) | found, indent=1).encode())
+
+
+def _told(folder: Path) -> options.Work | None:
+    """Return what extract was given for a store; None where that is not known."""
+    with suppress(OSError, ValueError, TypeError):
+        return options.Work(**json.loads((folder / MADE).read_bytes()))
+    return None
 
 
 def _print_report(report: "VerificationReport", store: Path, json_file: Path | None) -> None:

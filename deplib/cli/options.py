@@ -3,12 +3,12 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, wraps
 from inspect import Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -102,6 +102,8 @@ Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
 DetSize = Annotated[int | None, _of_corpus(_DET_SIZE)]
 TemplateDistance = Annotated[float, of_work(_DISTANCE, min=0)]
 ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
+_STORE = "Folder of the features; else one in the data folder for this corpus and encoder."
+Store = Annotated[Path | None, of_work(_STORE)]
 Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
 Config = Annotated[Path | None, of_work("Controlled variables that differ (YAML): 'epochs: 20'.")]
 Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core that may be used.", min=0)]
@@ -109,8 +111,8 @@ _few = partial(of_work, min=0, max=1)
 
 
 @dataclass
-class Made:
-    """What features are made from: the options of a corpus and of an encoder."""
+class Work:
+    """What features are made from, by which encoder, and how many frames may be missed."""
 
     root: Annotated[Path | None, _of_corpus(_ROOT)] = None
     task: Tasks = None
@@ -119,28 +121,22 @@ class Made:
     encoder: Annotated[str | None, _of_encoder(_ENCODER)] = None
     preprocess: Annotated[str | None, _of_encoder(_PIXELS)] = None
     flip: Annotated[bool, _of_encoder(_FLIP, "--flip")] = False
+    world: Annotated[str, _of_corpus(_WORLD)] = "default"
+    device: Annotated[Device, _of_encoder("Where the encoder runs, and an SCRFD.")] = "cpu"
+    max_miss_rate: Annotated[float, _few(_MISSES)] = 0.05
+    max_recording_miss_rate: Annotated[float, _few(_RECORDING_MISSES)] = 0.5
+    max_template_distance: TemplateDistance = 10.0
 
-    def open_encoder(self, device: Device = "cpu") -> "OnnxEncoder":
+    def open_encoder(self) -> "OnnxEncoder":
         """Return the encoder that was asked for; the embedded one by default."""
         from deplib.extraction import OnnxEncoder, Preprocess, embedded_encoder
 
         if self.encoder is None:
             if self.preprocess is not None:
                 raise EncoderError("--preprocess belongs to an encoder of your own: give --encoder")
-            return embedded_encoder(flip=self.flip, device=device)
+            return embedded_encoder(flip=self.flip, device=self.device)
         parsed = None if self.preprocess is None else Preprocess.parse(self.preprocess)
-        return OnnxEncoder(known_or_path(self.encoder), parsed, flip=self.flip, device=device)
-
-
-@dataclass
-class Work(Made):
-    """The same where work is done on them, and how many frames may be missed."""
-
-    world: Annotated[str, _of_corpus(_WORLD)] = "default"
-    device: Annotated[Device, _of_encoder("Where the encoder runs, and an SCRFD.")] = "cpu"
-    max_miss_rate: Annotated[float, _few(_MISSES)] = 0.05
-    max_recording_miss_rate: Annotated[float, _few(_RECORDING_MISSES)] = 0.5
-    max_template_distance: TemplateDistance = 10.0
+        return OnnxEncoder(known_or_path(self.encoder), parsed, flip=self.flip, device=self.device)
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -188,6 +184,15 @@ def protocol(config: Path | None) -> dict[str, Any]:
     from deplib.protocol import Protocol
 
     return {"protocol": Protocol.read(config)} if config else {}
+
+
+def end(left_out: Mapping[str, str], sound: bool = True) -> NoReturn:
+    """End a verb: what was left out of the data is its last line, and shows in its exit code."""
+    for recording, why in left_out.items():
+        typer.secho(f"left out {recording}: {why}", fg="red")
+    if left_out:
+        typer.secho(f"{len(left_out)} recordings left out: {', '.join(left_out)}", fg="red")
+    raise typer.Exit(OK if sound and not left_out else FAULTS)
 
 
 def n_jobs(jobs: int, device: Device = "cpu") -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deplib.cli import options
-from deplib.cli.options import FAULTS, OK, app, of_work
+from deplib.cli.options import app, of_work
 from deplib.errors import EncoderError, ResultError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Again = Annotated[list[str] | None, typer.Option(help="Only this one; may be giv
 def train(
     made: options.Work,
     out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
+    store: options.Store = None,
     model: Annotated[list[str] | None, of_work(_MODEL)] = None,
     seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
     features: Annotated[str, of_work(_SEES)] = "identity",
@@ -43,30 +44,34 @@ def train(
 
     Give the options that extract was given. Features that are missing are extracted first, and
     all are verified before anything is trained. It can be stopped at any time: the same command
-    goes on, in the middle of a training if need be.
+    goes on, in the middle of a training if need be. Results of other recordings, encoders or limits
+    lie beside each other. Exit code 1: some recordings could not be used.
     """
     from deplib import results, study
     from deplib.cohorts.base import scale_of
     from deplib.paths import data_root
     from deplib.statistics import score_runs
 
-    cohort, network = made.open_cohort(), made.open_encoder(made.device)
+    cohort, network = made.open_cohort(), made.open_encoder()
     folder = out or data_root() / "runs"
     folder.mkdir(parents=True, exist_ok=True)  # or said now, and not after hours of training
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
-    specs = study.training_specs(cohort.name, models=model, seeds=range(seeds), **about)
-    study.complete(
-        specs,
-        root=folder,
-        cohorts={cohort.name: cohort},
-        encoder=network,
+    inputs = study.Inputs(
+        cohort,
+        network,
         limits=study.MissLimits(**made.limits),
         stream_folder=streams,
+        store_folder=store,
         jobs=options.n_jobs(jobs),
         progress=True,
         **options.protocol(config),
     )
-    table = results.load(cohort.name, root=folder, model=[s.model for s in specs], **about)
+    world = inputs.world
+    specs = study.training_specs(world, models=model, seeds=range(seeds), **about)
+    study.complete(specs, root=folder, inputs={world: inputs})
+    told = json.dumps(inputs.about, indent=1).encode()
+    results.write_whole(folder / world / "inputs.json", told)
+    table = results.load(world, root=folder, model=[s.model for s in specs], **about)
     test = table[(table["split"] == "test") & (table["seed"] < seeds)]
     scores, n = score_runs(test), (test["recording"].nunique(), test["person"].nunique())
     who, label = f"{n[0]} recordings of {n[1]} persons", scale_of(cohort).name
@@ -77,7 +82,8 @@ def train(
         spread = f" ± {mae.seed_sd:.2f}" if mae.n_runs > 1 else ""
         interval = f"({mae.low:.2f} to {mae.high:.2f})"
         typer.echo(f"  {name:<18} {mae.n_runs} {mae.estimate:6.2f}{spread} {interval}  {r:5.2f}")
-    typer.echo(f"results: {folder}")
+    typer.echo(f"results: {folder / world}")
+    options.end(inputs.left_out)
 
 
 @app.command()
@@ -86,6 +92,7 @@ def study(
     made: options.Work,
     out: Annotated[Path, typer.Argument(help="Folder of results/, pages/, and of share/.")],
     seeds: Annotated[int, of_work("Runs of every model under every setting.", min=2, max=10)] = 10,
+    store: options.Store = None,
     config: options.Config = None,
     jobs: options.Jobs = 0,
 ) -> None:
@@ -95,7 +102,8 @@ def study(
     on labels that are planted in the features (the positive controls) and on permuted ones. Then
     it executes the chapters on results and power on them. Give the options that extract was given;
     the same command goes on where it was stopped. results/ and pages/ show single recordings and
-    stay with the data; share/ has scores alone. Exit code 1: a chapter fails on these results.
+    stay with the data; share/ has scores alone. Exit code 1: a chapter fails on these results, or
+    some recordings could not be used.
     """
     from importlib.util import find_spec
 
@@ -107,24 +115,24 @@ def study(
     from deplib.publish import publish_own
     from deplib.study.grid import planned
 
-    cohort, network = made.open_cohort(), made.open_encoder(made.device)
-    specs, root = planned(cohort.name, seeds), out / "results"
-    study.complete(
-        specs,
-        root=root,
-        cohorts={cohort.name: cohort},
-        encoder=network,
+    cohort, network = made.open_cohort(), made.open_encoder()
+    inputs = study.Inputs(
+        cohort,
+        network,
+        store_folder=store,
         limits=study.MissLimits(**made.limits),
         jobs=options.n_jobs(jobs),
         progress=True,
         **options.protocol(config),
     )
-    runs = results.load(cohort.name, root=root)
+    world, root = inputs.world, out / "results"
+    study.complete(planned(world, seeds), root=root, inputs={world: inputs})
+    runs = results.load(world, root=root)
     shared = study.aggregate(runs[runs["seed"] < seeds])
     label = scale_of(cohort).name
     about = {"cohort": cohort.name, "label": label, "encoder": network.id, "deplib": __version__}
     results.write_whole(out / "share" / "scores.csv", shared.assign(**about).to_csv().encode())
-    shutil.copy(root / cohort.name / "protocol.yaml", out / "share")
+    shutil.copy(root / world / "protocol.yaml", out / "share")
     mae = shared[shared["metric"] == "mae"].set_index("model")
     told = mae[mae["minus"] == ""].pivot(columns=["split_rule", "labels"], values="value")
     typer.echo(f"Test MAE, mean over runs:\n{told.to_string(float_format='%.2f')}")
@@ -134,11 +142,11 @@ def study(
     if (n := int(shared["n_persons"].min())) < study.FEWEST:
         typer.secho(f"do not share scores of {n} persons: they say too much of each", fg="yellow")
     typer.echo(f"{out}: scores to share in share/; executing the chapters, some minutes")
-    failed = publish_own(cohort.name, root, out / "pages", label=label)
+    failed = publish_own(world, root, out / "pages", label=label)
     for name, why in failed.items():
         typer.secho(f"{name} fails on these results: {why}", fg="red")
     typer.echo(f"pages: {out / 'pages' / 'index.html'}")
-    raise typer.Exit(FAULTS if failed else OK)
+    options.end(inputs.left_out, not failed)
 
 
 @app.command()
@@ -201,6 +209,7 @@ def publish(
 def export(
     made: options.Work,
     out: Annotated[Path, typer.Argument(help="Folder of the pair; deplib predict takes it.")],
+    store: options.Store = None,
     model: Annotated[str, of_work("A model of the report.")] = "HybridPooling",
     features: Annotated[str, of_work(_WHAT)] = "identity",
     seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
@@ -222,12 +231,12 @@ def export(
 
     if features != RunSpec.features and (made.encoder or made.flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
-    cohort, network = made.open_cohort(), made.open_encoder(made.device)
+    cohort, network = made.open_cohort(), made.open_encoder()
     limits = MissLimits(**made.limits)
-    work: Any = {"jobs": options.n_jobs(jobs), "progress": True} | options.protocol(config)
-    inputs = Inputs(cohort, network, limits=limits, **work)
-    # A run on the simulated cohort has the world's name in the study, and the cohort's by train.
-    names = [made.world, cohort.name] if made.root is None else [cohort.name]
+    work: Any = {"store_folder": store, "jobs": options.n_jobs(jobs), "progress": True}
+    inputs = Inputs(cohort, network, limits=limits, **work, **options.protocol(config))
+    # A run on the simulated cohort has the world's name in the study, and the inputs' by train.
+    names = [made.world, inputs.world] if made.root is None else [inputs.world]
     specs = [RunSpec(model, seed, name, split_rule=split, features=features) for name in names]
     spec, given = first_kept(specs, inputs), {"int8": int8, "overwrite": force}
     done = export_run(spec, inputs, out, level=level, say=typer.echo, **given)

@@ -36,6 +36,8 @@ class Corpus:
     name, simulated, recordings, fingerprint
         As in ``FilmedCohort``. A recording's own fingerprint covers the names and the content of
         its files and, for videos, the aligner's id.
+    left_out
+        Recordings that are there and cannot be used, and why.
     scale, notes
         What the labels measure, and what one should know of the listing.
 
@@ -59,6 +61,7 @@ class Corpus:
         self._clips, wrong = open_clips(listed, aligner)
         self._problems = pd.concat([found, wrong])
         left_out = self._problems[self._problems["excluded"]]
+        self.left_out = dict(zip(left_out["recording"], left_out["problem"], strict=True))
         good = self._clips[~self._clips["recording"].isin(left_out["recording"])]
         if good.empty:
             told = [f". {row.where}: {row.problem}: {row.remedy}" for row in left_out.itertuples()]

@@ -14,10 +14,11 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class ExtractionReport:
     extracted: tuple[str, ...]  # recordings embedded by this call
     kept: tuple[str, ...]  # recordings that were there and whole
     recomputed: dict[str, str]  # found damaged, to be done again, and why
-    refused: dict[str, str]  # recordings that cannot be used, and why; nothing was written
+    refused: dict[str, str]  # recordings that cannot be used, and why
     faults: dict[str, int]  # what this call found wrong with frames, by kind, refused ones too
     n_frames: int  # frames embedded by this call
     n_invalid: int  # of them, frames that could not be embedded
@@ -69,19 +70,36 @@ class ExtractionReport:
 
 
 def store_header(
-    cohort: Cohort, encoder: OnnxEncoder, *, frame_limit: int = 2000, dtype: str = "float16"
+    cohort: Cohort, encoder: OnnxEncoder, *, frame_limit: int = 2000, dtype: str | Path = "float16"
 ) -> StoreHeader:
-    """Return the header of the store that holds this cohort through this encoder."""
+    """Return the header of the store that holds this cohort through this encoder.
+
+    In the place of a dtype, a folder stands for that of its store.
+    """
+    if isinstance(dtype, Path):
+        there = (dtype / "store.json").exists()
+        dtype = FeatureStore(dtype).header.dtype if there else StoreHeader.dtype
     if frame_limit < 1:
         raise StoreError(f"frame_limit is {frame_limit}; keep at least one frame a recording")
     source, n = cohort.fingerprint, len(cohort.recordings)
     return StoreHeader(encoder.id, encoder.dim, cohort.name, source, n, frame_limit, dtype)
 
 
-def store_folder(header: StoreHeader) -> Path:
-    """Return where a store lives by default: a folder of its own for each way of making one."""
+def store_folder(header: StoreHeader, cohort: Cohort) -> Path:
+    """Return where a store lives by default: one for each corpus and way of making it.
+
+    A corpus is known by its frames, so that it may be mended here and there, moved, or copied.
+    """
     name = re.sub(r"[^\w.-]+", "-", header.cohort)
-    return data_root() / "features" / f"{name}-{header.key}"
+    for k in count():
+        folder = data_root() / "features" / f"{name}-{header.key}{f'-{k}' * bool(k)}"
+        if not (folder / "store.json").exists():
+            break
+        store = FeatureStore(folder)
+        there = store.done().intersection(cohort.recordings["recording"])
+        if 2 * sum(embedding.is_current(store, cohort, one) for one in there) >= len(there):
+            break
+    return folder
 
 
 def plan(
@@ -156,8 +174,8 @@ def extract(
         Largest share of all frames planned that may fail, those in the store already and those of
         refused recordings counted. The run ends as soon as it is exceeded for certain.
     max_recording_miss_rate
-        Largest share of one recording's frames that may fail; a recording above it is refused:
-        nothing is written for it, and the run goes on. A later call tries it again.
+        Largest share of one recording's frames that may fail; a recording above it is refused,
+        and the run goes on. The store remembers it: a later call asks for no embedding again.
     max_template_distance
         Largest median distance of faces in some crops from the five-point template, pixels.
     progress
@@ -202,27 +220,24 @@ def extract(
         least = f"jobs is {jobs}, block {block}: both must be at least 1"
         raise StoreError(f"{least}; {rates}: each must be from 0 to 1")
     root = store.root if isinstance(store, FeatureStore) else Path(store)
-    dtype = FeatureStore(root).header.dtype if (root / "store.json").exists() else "float16"
-    header = store_header(cohort, encoder, frame_limit=frame_limit, dtype=dtype)
+    header = store_header(cohort, encoder, frame_limit=frame_limit, dtype=root)
     store = FeatureStore(root, header=header)
     damaged = store.discard_damaged()
     asked = plan(cohort, frame_limit=frame_limit, recordings=recordings)
     todo = plan(cohort, store, frame_limit=frame_limit, recordings=recordings)
-    kept = [recording for recording in asked if recording not in todo]
+    there = [store.entry(recording) for recording in asked if recording not in todo]
     # the verdict is about all that is asked for
-    before = sum((Counter(store.entry(recording).faults) for recording in kept), Counter[str]())
+    before = sum((Counter(entry.faults) for entry in there), Counter[str]())
     faults: list[FrameFault] = []  # found by this call: what the report tells
     finished: list[LedgerEntry] = []
-    refused: dict[str, str] = {}
+    refused = _refused(there, max_recording_miss_rate)
+    kept = [entry.recording for entry in there if entry.recording not in refused]
     remedy = "mend the cause, leave the worst recordings out, or raise max_miss_rate, and run again"
     require_few = partial(
         embedding.require_few, faults, sum(asked.values()), max_miss_rate, "planned frames",
         f"{remedy}: what is finished is kept", before=before,
     )  # fmt: skip
-    work = partial(
-        embedding.extract_recording, cohort, encoder, store, block=block,
-        max_miss_rate=max_recording_miss_rate,
-    )  # fmt: skip
+    work = partial(embedding.extract_recording, cohort, encoder, store, block=block)
     note = partial(_note, None if log is None else Path(log))
     note(
         "start", cohort=cohort.name, encoder=encoder.id, store=str(store.root.absolute()),
@@ -237,6 +252,7 @@ def extract(
                 refused[recording] = entry
             else:
                 finished.append(entry)
+                refused |= _refused([entry], max_recording_miss_rate)
                 progress(entry)
             kinds = {fault.kind: fault.message for fault in found}
             note(
@@ -248,6 +264,7 @@ def extract(
     except BaseException as error:
         note("stop", error=type(error).__name__, why=str(error))
         raise
+    finished = [entry for entry in finished if entry.recording not in refused]
     report = ExtractionReport(
         tuple(entry.recording for entry in finished),
         tuple(kept),
@@ -260,6 +277,16 @@ def extract(
     )
     note("done", **asdict(report))
     return report
+
+
+def _refused(entries: Iterable[LedgerEntry], max_rate: float) -> dict[str, str]:
+    """Return the recordings of which more frames failed than may, and say so."""
+    return {
+        one.recording: f"{one.n_invalid:,} of {one.n_frames:,} frames of {one.recording} could not "
+        f"be embedded {one.faults}, and {max_rate:.1%} may fail: look at the clip, or leave it out"
+        for one in entries
+        if one.miss_rate > max_rate
+    }
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ recordings and, at worst, one that is done again. Nothing here is ever unpickled
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -27,8 +27,8 @@ from safetensors.numpy import load, save
 from deplib.errors import StoreError
 from deplib.paths import write_atomically
 
-FORMAT = 2
-"""Layout of the store on disk. Format 1 did not count what was wrong with the frames."""
+FORMAT = 3
+"""Layout of the store on disk. Format 2 knew frames by their names and sizes."""
 DTYPES = ("float16", "float32")
 _AGAIN = "run the extraction again: it redoes this recording"
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -69,6 +69,12 @@ class LedgerEntry:
     n_invalid: int  # frames without an embedding of their own
     faults: dict[str, int] = field(default_factory=dict)  # what was wrong with frames, by kind
     source: str = ""  # fingerprint of the recording's frames, where it has one of its own
+    made: str = ""  # key of the header that it was written under
+
+    @property
+    def miss_rate(self) -> float:
+        """Share of its frames without an embedding."""
+        return self.n_invalid / self.n_frames
 
 
 class FeatureStore:
@@ -151,7 +157,8 @@ class FeatureStore:
         content = save({"features": stored, "valid": np.ascontiguousarray(valid)})
         counts = {kind: int(count) for kind, count in (faults or {}).items()}
         digest, lost = hashlib.sha256(content).hexdigest(), int((~valid).sum())
-        entry = LedgerEntry(recording, digest, len(content), n, lost, counts, source)
+        made = self.header.key
+        entry = LedgerEntry(recording, digest, len(content), n, lost, counts, source, made)
         with self._writing(recording):  # two processes never mix one's features with the other's
             write_atomically(path, content)
             write_atomically(path.with_suffix(".json"), to_json(asdict(entry)))
@@ -226,10 +233,14 @@ class FeatureStore:
         Raises
         ------
         StoreError
-            If the recording is missing or is not what the ledger says.
+            If the recording is missing, or is not what the ledger or the header says.
         """
         tensors = load(self._content(recording))
-        return tensors["features"].astype(np.float32), tensors["valid"]
+        features, valid = tensors["features"], tensors["valid"]
+        said = (self.header.dtype, (len(valid), self.header.dim))
+        if (found := (str(features.dtype), features.shape)) != said:
+            raise StoreError(f"{recording} holds {found}, and its header says {said}; {_AGAIN}")
+        return features.astype(np.float32), valid
 
     def entry(self, recording: str) -> LedgerEntry:
         """Return the ledger entry of a recording.
@@ -255,8 +266,8 @@ class FeatureStore:
         """Return the recordings that have a ledger entry; no hash is checked."""
         return {path.stem for path in self._folder.glob("*.json") if path.name[0] != "."}
 
-    def digest(self) -> str:
-        """Return one SHA-256 over the header and every ledger entry: the store's content.
+    def digest(self, recordings: Iterable[str] | None = None) -> str:
+        """Return one SHA-256 over the header and ledger entries, by default all: the content.
 
         Raises
         ------
@@ -264,7 +275,8 @@ class FeatureStore:
             If a ledger entry is unreadable.
         """
         content = [asdict(self.header)]
-        content += [asdict(self.entry(recording)) for recording in sorted(self.done())]
+        names = self.done() if recordings is None else recordings
+        content += [asdict(self.entry(name)) for name in sorted(names)]
         return hashlib.sha256(to_json(content)).hexdigest()
 
     def _content(self, recording: str) -> bytes:

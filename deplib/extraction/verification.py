@@ -239,16 +239,10 @@ def verify(
                 findings += [finding("reference", bound=bounds.reference_cosine, error=error)]
         if findings:
             not_checked.setdefault("spot_check", "the encoder is at fault")
-    if cohort is not None:
-        if cohort.fingerprint != header.fingerprint:
-            made, now = header.fingerprint, cohort.fingerprint
-            findings += [of_all("wrong_cohort", made=made, given=cohort.name, now=now)]
-            for check in ("misaligned", "exposure", "spot_check"):
-                not_checked.setdefault(check, "the cohort is another one")
-        else:
-            known = set(cohort.recordings["recording"].astype(str)).intersection(names)
-            changed = [n for n in done if n in known and not is_current(store, cohort, n)]
-            findings += [finding("wrong_cohort", name, form=1) for name in changed]
+    if cohort is not None and (now := cohort.fingerprint) != (made := header.fingerprint):
+        findings += [of_all("wrong_cohort", made=made, given=cohort.name, now=now)]
+        for check in ("misaligned", "exposure", "spot_check"):
+            not_checked.setdefault(check, "the cohort is another one")
     findings += [finding("missing", name, 0, 1) for name in missing]
     if table is None and (n := header.n_recordings - len(done)) > 0:
         findings += [of_all("missing", "", len(done), header.n_recordings, form=1, n=n)]
@@ -256,6 +250,11 @@ def verify(
     present = [name for name in names if name not in missing]
     rows, means, entries = _examine(store, present, bounds, progress)
     findings += rows
+    if cohort is not None and "exposure" not in not_checked:
+        own = set(cohort.recordings["recording"].astype(str))
+        of_here = [e.recording for e in entries if e.recording in own and e.made == header.key]
+        changed = [name for name in of_here if not is_current(store, cohort, name)]
+        findings += [finding("wrong_cohort", name, form=1) for name in changed]
     if table is not None:
         frames = {entry.recording: entry.n_frames for entry in entries}
         for name, n_frames in zip(names, table["n_frames"], strict=True):
@@ -320,6 +319,10 @@ def _examine(
         for group in [group for group in copies.values() if len(group) > 1]:
             findings.append(finding("identical", " ".join(group), len(group), 1))
             means = {name: mean for name, mean in means.items() if name not in group}
+    if foreign := [entry.recording for entry in entries if entry.made != store.header.key]:
+        means = {name: mean for name, mean in means.items() if name not in foreign}
+        all_of, n = " ".join(foreign), len(entries)
+        findings.append(finding("wrong_header", all_of, len(foreign), 0, n=n, root=store.root))
     total, lost = (sum(getattr(e, what) for e in entries) for what in ("n_frames", "n_invalid"))
     if lost > bounds.invalid_rate * total:
         of_all = partial(finding, "invalid_rate", severity=FAULT, form=1, n=total, lost=lost)

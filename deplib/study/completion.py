@@ -16,9 +16,8 @@ from joblib import delayed
 from tqdm import tqdm
 
 from deplib import results
-from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
-from deplib.extraction import OnnxEncoder, embedded_encoder, first_line
+from deplib.extraction import embedded_encoder, first_line
 from deplib.keys import source_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
@@ -39,8 +38,7 @@ def complete(
     specs: Sequence[RunSpec],
     *,
     root: Path | None = None,
-    cohorts: Mapping[str, Cohort] | None = None,
-    encoder: OnnxEncoder | None = None,
+    inputs: Mapping[str, Inputs] | None = None,
     scheduler: str | None = None,
     **given: Any,
 ) -> list[Result]:
@@ -56,15 +54,13 @@ def complete(
     root
         Folder of the tables, one folder a world; the versioned results by default, beside which
         the signatures of the features are kept.
-    cohorts
-        Cohorts by the name that ``RunSpec.world`` has for them; worlds that are not in it are
-        those of the simulation.
-    encoder
-        The embedded encoder by default.
+    inputs
+        What runs see, by ``RunSpec.world``; worlds that are not in it are those of the simulation,
+        seen by the embedded encoder.
     scheduler
         Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers train instead.
     **given
-        ``protocol``, ``limits``, ``jobs``, ``progress`` and ``stream_folder``, as of `Inputs`.
+        Options of the simulation's `Inputs`, such as ``protocol``, ``jobs`` and ``progress``.
 
     Raises
     ------
@@ -77,12 +73,12 @@ def complete(
     needed = list(dict.fromkeys(one for spec in specs for one in (in_float(spec), spec)))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
-        cohort = (cohorts or {}).get(world) or open_cohort(world)
-        inputs = Inputs(cohort, encoder or embedded_encoder(), **given)
+        found = (inputs or {}).get(world)
+        found = found or Inputs(open_cohort(world), embedded_encoder(), **given)
         here = [spec for spec in needed if spec.world == world]
-        done |= _complete(world, here, inputs, root, scheduler)
+        done |= _complete(world, here, found, root, scheduler)
         if root:
-            inputs.protocol.write(root / world / "protocol.yaml")
+            found.protocol.write(root / world / "protocol.yaml")
     return [done[spec] for spec in specs]
 
 

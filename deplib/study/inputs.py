@@ -1,11 +1,13 @@
 """From a cohort to what its runs see: extraction, verification, streams, and what a run changes."""
 
+import hashlib
+import json
 import warnings
 from collections.abc import Collection
-from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import cache
+from dataclasses import KW_ONLY, asdict, dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,8 @@ from deplib.cohorts.base import Cohort, scale_of
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.deploy.quantise import small_encoder
 from deplib.errors import CohortError
-from deplib.extraction import Bounds, FeatureStore, OnnxEncoder, embedded_encoder
+from deplib.extraction import Bounds, FeatureStore, OnnxEncoder, StoreHeader, embedded_encoder
+from deplib.extraction.embedding import source_of
 from deplib.keys import run_key
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
@@ -97,6 +100,14 @@ class Inputs:
         Processes of one thread each; show bars.
     stream_folder
         Where the files of streams lie that no encoder makes; the simulated cohort needs none.
+    store_folder
+        The store of the given encoder's features; one in the data folder by default. What is in
+        it is compared with the frames.
+
+    Attributes
+    ----------
+    left_out
+        Recordings that cannot be used, and why; those that extraction refuses once it was done.
     """
 
     cohort: Cohort
@@ -107,6 +118,7 @@ class Inputs:
     jobs: int = 2
     progress: bool = False
     stream_folder: Path | None = None
+    store_folder: Path | None = None
 
     def __post_init__(self) -> None:
         """Make each stream ready once; labels outside their scale are refused."""
@@ -115,6 +127,7 @@ class Inputs:
             wanted = f"from {scale.low:g} to {scale.high:g}"
             raise CohortError(f"a label of {self.cohort.name} is no {scale.name} {wanted}: mend it")
         self.protocol = replace(self.protocol, feature_dim=self.encoder.dim)
+        self.left_out = dict(getattr(self.cohort, "left_out", {}))
         # Of this cohort: the verified features of an encoder's stream, and the usable recordings.
         self.store = cache(self._prepare)
         self._digest = cache(self._digest_of)
@@ -163,6 +176,23 @@ class Inputs:
             return plant_labels(windows, spec.labels)
         return windows
 
+    @cached_property
+    def world(self) -> str:
+        """What results on these inputs are called: by the cohort, and a hash of all of `about`."""
+        content = json.dumps(self.about) + self.cohort.recordings.to_json()
+        return f"{self.cohort.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What tells these inputs from others, beside the labels."""
+        names = self.cohort.recordings["recording"]
+        return {
+            "encoder": self.encoder.id,
+            "frames": {name: source_of(self.cohort, name) for name in names},
+            "limits": self.limits._asdict(),
+            "protocol": asdict(self.protocol),
+        }
+
     def key(self, spec: RunSpec) -> str:
         """Return the key of a run on these streams.
 
@@ -182,16 +212,19 @@ class Inputs:
         if versioned and same_features(self.windows(alone), world, name):
             return versioned
         if name in ENCODED:
-            return self.store(name, False)[0].digest()
+            store, usable = self.store(name, False)
+            return store.digest(usable["recording"])
         return open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
 
     def _prepare(self, name: str, in_8_bits: bool = False) -> tuple[FeatureStore, pd.DataFrame]:
         """Extract what is missing, verify all of it, and name the recordings that are left out."""
         cohort, encoder, limits = self.cohort, encoder_of(name, self.encoder), self.limits
         encoder = small_encoder(encoder) if in_8_bits else encoder
+        given = self.store_folder if encoder is self.encoder else None
         limit = self.protocol.sequence_length
-        header = extraction.store_header(cohort, encoder, frame_limit=limit)
-        store = FeatureStore(extraction.store_folder(header), header=header)
+        there = given or StoreHeader.dtype
+        header = extraction.store_header(cohort, encoder, frame_limit=limit, dtype=there)
+        store = FeatureStore(given or extraction.store_folder(header, cohort), header=header)
         todo = sum(extraction.plan(cohort, store, frame_limit=limit).values())
         silent = not (self.progress and todo)
         with tqdm(total=todo, unit="frame", desc="features", disable=silent) as bar:
@@ -207,14 +240,16 @@ class Inputs:
                 progress=lambda entry: bar.update(entry.n_frames),
             )
         left_out = dict(report.refused)
-        for entry in map(store.entry, store.done()):
-            if entry.n_invalid == entry.n_frames:
+        for entry in map(store.entry, store.done().intersection(cohort.recordings["recording"])):
+            if entry.miss_rate == 1:
                 left_out[entry.recording] = "none of its frames has an embedding"
         for recording, why in left_out.items():
             warnings.warn(f"left out {recording}: {why}", stacklevel=4)
+        self.left_out |= left_out
         recordings = cohort.recordings[~cohort.recordings["recording"].isin(list(left_out))]
         bounds = replace(BOUNDS.get(name, extraction.DEFAULT_BOUNDS), **limits._asdict())
-        extraction.verify(store, recordings, bounds=bounds).raise_for_faults()
+        seen: Any = {"cohort": cohort, "encoder": encoder} if given else {}
+        extraction.verify(store, recordings, bounds=bounds, **seen).raise_for_faults()
         return store, recordings
 
 

@@ -17,7 +17,7 @@ VERBS = {command.callback.__name__: command.callback for command in app.register
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("verify", "/nowhere/at/all"), "no feature store in"),
+        (("verify", "--store", "/nowhere/at/all"), "no feature store in"),
         (("check", "/nowhere/at/all"), "no folder"),
         (("check", ".", "--task", "Reading"), "no recording of task Reading"),
         (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no network at"),

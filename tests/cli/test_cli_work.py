@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -23,6 +24,17 @@ from deplib.report import badge
 from deplib.study import inputs, runs
 
 WORLD = "simulated/AVEC2014 layout"
+
+
+def kept(folder, **selected):
+    """The results that were written last."""
+    last = max(worlds(folder), key=lambda path: path.stat().st_mtime_ns)
+    world = str(last.parent.relative_to(folder / "results"))
+    return results.load(world, root=folder / "results", **selected)
+
+
+def worlds(folder):
+    return list((folder / "results").rglob("runs.parquet"))
 
 
 @pytest.fixture
@@ -68,8 +80,7 @@ def test_train_prints_scores_with_intervals(train, tmp_path):
     several = train("--model", "AttentionMIL", "--model", "RidgeMean", "--seeds", 2).output
     assert re.search(r"AttentionMIL +2 +[\d.]+ ± [\d.]+ \([\d.]+ to [\d.]+\)", several)
     assert re.search(r"RidgeMean +1 +[\d.]+ \([\d.]+ to [\d.]+\)", several)
-    kept = results.runs(WORLD, root=tmp_path / "results")["model"]
-    assert set(kept) == {*MODELS, "AttentionMIL", "RidgeMean"}
+    assert set(kept(tmp_path)["model"]) == {*MODELS, "AttentionMIL", "RidgeMean"}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +108,7 @@ def test_train_sees_openface_files_beside_the_embeddings(train, corpus, tmp_path
     asked = ("--model", "HybridPooling", "--features", "identity+action", "--streams", folder)
     with pytest.warns(UserWarning, match="1 of 12 recordings have no file"):
         train(*asked)
-    seen = results.load(WORLD, root=tmp_path / "results", features="identity+action")
+    seen = kept(tmp_path, features="identity+action")
     assert seen["recording"].nunique() == 12
 
 
@@ -107,10 +118,21 @@ def test_train_goes_on_without_a_recording_that_cannot_be_used(train, corpus, tm
         Image.new("RGB", (112, 112)).save(frame)
     asked = ("--model", "TemporalMeanMLP", "--max-miss-rate", 0.2)
     with pytest.warns(UserWarning, match="left out"):
-        train(*asked)
-    assert results.load(WORLD, root=tmp_path / "results")["recording"].nunique() == 11
-    train(*asked, "--max-recording-miss-rate", 0.8)  # another run
-    assert results.load(WORLD, root=tmp_path / "results")["recording"].nunique() == 12
+        told = train(*asked, code=FAULTS).stdout
+    assert told.endswith(f"1 recordings left out: {folder.name.split('_video')[0]}\n")
+    assert kept(tmp_path)["recording"].nunique() == 11
+    train(*asked, "--max-recording-miss-rate", 0.8)
+    assert kept(tmp_path)["recording"].nunique() == 12
+    with pytest.warns(UserWarning, match="left out"):  # it is in the store now
+        train(*asked, code=FAULTS)
+    assert len(worlds(tmp_path)) == 2  # beside each other
+    with_flip = train("--flip", "--model", "RidgeMean", "--max-miss-rate", 0.2, code=FAULTS).stdout
+    assert len(worlds(tmp_path)) == 3
+    about = json.loads(
+        (Path(with_flip.split("results: ")[1].split("\n")[0]) / "inputs.json").read_text()
+    )
+    assert "flip" in about["encoder"]
+    assert about["limits"]["invalid_rate"] == 0.2
 
 
 # The study
@@ -160,8 +182,8 @@ def test_what_train_trained_is_exported_and_predicts(
     assert re.search(r"PyTorch on a window: [\d.e-]+ z-units", told)
     folder = sorted(corpus.rglob("*_aligned"))[-1]
     answer = json.loads(run("predict", folder, pair, "--json").stdout)
-    kept = results.load(WORLD, root=tmp_path / "results").set_index("recording")["bdi_hat"]
-    of_train = kept[folder.name.split("_video")[0]]
+    scores = kept(tmp_path).set_index("recording")["bdi_hat"]
+    of_train = scores[folder.name.split("_video")[0]]
     assert answer["unclipped"] == pytest.approx(of_train, abs=0.02)
     assert "holds another model or encoder" in export("--int8", code=FAILED).stderr
     size = (pair / "model.onnx").stat().st_size
@@ -210,8 +232,9 @@ def test_a_run_of_the_study_is_found_and_else_the_one_of_train(run, tmp_path, mo
     given = ("--world", "null", "--seed", 3, "--split", "disjoint")
     run("export", tmp_path / "pair", *given, code=FAILED)
     wanted = [study.RunSpec("HybridPooling", 3, name, split_rule="disjoint")
-              for name in ("null", "simulated/null")]  # fmt: skip
+              for name in ("null", asked[1].world)]  # fmt: skip
     assert asked == wanted
+    assert asked[1].world.startswith("simulated/null-")
 
 
 # Predict

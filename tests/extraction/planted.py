@@ -4,6 +4,7 @@ A damage changes a copy of the store in place, or returns the encoder or the fra
 the place of the sound ones, with which everything is extracted again.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save
 from tiny import openface
 
 from deplib import extraction
@@ -182,6 +184,22 @@ def joined(where: slice) -> Damage:
     return damage
 
 
+def mixed(found: Extracted) -> None:
+    """Put the files of a recording, its ledger entry too, from another encoder's store."""
+    encoder = OnnxEncoder(found.encoder.path, Preprocess("BGR"))
+    other = found.again(encoder=encoder).store.root
+    for file in (FILE, ENTRY):
+        shutil.move(other / file, found.store.root / file)
+
+
+def in_float64(found: Extracted) -> None:
+    """Write a recording's file, and the ledger to it, as a script of the user's would."""
+    features, valid = found.store.read(ONE)
+    content = save({"features": features.astype(np.float64), "valid": valid})
+    found.store.path(ONE).write_bytes(content)
+    edited(ENTRY, fields(sha256=hashlib.sha256(content).hexdigest(), size=len(content)))(found)
+
+
 def plant(fault: str, sound: Extracted, folder: Path) -> Extracted:
     """Copy a sound store and damage the copy."""
     copy = replace(sound, store=FeatureStore(shutil.copytree(sound.store.root, folder)))
@@ -238,8 +256,15 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "another person from the middle on": (joined(slice(20, None)), "second_person"),
     "a second face for a while": (joined(slice(20, 26)), "second_person"),
     "two faces take turns": (joined(slice(0, None, 2)), "second_person"),
-    "another encoder": (edited("store.json", fields(encoder="sha256=0 RGB")), "wrong_encoder"),
-    "another corpus": (edited("store.json", fields(fingerprint=64 * "0")), "wrong_cohort"),
+    "another encoder": (
+        edited("store.json", fields(encoder="sha256=0 RGB")), "wrong_encoder wrong_header",
+    ),
+    "another corpus": (
+        edited("store.json", fields(fingerprint=64 * "0")), "wrong_cohort wrong_header",
+    ),
+    "another limit": (edited("store.json", fields(frame_limit=99)), "wrong_header"),
+    "one recording of another encoder": (mixed, "wrong_header"),
+    "float64 in a file": (in_float64, "integrity"),
     "BGR": (preprocessed(Preprocess("BGR")), "reference"),
     "divided by 255": (preprocessed(extraction.UNIT), "reference"),
     "ImageNet statistics": (preprocessed(extraction.IMAGENET), "reference"),

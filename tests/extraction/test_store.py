@@ -58,7 +58,7 @@ def test_reopening_requires_the_same_origin(store):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "unreadable"), ("[]", "unreadable"), ('{"format": 2}', "unreadable"),
+        ("", "unreadable"), ("[]", "unreadable"), ('{"format": 3}', "unreadable"),
         (json.dumps({**vars(HEADER), "format": 1}), "format 1; .* again into another folder"),
         (None, "nobody knows what made them"),
     ],

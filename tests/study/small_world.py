@@ -5,6 +5,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from deplib import results, study
 from deplib.cohorts.simulated import SimulatedCohort
@@ -17,16 +18,18 @@ PROTOCOL = Protocol(epochs=4, window_length=8)
 COHORT = partial(SimulatedCohort, n_recordings=9, max_frames=12)
 
 
-def inputs(world: str = "default") -> study.Inputs:
+def inputs(world: str = "default", cohort: Any = None, jobs: int = 1) -> study.Inputs:
     """The streams of a small world."""
-    return study.Inputs(COHORT(world), embedded_encoder(), protocol=PROTOCOL, jobs=1)
+    cohort = cohort or COHORT(world)
+    return study.Inputs(cohort, embedded_encoder(), protocol=PROTOCOL, jobs=jobs)
 
 
-def complete(specs: list[RunSpec], root: Path | None = None, **options: object) -> list[Result]:
+def complete(
+    specs: list[RunSpec], root: Path | None = None, scheduler: str | None = None, **seen: Any
+) -> list[Result]:
     """Complete runs of the small worlds in this process."""
-    cohorts = {spec.world: COHORT(spec.world) for spec in specs}
-    given = {"cohorts": cohorts, "protocol": PROTOCOL, "jobs": 1, "root": root} | options
-    return study.complete(specs, **given)
+    given = {world: inputs(world, **seen) for world in {spec.world for spec in specs}}
+    return study.complete(specs, root=root, inputs=given, scheduler=scheduler)
 
 
 def die(moment: str, root: Path) -> None:

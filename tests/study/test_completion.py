@@ -13,6 +13,7 @@ from small_world import COHORT, PROTOCOL, complete
 
 from deplib import results, study
 from deplib.errors import ResultError
+from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
 from deplib.study import completion
 
@@ -131,7 +132,7 @@ def mirrored(monkeypatch, tmp_path):
     cohort = COHORT()
     real = cohort.frames
     monkeypatch.setattr(cohort, "frames", lambda *args, **kw: real(*args, **kw)[:, :, ::-1].copy())
-    return {"default": cohort}
+    return cohort
 
 
 def test_versioned_results_of_other_features_are_computed_again(
@@ -148,9 +149,9 @@ def test_versioned_results_of_other_features_are_computed_again(
     assert first[0].key == small_world.inputs().key(SPECS[0])  # so `deplib train` finds it
     # Another run is asked for when the features change: then these are stale, too.
     other = mirrored(monkeypatch, tmp_path)
-    complete([SPECS[2]], cohorts=other)
+    complete([SPECS[2]], cohort=other)
     computed.clear()
-    second = complete(SPECS[:2], cohorts=other)
+    second = complete(SPECS[:2], cohort=other)
     assert set(computed) == set(SPECS[:2])
     assert {r.key for r in first}.isdisjoint(r.key for r in second)
 
@@ -162,10 +163,34 @@ def test_prepare_refuses_features_that_are_not_those_of_the_results(
     study.prepare(jobs=1)
     study.complete([replace(SPECS[0], world="small")], protocol=PROTOCOL, jobs=1)
     study.prepare(jobs=1)
-    cohort = mirrored(monkeypatch, tmp_path)["default"]
+    cohort = mirrored(monkeypatch, tmp_path)
     monkeypatch.setattr(completion, "open_cohort", lambda world: cohort)
     with pytest.raises(ResultError, match="the features of the small cohort are not those"):
         study.prepare(jobs=1)
+
+
+def test_what_other_frames_gave_is_said_when_it_is_replaced(tmp_path, monkeypatch):
+    complete(SPECS[:2], tmp_path)
+    other = mirrored(monkeypatch, tmp_path)
+    assert small_world.inputs(cohort=other).world == small_world.inputs().world  # as it claims
+    with pytest.warns(UserWarning, match="are replaced: true-RidgeMean-0$"):
+        complete(SPECS[1:2], tmp_path, cohort=other)
+
+
+def test_results_are_called_by_all_that_tells_their_inputs_apart():
+    inputs, cohort = small_world.inputs(), COHORT()
+    cohort.recordings = cohort.recordings.assign(bdi=cohort.recordings["bdi"] + 1)
+    others = [
+        replace(inputs, limits=study.MissLimits(0.06)),
+        replace(inputs, protocol=replace(PROTOCOL, epochs=5)),
+        replace(inputs, encoder=embedded_encoder(flip=True)),
+        small_world.inputs(cohort=cohort),
+    ]
+    names = {one.world for one in (inputs, small_world.inputs(), *others)}
+    assert len(names) == 5
+    assert all(name.startswith("simulated/default-") for name in names)
+    spec = RunSpec("RidgeMean", world=inputs.world)
+    assert len({one.key(spec) for one in (inputs, *others)}) == 5
 
 
 @pytest.mark.parametrize("how", ["processes", "dask"])
