@@ -149,6 +149,7 @@ def extract(
             opened,
             jobs=processes,
             max_miss_rate=made.max_miss_rate,
+            max_recording_miss_rate=made.max_recording_miss_rate,
             **given,
             progress=lambda entry: bar.update(entry.n_frames),
             log=folder / "extract.jsonl",

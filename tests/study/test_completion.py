@@ -189,8 +189,8 @@ def test_results_are_called_by_all_that_tells_their_inputs_apart():
     names = {one.world for one in (inputs, small_world.inputs(), *others)}
     assert len(names) == 5
     assert all(name.startswith("simulated/default-") for name in names)
-    spec = RunSpec("RidgeMean", world=inputs.world)
-    assert len({one.key(spec) for one in (inputs, *others)}) == 5
+    keys = {one.key(RunSpec("RidgeMean", world=one.world)) for one in (inputs, *others)}
+    assert len(keys) == 5
 
 
 @pytest.mark.parametrize("how", ["processes", "dask"])
