@@ -317,13 +317,12 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
     """
     there = {one.spec: one.rounded() for one in done}
     if _path(world, root, "runs").is_file():
-        former = {one.spec: one for one in _whole(world, _read(world, root), but=there)}
-        both = [(former[spec], there[spec]) for spec in there if spec in former]
-        other = [old.spec.name for old, new in both if old.key != new.key]
+        old = {one.spec: one for one in _whole(world, _read(world, root), but=there)}
+        other = [spec.name for spec in old.keys() & there if old[spec].key != there[spec].key]
         if other and root is not None:
             what = f"results in {root / world} that other code or data made are replaced"
-            warnings.warn(f"{what}: {', '.join(other)}", stacklevel=2)
-        there = former | there
+            warnings.warn(f"{what}: {', '.join(sorted(other))}", stacklevel=2)
+        there = old | there
     order = sorted(there, key=lambda spec: [str(value) for value in asdict(spec).values()])
     kept = [there[spec] for spec in order]
     rows = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deplib.cohorts.base import Cohort
     from deplib.cohorts.corpus import Corpus
     from deplib.extraction import OnnxEncoder
+    from deplib.study import Inputs
 
 OK, FAULTS, FAILED, CRASHED, INTERRUPTED = 0, 1, 2, 70, 130
 """Exit codes: sound; data must not be used; could not be done as asked; a fault of deplib itself;
@@ -156,6 +157,27 @@ class Work:
         return SimulatedCohort(self.world)
 
 
+@dataclass
+class Training(Work):
+    """The same, and on which features, by which protocol and how fast is trained."""
+
+    store: Store = None
+    config: Config = None
+    jobs: Jobs = 0
+
+    def inputs(self, streams: Path | None = None) -> "Inputs":
+        """Return what runs see."""
+        from deplib.protocol import Protocol
+        from deplib.study import Inputs, MissLimits
+
+        given: Any = {"protocol": Protocol.read(self.config)} if self.config else {}
+        return Inputs(
+            self.open_cohort(), self.open_encoder(), progress=True, **given,
+            limits=MissLimits(**self.limits), jobs=n_jobs(self.jobs), stream_folder=streams,
+            store_folder=self.store,
+        )  # fmt: skip
+
+
 def spread(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb, in the place of its first parameter, the options that are that one's fields."""
     first, *others = signature(verb).parameters.values()
@@ -177,13 +199,6 @@ def told(cohort: "Cohort") -> str:
 
     scale, notes = scale_of(cohort), getattr(cohort, "notes", ())
     return "; ".join([f"{cohort.name}, {scale.name} from {scale.low:g} to {scale.high:g}", *notes])
-
-
-def protocol(config: Path | None) -> dict[str, Any]:
-    """Return the keyword of a protocol that was given as a file; else none."""
-    from deplib.protocol import Protocol
-
-    return {"protocol": Protocol.read(config)} if config else {}
 
 
 def end(left_out: Mapping[str, str], sound: bool = True) -> NoReturn:

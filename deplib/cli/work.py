@@ -28,17 +28,14 @@ Again = Annotated[list[str] | None, typer.Option(help="Only this one; may be giv
 @app.command()
 @options.spread
 def train(
-    made: options.Work,
+    made: options.Training,
     out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
-    store: options.Store = None,
     model: Annotated[list[str] | None, of_work(_MODEL)] = None,
     seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
     features: Annotated[str, of_work(_SEES)] = "identity",
     streams: Annotated[Path | None, of_work(_STREAMS)] = None,
     recipe: Annotated[str, of_work(_RECIPE)] = "protocol",
     split: options.Split = "official",
-    config: options.Config = None,
-    jobs: options.Jobs = 0,
 ) -> None:
     """Train models on a cohort and print their scores on Test.
 
@@ -52,21 +49,10 @@ def train(
     from deplib.paths import data_root
     from deplib.statistics import score_runs
 
-    cohort, network = made.open_cohort(), made.open_encoder()
-    folder = out or data_root() / "runs"
+    inputs, folder = made.inputs(streams), out or data_root() / "runs"
     folder.mkdir(parents=True, exist_ok=True)  # or said now, and not after hours of training
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
-    inputs = study.Inputs(
-        cohort,
-        network,
-        limits=study.MissLimits(**made.limits),
-        stream_folder=streams,
-        store_folder=store,
-        jobs=options.n_jobs(jobs),
-        progress=True,
-        **options.protocol(config),
-    )
-    world = inputs.world
+    cohort, world = inputs.cohort, inputs.world
     specs = study.training_specs(world, models=model, seeds=range(seeds), **about)
     study.complete(specs, root=folder, inputs={world: inputs})
     told = json.dumps(inputs.about, indent=1).encode()
@@ -89,12 +75,9 @@ def train(
 @app.command()
 @options.spread
 def study(
-    made: options.Work,
+    made: options.Training,
     out: Annotated[Path, typer.Argument(help="Folder of results/, pages/, and of share/.")],
     seeds: Annotated[int, of_work("Runs of every model under every setting.", min=2, max=10)] = 10,
-    store: options.Store = None,
-    config: options.Config = None,
-    jobs: options.Jobs = 0,
 ) -> None:
     """Do the whole study on a cohort: the plan that the book states beforehand.
 
@@ -115,17 +98,8 @@ def study(
     from deplib.publish import publish_own
     from deplib.study.grid import planned
 
-    cohort, network = made.open_cohort(), made.open_encoder()
-    inputs = study.Inputs(
-        cohort,
-        network,
-        store_folder=store,
-        limits=study.MissLimits(**made.limits),
-        jobs=options.n_jobs(jobs),
-        progress=True,
-        **options.protocol(config),
-    )
-    world, root = inputs.world, out / "results"
+    inputs, root = made.inputs(), out / "results"
+    cohort, network, world = inputs.cohort, inputs.encoder, inputs.world
     study.complete(planned(world, seeds), root=root, inputs={world: inputs})
     runs = results.load(world, root=root)
     shared = study.aggregate(runs[runs["seed"] < seeds])
@@ -207,9 +181,8 @@ def publish(
 @app.command()
 @options.spread
 def export(
-    made: options.Work,
+    made: options.Training,
     out: Annotated[Path, typer.Argument(help="Folder of the pair; deplib predict takes it.")],
-    store: options.Store = None,
     model: Annotated[str, of_work("A model of the report.")] = "HybridPooling",
     features: Annotated[str, of_work(_WHAT)] = "identity",
     seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
@@ -217,8 +190,6 @@ def export(
     level: Annotated[float, of_work(_LEVEL)] = 0.9,
     int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
     force: Annotated[bool, of_work("Replace another pair in the folder.", "--force")] = False,
-    config: options.Config = None,
-    jobs: options.Jobs = 0,
 ) -> None:
     """Write a trained model and its encoder as two checked ONNX files, for deplib predict.
 
@@ -227,14 +198,11 @@ def export(
     from PyTorch.
     """
     from deplib.deploy.bundle import ENCODER_FILE, MODEL_FILE
-    from deplib.study import Inputs, MissLimits, RunSpec, export_run, first_kept
+    from deplib.study import RunSpec, export_run, first_kept
 
     if features != RunSpec.features and (made.encoder or made.flip):
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
-    cohort, network = made.open_cohort(), made.open_encoder()
-    limits = MissLimits(**made.limits)
-    work: Any = {"store_folder": store, "jobs": options.n_jobs(jobs), "progress": True}
-    inputs = Inputs(cohort, network, limits=limits, **work, **options.protocol(config))
+    inputs = made.inputs()
     # A run on the simulated cohort has the world's name in the study, and the inputs' by train.
     names = [made.world, inputs.world] if made.root is None else [inputs.world]
     specs = [RunSpec(model, seed, name, split_rule=split, features=features) for name in names]

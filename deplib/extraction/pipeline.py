@@ -285,7 +285,7 @@ def _refused(entries: Iterable[LedgerEntry], max_rate: float) -> dict[str, str]:
         one.recording: f"{one.n_invalid:,} of {one.n_frames:,} frames of {one.recording} could not "
         f"be embedded {one.faults}, and {max_rate:.1%} may fail: look at the clip, or leave it out"
         for one in entries
-        if one.miss_rate > max_rate
+        if one.n_invalid > max_rate * one.n_frames
     }
 
 

@@ -14,7 +14,7 @@ recordings and, at worst, one that is done again. Nothing here is ever unpickled
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -70,11 +70,6 @@ class LedgerEntry:
     faults: dict[str, int] = field(default_factory=dict)  # what was wrong with frames, by kind
     source: str = ""  # fingerprint of the recording's frames, where it has one of its own
     made: str = ""  # key of the header that it was written under
-
-    @property
-    def miss_rate(self) -> float:
-        """Share of its frames without an embedding."""
-        return self.n_invalid / self.n_frames
 
 
 class FeatureStore:
@@ -266,7 +261,7 @@ class FeatureStore:
         """Return the recordings that have a ledger entry; no hash is checked."""
         return {path.stem for path in self._folder.glob("*.json") if path.name[0] != "."}
 
-    def digest(self, recordings: Iterable[str] | None = None) -> str:
+    def digest(self, recordings: Sequence[str] = ()) -> str:
         """Return one SHA-256 over the header and ledger entries, by default all: the content.
 
         Raises
@@ -275,8 +270,7 @@ class FeatureStore:
             If a ledger entry is unreadable.
         """
         content = [asdict(self.header)]
-        names = self.done() if recordings is None else recordings
-        content += [asdict(self.entry(name)) for name in sorted(names)]
+        content += [asdict(self.entry(name)) for name in sorted(recordings or self.done())]
         return hashlib.sha256(to_json(content)).hexdigest()
 
     def _content(self, recording: str) -> bytes:

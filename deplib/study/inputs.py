@@ -213,7 +213,7 @@ class Inputs:
             return versioned
         if name in ENCODED:
             store, usable = self.store(name, False)
-            return store.digest(usable["recording"])
+            return store.digest(usable["recording"].tolist())
         return open_stream(name, self.cohort, folder=self.stream_folder).fingerprint
 
     def _prepare(self, name: str, in_8_bits: bool = False) -> tuple[FeatureStore, pd.DataFrame]:
@@ -241,7 +241,7 @@ class Inputs:
             )
         left_out = dict(report.refused)
         for entry in map(store.entry, store.done().intersection(cohort.recordings["recording"])):
-            if entry.miss_rate == 1:
+            if entry.n_invalid == entry.n_frames:
                 left_out[entry.recording] = "none of its frames has an embedding"
         for recording, why in left_out.items():
             warnings.warn(f"left out {recording}: {why}", stacklevel=4)
