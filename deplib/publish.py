@@ -353,7 +353,8 @@ def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str
             (work / FIGURES / file).write_text(text, encoding="utf-8")
         nbformat.write(page, result)
     toc = {"format": "jb-book", "root": OWN[0], "chapters": [{"file": name} for name in OWN[1:]]}
-    config = {"title": world, "execute": {"execute_notebooks": "off"}, "only_build_toc_files": True}
+    config = {"title": world, "author": "", "copyright": "", "only_build_toc_files": True}
+    config |= {"execute": {"execute_notebooks": "off"}}
     config |= {"sphinx": {"extra_extensions": ["deplib.sphinx_ext"]}}
     for name, content in (("_toc.yml", toc), ("_config.yml", config)):
         (work / name).write_text(yaml.safe_dump(content), encoding="utf-8")
