@@ -21,21 +21,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import rules
 import torch
+from candidates import Courses, courses
+from drawing import SCENARIOS, draw
 from joblib import Memory, Parallel, cpu_count, delayed
+from surrogate import Surrogate
 from tqdm import tqdm
 
 from deplib import results
 from deplib.keys import PACKAGE, code_of
 from deplib.paths import data_root
 from deplib.protocol import Protocol
-from deplib.selection import SCENARIOS, Surrogate, courses, draw
-from deplib.selection.candidates import Courses
 
 N_COHORTS = 200
 TABLES = ("growth", "courses", "choices")
 SURROGATE = "surrogate.safetensors"
 SOURCES = (
-    *(PACKAGE / f"selection/{name}.py" for name in ("candidates", "drawing", "surrogate")),
+    *(Path(__file__).with_name(f"{name}.py") for name in ("candidates", "drawing", "surrogate")),
     *(PACKAGE / f"cohorts/simulated/{name}.py" for name in ("behaviour", "labels")),
     PACKAGE / "models/mean_mlp.py",
     Path(rules.__file__),

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-
-from deplib.selection import SETTINGS
-from deplib.selection.candidates import Courses
+from candidates import SETTINGS, Courses
 
 SCORES = ["dev_mae", "dev_pcc", "test_mae", "test_pcc", "test_sigma_ratio"]
 RULES = (

@@ -1,20 +1,18 @@
 """The whole way, with a surrogate that needs no rendering and trainings of a few epochs."""
 
-import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import choosing as module
 import pandas as pd
 import pytest
+from candidates import SETTINGS, courses
+from drawing import SCENARIOS, draw
 from rules import RULES, SCORES, stopped
+from small import PROTOCOL, SURROGATE
+from surrogate import Surrogate
 
 from deplib import results
-from deplib.selection import SCENARIOS, SETTINGS, Surrogate, courses, draw
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "selection"))
-from small import PROTOCOL, SURROGATE
 
 SAME_TRAINING = 0.05
 """BDI-II points by which an MAE may differ on another processor."""

@@ -1,10 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from candidates import SETTINGS
 from rules import RULES, choices, growth, mean_courses, stopped
 from rules import SCORES as COLUMNS
-
-from deplib.selection import SETTINGS
 
 N, SEEDS, EPOCHS = 6, 2, 7
 CANDIDATES = SEEDS * len(SETTINGS)

@@ -20,17 +20,20 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from deplib import results, selection, study
+from deplib import results, study
 from deplib.extraction import embedded_encoder
 from deplib.metrics import MAE_TOLERANCE
 from deplib.protocol import Protocol
 
 sys.path += [str(Path(__file__).parents[1] / n) for n in ("choosing", "order_map", "pretraining")]
+import candidates
 import cells
 import choosing
+import drawing
 import pretrained_runs
 import pretraining
 import rendered
+import surrogate
 import sweep
 import tables
 
@@ -50,15 +53,15 @@ def difference(one: results.Result) -> float:
 def stamp_selection() -> None:
     """Try the first cohort of each scenario, and stamp the tables of choosing on Dev."""
     folder = results.folder() / "selection"
-    fresh = {name: choosing.key(name, folder) for name in selection.SCENARIOS}
+    fresh = {name: choosing.key(name, folder) for name in drawing.SCENARIOS}
     if choosing.keys_in(folder) == fresh:
         return
-    surrogate = selection.Surrogate.load(folder / choosing.SURROGATE)
+    fitted = surrogate.Surrogate.load(folder / choosing.SURROGATE)
     whole = {name: pd.read_parquet(folder / f"{name}.parquet") for name in choosing.TABLES}
     stored = whole["choices"].query("cohort == 0 and rule == 'last epoch'").set_index("scenario")
-    for scenario in selection.SCENARIOS:
-        cohort = selection.draw(scenario, 0, surrogate)
-        again = selection.courses(cohort, seed=0, settings=selection.SETTINGS[:1], n_seeds=1)
+    for scenario in drawing.SCENARIOS:
+        cohort = drawing.draw(scenario, 0, fitted)
+        again = candidates.courses(cohort, seed=0, settings=candidates.SETTINGS[:1], n_seeds=1)
         apart = abs(again["test_mae"][0, -1] - stored.loc[scenario, "test_mae"])
         require_same(f"choosing on Dev, {scenario}", apart)
     for name, table in whole.items():

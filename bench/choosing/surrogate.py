@@ -5,7 +5,7 @@ The mean embedding of a window is modelled as
     ``x = mean + latents @ L + person + session + window``
 
 with Gaussian parts of person, session and window. Its parameters are fitted to embedded renderings
-whose persons and latents are known (``bench/surrogate/fit.py``). A cohort of 150 recordings then
+whose persons and latents are known (``bench/choosing/fit.py``). A cohort of 150 recordings then
 takes milliseconds, not minutes; what the embedding does beyond second moments is lost.
 """
 
@@ -123,7 +123,7 @@ class Surrogate:
         except (OSError, KeyError, IndexError, SafetensorError) as error:
             raise ResultError(
                 f"{path} is missing or damaged ({error}): take it from the repository again, or "
-                "fit it anew by bench/surrogate/fit.py"
+                "fit it anew by bench/choosing/fit.py"
             ) from error
 
 

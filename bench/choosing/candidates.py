@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from drawing import FeatureCohort
 from torch import Tensor
 
 from deplib.metrics import METRICS
 from deplib.models import build
 from deplib.protocol import Protocol
-from deplib.selection.drawing import FeatureCohort
 
 MODEL = "TemporalMeanMLP"
 SCORES = ("mae", "pcc", "sigma_ratio")
@@ -60,7 +60,7 @@ def courses(
     Parameters
     ----------
     cohort
-        What `deplib.selection.draw` returns.
+        What `drawing.draw` returns.
     seed
         First of the seeds of weights and batches, and what halves Dev and cuts the inner folds.
     protocol

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from surrogate import Surrogate
 
 from deplib.cohorts import simulated
 from deplib.errors import CohortError
 from deplib.protocol import Protocol
-from deplib.selection.surrogate import Surrogate
 
 SEED = 50
 """Of all cohorts; the rendered one has another."""

@@ -1,6 +1,6 @@
-"""Fit the surrogate of rendering and embedding, `deplib.selection.Surrogate`, to renderings.
+"""Fit the surrogate of rendering and embedding, `surrogate.Surrogate`, to renderings.
 
-    python bench/surrogate/fit.py [FILE]
+    python bench/choosing/fit.py [FILE]
 
 writes ``results/selection/surrogate.safetensors``, or another file; some minutes of two cores. The
 renderings are of a population of its own, sparsely filmed: other persons, faces and scenes than the
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from surrogate import Array, Part, Surrogate, weighted_means
 
 from deplib import results
 from deplib.cohorts.simulated import LATENT_NAMES, SimulatedCohort
 from deplib.errors import ResultError
 from deplib.extraction import embedded_encoder
 from deplib.protocol import Protocol
-from deplib.selection.surrogate import Array, Part, Surrogate, weighted_means
 
 SEED = 7001
 N_RECORDINGS = 1200

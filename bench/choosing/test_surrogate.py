@@ -1,16 +1,10 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from fit import fit
 from small import SURROGATE
+from surrogate import Part, Surrogate, cut, weighted_means
 
 from deplib.errors import ResultError
-from deplib.selection.surrogate import Part, Surrogate, cut, weighted_means
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # outside the wheel
-
-from surrogate.fit import fit
 
 WIDTH, LATENTS = 12, 3
 RANKS = {"person": 6, "session": 6, "window": 4}

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from drawing import draw
 from small import PROTOCOL, SURROGATE
 
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import CohortError
-from deplib.selection.drawing import draw
 
 
 def small(scenario, index=0):

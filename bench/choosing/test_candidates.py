@@ -1,12 +1,12 @@
 from dataclasses import replace
 
+import candidates as module
 import numpy as np
 import pytest
+from candidates import SETTINGS, courses, predictions
+from drawing import draw
 from small import PROTOCOL, SURROGATE
 
-from deplib.selection import candidates as module
-from deplib.selection.candidates import SETTINGS, courses, predictions
-from deplib.selection.drawing import draw
 from deplib.training import recording_table, train
 from deplib.windows import WindowSet
 

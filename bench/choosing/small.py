@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+from surrogate import Part, Surrogate
 
 from deplib.cohorts.simulated import LATENTS
 from deplib.protocol import Protocol
-from deplib.selection.surrogate import Part, Surrogate
 
 WIDTH = 512
 PROTOCOL = replace(Protocol(), epochs=4)
