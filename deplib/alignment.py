@@ -253,10 +253,12 @@ class FaceAligner:
     ----------
     id : str
         All that decides the crops, in one line.
+    n_faces : int
+        Faces in the last image.
     """
 
     def __init__(self, detector: Detector) -> None:
-        self.detector = detector
+        self.detector, self.n_faces = detector, 0
         self.id = f"largest face of {detector.id} on the template of insightface"
 
     def __call__(self, image: np.ndarray) -> np.ndarray | None:
@@ -278,6 +280,7 @@ class FaceAligner:
             If the image is no RGB uint8 image, or the detector's network fails.
         """
         faces = self.detector.detect(image)
+        self.n_faces = len(faces)
         if not faces:
             return None
         if faces[0].landmarks is None:

@@ -223,10 +223,13 @@ def export(
 
 @app.command()
 def predict(
-    frames: Annotated[Path, typer.Argument(help="One clip's aligned frames, 112x112 in RGB.")],
+    frames: Annotated[Path, typer.Argument(help="One clip's aligned frames, or its film.")],
     pair: Annotated[Path, typer.Argument(help="Folder of an encoder and a model, as exported.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
+    detector: options.Detector = None,
+    det_size: options.DetSize = None,
+    max_template_distance: options.TemplateDistance = 10.0,
 ) -> None:
     """Estimate the score of one clip from its frames; this is no diagnosis.
 
@@ -238,8 +241,10 @@ def predict(
     from deplib.deploy import open_bundle, predict_folder
 
     bundle = open_bundle(pair, threads=threads)
+    aligner = options.open_aligner(detector, det_size) if detector and frames.is_file() else None
+    given: Any = {"aligner": aligner, "max_template_distance": max_template_distance}
     with tqdm(unit=" frames", unit_scale=True, desc="reading", leave=False, disable=None) as bar:
-        answer = predict_folder(bundle, frames, progress=bar.update)
+        answer = predict_folder(bundle, frames, progress=bar.update, **given)
     if as_json:
         typer.echo(json.dumps(answer.as_dict(), indent=1, allow_nan=False))
     else:

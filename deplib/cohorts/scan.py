@@ -28,6 +28,7 @@ Source = FrameFolder | VideoClip
 
 _REMEDIES = {
     "no_face": "look at them, and try another detector; extraction marks them as invalid",
+    "several": "look whose face it is; a film with one person in the picture needs no choice",
     "blank": "look at the video there; extraction marks them as invalid",
 }
 _FILM = "mp4|m4v|mov|mkv|webm|avi|wmv|asf|mpe?g|mts|m2ts|3gp|flv|ogv|vob|mxf"

@@ -24,6 +24,7 @@ COPY = "copy the video from the corpus again"
 _WRONG = {
     "unreadable": f"cannot be decoded: {COPY}",
     "no_face": "shows no face: look at it, and try another detector",
+    "several": "shows several faces, of which the largest was taken: look whose it is",
     "gap": "is not there, the film has no picture at its time: film at a steady rate",
 }
 _OPTIONS = {
@@ -40,6 +41,8 @@ class Aligner(Protocol):
     ----------
     id
         All that decides its pixels: the detector file's hash, settings, versions that matter.
+
+    One that counts the faces of the last image has them in ``n_faces``.
     """
 
     id: str
@@ -121,7 +124,8 @@ class VideoClip:
             if (image := self._pixels(frame)) is None:
                 continue
             face, places = self.aligner(image), np.flatnonzero(asked == number)
-            kinds[places] = "no_face" if face is None else ""
+            several = getattr(self.aligner, "n_faces", 1) > 1
+            kinds[places] = "no_face" if face is None else "several" * several
             if face is None:
                 continue
             if face.shape != CROP or face.dtype != np.uint8:

@@ -15,9 +15,10 @@ import pandas as pd
 
 from deplib.cohorts.base import COLUMNS, FrameBlock, FrameFault
 from deplib.cohorts.images import FrameFolder, shown
+from deplib.cohorts.video import Aligner, VideoClip
 from deplib.deploy.bundle import Bundle, Card, open_model
 from deplib.errors import CohortError, ModelError
-from deplib.extraction import embed_recording, require_few
+from deplib.extraction import MAX_TEMPLATE_DISTANCE, embed_recording, require_aligned, require_few
 from deplib.streams import ENCODED
 from deplib.windows import WindowSet
 
@@ -33,6 +34,7 @@ SIMULATED = (
 )
 MOST_MISSING = 0.5
 """Share of a clip's frames that may be missing."""
+_LOOKED_AT = 8  # frames of a folder that show how they are aligned
 _OF_CARD = ("level", "label", "label_mean", "model", "features", "cohort", "simulated")
 
 
@@ -89,7 +91,12 @@ class Prediction:
 
 
 def predict_folder(
-    bundle: Bundle, folder: str | Path, *, progress: Callable[[int], object] = lambda n: None
+    bundle: Bundle,
+    folder: str | Path,
+    *,
+    aligner: Aligner | None = None,
+    max_template_distance: float = MAX_TEMPLATE_DISTANCE,
+    progress: Callable[[int], object] = lambda n: None,
 ) -> Prediction:
     """Predict the label of one clip from its aligned frames.
 
@@ -101,7 +108,11 @@ def predict_folder(
     bundle
         The pair, as ``deplib.deploy.open_bundle`` returns it.
     folder
-        Images of 112x112 in 8-bit RGB, numbered like the film's frames.
+        Images of 112x112 in 8-bit RGB, numbered like the film's frames; with an aligner, a film.
+    aligner
+        Finds and aligns the faces of a film.
+    max_template_distance
+        As of ``deplib.extraction.extract``: how far off faces in images may lie, pixels.
     progress
         Called with the number of frames read since the last call.
 
@@ -110,9 +121,10 @@ def predict_folder(
     ModelError
         If the pair takes more than the features of one encoder, or returns NaN or infinity.
     CohortError
-        If there is no such folder, or as of ``FrameFolder``.
+        If there is no such folder, or as of ``FrameFolder`` or ``VideoClip``.
     VerificationError
-        If more than the share `MOST_MISSING` of the frames could not be read or embedded.
+        If more than the share `MOST_MISSING` of the frames could not be read or embedded, or they
+        are aligned otherwise than encoders expect.
 
     Notes
     -----
@@ -121,7 +133,11 @@ def predict_folder(
     """
     card = bundle.card
     require_one_encoder(card.features)
-    clip = _Clip(Path(folder), card.sequence_length, progress)
+    clip = _Clip(Path(folder), card.sequence_length, aligner)
+    if aligner is None:
+        some = np.linspace(0, clip.n_frames - 1, _LOOKED_AT).astype(int).tolist()
+        require_aligned(clip, [clip.name], max_template_distance, some)
+    clip.progress = progress  # from here on
     features, valid, faults = embed_recording(clip, bundle.encoder, clip.name, clip.n_frames)
     require_few(faults, clip.n_frames, MOST_MISSING, f"frames of {folder}", "mend the frames")
     x, mask, numbers = cut(features, valid, card.window_length)
@@ -210,28 +226,29 @@ def cut(
 
 
 class _Clip:
-    """A folder as a cohort of one recording without a label, to be embedded like all others."""
+    """A folder or a film as a cohort of one recording without a label, embedded like all others."""
 
     simulated, fingerprint = False, ""
 
-    def __init__(self, path: Path, limit: int, progress: Callable[[int], object]) -> None:
-        self.name, self.progress = str(path), progress
+    def __init__(self, path: Path, limit: int, aligner: Aligner | None) -> None:
+        self.name = str(path)
+        self.progress: Callable[[int], object] = lambda n: None
         self.recordings = pd.DataFrame(columns=list(COLUMNS))
         try:
-            self.folder = FrameFolder(path)
+            self.source = VideoClip(path, aligner) if aligner else FrameFolder(path)
         except OSError as error:
-            remedy = "align the clip's video, and give the folder of its frames"
+            remedy = "give the folder of a clip's frames, or a film and what aligns it (--detector)"
             why = f"no folder to read at {path.absolute()} ({error.strerror}): {remedy}"
             raise CohortError(why) from error
-        if strays := self.folder.strays:
+        if strays := getattr(self.source, "strays", []):
             what = f"{path} holds images that are not named like the others: {shown(strays[0])}"
             raise CohortError(f"{what} ({len(strays)} in all): remove them")
-        self.n_frames = min(self.folder.n_frames, limit)
+        self.n_frames = min(self.source.n_frames, limit)
 
     def read(self, recording: str, start: int = 0, stop: int | None = None) -> FrameBlock:
         stop = self.n_frames if stop is None else stop
         self.progress(stop - start)
-        return self.folder.read(start, stop)
+        return self.source.read(start, stop)
 
     def frames(self, recording: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self.read(recording, start, stop).frames

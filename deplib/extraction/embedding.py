@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from deplib.alignment import template_distance
-from deplib.cohorts.base import FAULT_KINDS, Cohort, FrameFault, is_blank, read_frames
+from deplib.cohorts.base import FAULT_KINDS, SOUND, Cohort, FrameFault, is_blank, read_frames
 from deplib.errors import CohortError, StoreError, VerificationError
 from deplib.extraction.encoder import OnnxEncoder
 from deplib.extraction.store import FeatureStore, LedgerEntry, fill_invalid
@@ -84,6 +84,8 @@ def require_few(
         With the counts by kind, examples, and the remedy.
     """
     kinds = Counter(before) + Counter(fault.kind for fault in faults)
+    for kind in SOUND:
+        del kinds[kind]
     if kinds.total() <= max_rate * planned:
         return
     share = f"{kinds.total():,} of {planned:,} {what} could not be embedded"
@@ -218,7 +220,7 @@ def embed_block(
             f"{cohort.name} gives {len(frames)} frames of {recording} for {start} to {stop}: "
             f"its table says n_frames is at least {stop}; correct the table or the files"
         )
-    missed = {fault.frame: fault for fault in reversed(found)}
+    missed = {fault.frame: fault for fault in reversed(found) if fault.kind not in SOUND}
 
     def miss(which: np.ndarray, kind: str, why: str) -> None:
         for frame in (np.flatnonzero(which) + start).tolist():
@@ -234,4 +236,5 @@ def embed_block(
     no_vector = ": the network's output is not finite or has no length"
     miss(~valid, "not_embedded", f"{no_vector}; look at it, and check the encoder's file")
     valid[[frame - start for frame in missed]] = False
-    return features, valid, tuple(sorted(missed.values(), key=lambda fault: fault.frame))
+    noted = {fault.frame: fault for fault in found} | missed
+    return features, valid, tuple(noted[frame] for frame in sorted(noted))

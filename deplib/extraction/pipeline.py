@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
-from deplib.cohorts.base import Cohort, FrameFault, read_frames
+from deplib.cohorts.base import SOUND, Cohort, FrameFault, read_frames
 from deplib.errors import CohortError, StoreError
 from deplib.extraction import embedding
 from deplib.extraction.encoder import OnnxEncoder
@@ -371,7 +371,8 @@ def estimate(
     frames, each = sum(todo.values()), float(np.median(times)) if times else 0.0
     processes = max(1, min(jobs, cpu_count(), len(todo)))
     seconds = each * max(frames / processes, *todo.values(), 0)
-    return Estimate(seconds, len(todo), frames, jobs, each, probed, len(faults), distance)
+    misses = sum(fault.kind not in SOUND for fault in faults)
+    return Estimate(seconds, len(todo), frames, jobs, each, probed, misses, distance)
 
 
 def duration(seconds: float) -> str:

@@ -7,11 +7,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from small_pair import write_frames, write_pair
 from stream_files import openface_rows, write_openface
-from tiny import TinyCohort
+from tiny import TinyCohort, openface
 
 from deplib import results, study
 from deplib.cli.options import FAILED, FAULTS
@@ -254,6 +255,21 @@ def test_the_answer_has_score_interval_windows_and_caveats(run, frames, pair):
     ):
         assert expected in run("predict", frames, pair).stdout
     assert "this is no diagnosis" in " ".join(run("predict", "--help").output.split())
+
+
+def test_a_film_is_aligned_on_the_way_and_crops_of_another_alignment_are_refused(
+    run, pair, tmp_path
+):
+    source = SimulatedCohort(n_recordings=6)
+    films = write_avec_layout(source, tmp_path / "films", max_frames=4, videos=True)
+    film = ("predict", sorted(films.rglob("*.mp4"))[0], pair)
+    answer = json.loads(run(*film, "--json", "--detector", "haar").stdout)
+    assert (answer["n_frames"], answer["n_missing"]) == (4, 0)
+    assert "a film and what aligns it (--detector)" in run(*film, code=FAILED).stderr
+    crops = source.frames(source.recordings["recording"].iloc[0], 0, 8)
+    other = write_frames(tmp_path / "other", np.stack([openface(crop) for crop in crops]))
+    assert "pixels from the five-point template" in run("predict", other, pair, code=FAULTS).stderr
+    run("predict", other, pair, "--max-template-distance", 30)
 
 
 def test_without_frames_or_pair_nothing_is_done(run, frames, pair, tmp_path):

@@ -353,9 +353,15 @@ def test_frames_without_a_face_are_black_and_told_and_a_bad_aligner_is_named(vid
         return image[:112, :112, 0]
 
     every_other.id, grey.id = "every other", "grey-1"
+    every_other.n_faces = 1
     block = VideoClip(video, every_other).read(3, 9)
     assert [fault[:2] for fault in block.faults] == [(k, "no_face") for k in (3, 5, 7)]
     assert [bool(frame.any()) for frame in block.frames] == [False, True] * 3
+    every_other.n_faces = 2
+    block = VideoClip(video, every_other).read(3, 7)
+    assert [fault.kind for fault in block.faults] == ["no_face", "several"] * 2
+    assert "largest was taken" in block.faults[1].message
+    assert [bool(frame.any()) for frame in block.frames] == [False, True] * 2
     with pytest.raises(CohortError, match=r"aligner grey-1 returned uint8 \(112, 112\)"):
         VideoClip(video, grey).read(0, 1)
 

@@ -160,7 +160,7 @@ def test_too_few_frames_are_no_ground_for_a_score(bundle, frames):
         (["a_1.png", "b_1.png"], ".", r"named in 2 ways \(a_1.png, b_1.png\)"),
         (["a_1.png", "a_01.jpg"], ".", "two images of one frame number"),
         ([], "nowhere", "no folder to read at .*No such file"),
-        (["film.mp4"], "film.mp4", "Not a directory.*: align the clip's video"),
+        (["film.mp4"], "film.mp4", "Not a directory.*: give the folder of"),
     ],
 )
 def test_what_is_no_clip_is_refused(bundle, tmp_path, names, given, message):

@@ -142,7 +142,7 @@ def lost(kind: str, share: float, *, every: bool = False) -> Damage:
         for name in sorted(found.store.done()) if every else [ONE]:
             features, valid = found.store.read(name)
             n = max(1, round(share * len(valid)))
-            valid[:n] = False
+            valid[:n] = kind == "several"  # those are sound
             features = fill_invalid(features, valid, rng=np.random.default_rng(0))
             found.store.write(name, features, valid, {kind: n})
 
@@ -245,7 +245,7 @@ PLANTED: dict[str, tuple[Damage, str]] = {
     "never extracted": (lambda found: found.store.discard(ONE), "missing"),
     **{
         f"frames marked {kind}": (lost(kind, 0.02), kind)
-        for kind in ("blank", "unreadable", "no_face", "not_embedded", "gap")
+        for kind in ("blank", "unreadable", "no_face", "not_embedded", "gap", "several")
     },
     "an empty chair": (lost("no_face", 0.7), "no_face invalid_rate"),
     "one frame in eight lost": (lost("no_face", 0.125, every=True), "no_face invalid_rate"),

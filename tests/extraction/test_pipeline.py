@@ -124,7 +124,7 @@ class FaultyCohort(TinyCohort):
         for frame, kind in self.faults.get(recording, {}).items():
             if start <= frame < start + len(frames):
                 found.append(FrameFault(frame, kind, f"{recording}/{frame}.png is {kind}"))
-                frames[frame - start] = 0
+                frames[frame - start] *= kind == "several"
         return FrameBlock(frames, tuple(found))
 
 
@@ -135,7 +135,7 @@ def test_bad_frames_cost_their_embedding_and_bad_recordings_themselves(
     cohort = FaultyCohort(
         blank={"201_1": (3,)},
         faults={
-            "201_1": {7: "unreadable", 9: "gap"},
+            "201_1": {7: "unreadable", 9: "gap", 11: "several"},
             "202_1": {59: "no_face"},
             "203_1": dict.fromkeys(range(7), "no_face"),  # 7 of 12
         },
@@ -149,10 +149,10 @@ def test_bad_frames_cost_their_embedding_and_bad_recordings_themselves(
     assert set(report.refused) == {"203_1", "202_2"}
     assert "7 of 12 frames of 203_1" in report.refused["203_1"]
     assert report.refused["202_2"] == "202_2: its folder is gone: open the cohort again"
-    assert report.faults == {"blank": 1, "unreadable": 1, "gap": 1, "no_face": 8}
+    assert report.faults == {"blank": 1, "unreadable": 1, "gap": 1, "several": 1, "no_face": 8}
     assert (report.n_frames, report.n_invalid) == (173, 4)
     assert "2 refused: " in str(report)
-    assert store.entry("201_1").faults == {"blank": 1, "unreadable": 1, "gap": 1}
+    assert store.entry("201_1").faults == {"blank": 1, "unreadable": 1, "gap": 1, "several": 1}
     valid = store.read("201_1")[1]
     assert np.flatnonzero(~valid).tolist() == [3, 7, 9]
 
