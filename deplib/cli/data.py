@@ -9,7 +9,7 @@ import typer
 
 from deplib.cli import options
 from deplib.cli.options import FAULTS, OK, app, of_work
-from deplib.errors import CohortError, EncoderError, VerificationError
+from deplib.errors import CohortError, EncoderError
 from deplib.paths import write_atomically
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def check(
 
     from deplib.extraction import alignment_told, require_aligned
 
-    found = options.open_corpus(root, task, detector, det_size)
-    n_jobs, n_more = options.n_jobs(jobs), 0
+    found, n_jobs = options.open_corpus(root, task, detector, det_size), options.n_jobs(jobs)
     with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
         problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())
     typer.echo(options.told(found))
@@ -65,14 +64,9 @@ def check(
         left_out = " (left out)" if row["excluded"] else ""
         line = f"{row['recording']}{left_out}: {row['problem']}: {row['where']}; {row['remedy']}"
         typer.secho(line.removeprefix(": "), fg="red" if row["excluded"] else "yellow")
-    try:
-        typer.echo(alignment_told(require_aligned(found, found.recordings["recording"].tolist())))
-    except VerificationError as error:
-        typer.secho(str(error), fg="red")
-        n_more = 1
-    n_problems = len(problems) + n_more
-    typer.echo(f"{len(found.recordings)} recordings can be used, {n_problems} problems")
-    raise typer.Exit(FAULTS if n_problems else OK)
+    typer.echo(alignment_told(require_aligned(found, found.recordings["recording"].tolist())))
+    typer.echo(f"{len(found.recordings)} recordings can be used, {len(problems)} problems")
+    raise typer.Exit(FAULTS if len(problems) else OK)
 
 
 @app.command()
@@ -144,16 +138,11 @@ def extract(
     _note(made, folder)
     with tqdm(total=frames, unit=" frames", unit_scale=True, desc=cohort.name) as bar:
         report = pipeline.extract(
-            cohort,
-            network,
-            opened,
-            jobs=processes,
-            max_miss_rate=made.max_miss_rate,
+            cohort, network, opened, **given,
+            jobs=processes, max_miss_rate=made.max_miss_rate,
             max_recording_miss_rate=made.max_recording_miss_rate,
-            **given,
-            progress=lambda entry: bar.update(entry.n_frames),
-            log=folder / "extract.jsonl",
-        )
+            progress=lambda entry: bar.update(entry.n_frames), log=folder / "extract.jsonl",
+        )  # fmt: skip
     typer.echo(f"{report}\nfeatures: {folder}")
     table = cohort.recordings[~cohort.recordings["recording"].isin(list(report.refused))]
     beside: Any = {"encoder": network, "cohort": cohort, "reference": known}

@@ -218,12 +218,9 @@ def n_jobs(jobs: int, device: Device = "cpu") -> int:
 
 
 def open_corpus(
-    root: Path,
-    tasks: list[str] | None,
-    detector: str | None,
-    det_size: int | None = None,
+    root: Path, tasks: list[str] | None, detector: str | None, det_size: int | None = None,
     device: Device = "cpu",
-) -> "Corpus":
+) -> "Corpus":  # fmt: skip
     """Return a corpus; its videos are aligned where a detector is named."""
     from deplib.cohorts.corpus import Corpus
 

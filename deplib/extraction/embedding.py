@@ -98,11 +98,9 @@ def require_few(
 
 
 def require_aligned(
-    cohort: Cohort,
-    recordings: Collection[str],
-    max_distance: float = MAX_TEMPLATE_DISTANCE,
+    cohort: Cohort, recordings: Collection[str], max_distance: float = MAX_TEMPLATE_DISTANCE,
     frames: Collection[int] = (0,),
-) -> float:
+) -> float:  # fmt: skip
     """Look at some frames of some recordings: faces must lie where encoders expect them.
 
     Returns
@@ -122,11 +120,10 @@ def require_aligned(
     if (distance := template_distance(np.array(crops))) > max_distance:
         raise VerificationError(
             f"the faces in {len(crops)} crops of {cohort.name} lie {distance:.0f} pixels from the "
-            f"five-point template (median; at most {max_distance:g}, right ones about 2). Encoders "
-            "of the ArcFace family take them for other faces, and norms and variances would look "
-            "healthy. OpenFace's crops (-simalign) are such: give the films, and let this project "
-            "align them (--detector yunet or det_10g). Where the encoder was trained on such "
-            "crops, raise max_template_distance"
+            f"five-point template (median; at most {max_distance:g}, right ones about 2), as in "
+            "OpenFace's crops (-simalign): encoders take them for other faces. Give the films, to "
+            "be aligned by this project (--detector yunet or det_10g); for an encoder that was "
+            "trained on such crops, raise max_template_distance"
         )
     return distance
 

@@ -12,6 +12,7 @@ then.
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.cluster.vq import kmeans2
 
 from deplib.alignment import template_distance
 from deplib.cohorts.base import FAULT_KINDS, Cohort, read_frames
@@ -40,7 +42,7 @@ MIN_PEAK_DIM = 32
 """The check ``peak`` needs this width: in fewer dimensions a sound row can be as peaked."""
 _MIN_NORM = 1e-6  # a shorter row counts as zero
 _ONE_FACE = 0.7  # length of the mean of unit rows above which they show one face; measured: 0.79
-_FEW, _ROUNDS = 3, 5  # rows of a group at least; rounds of 2-means
+_FEW = 3  # rows of a second person at least
 
 
 @dataclass(frozen=True)
@@ -331,13 +333,9 @@ def _examine(
 
 
 def _look_again(
-    store: FeatureStore,
-    name: str,
-    cohort: Cohort,
-    encoder: OnnxEncoder | None,
-    bounds: Bounds,
+    store: FeatureStore, name: str, cohort: Cohort, encoder: OnnxEncoder | None, bounds: Bounds,
     distances: list[float],
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """Look at some frames of a recording, and compare their embeddings with the stored rows.
 
     The distance of its face from the template is added to ``distances``.
@@ -443,18 +441,17 @@ def _row_faults(
         return
     repeated = float((rows[1:] == rows[:-1]).all(axis=1).mean())
     yield from _graded("duplicate_frames", name, repeated, bounds, n=n)
-    fewer = _fewer_of_two(rows)
-    persons = [rows[fewer], rows[~fewer]]
-    if (few := len(persons[0])) >= _FEW:
-        means = [person.mean(axis=0) for person in persons]
-        lengths = [float(np.linalg.norm(mean)) for mean in means]
-        alike = float(means[0] @ means[1]) / (lengths[0] * lengths[1])
+    far = rows[(rows @ rows.mean(axis=0)).argmin()]
+    with warnings.catch_warnings(action="ignore"):  # that one of the two groups is empty
+        means, group = kmeans2(rows, np.stack([far, rows[(rows @ far).argmin()]]), minit="matrix")
+    few, lengths = int(np.bincount(group, minlength=2).min()), np.linalg.norm(means, axis=1)
+    alike = float(means[0] @ means[1] / lengths.prod())
+    persons = [rows]
+    if few >= _FEW and lengths.min() > _ONE_FACE and alike < bounds.second_person_cosine:
+        persons = [rows[group == k] for k in (0, 1)]
+        frame = int(np.flatnonzero(valid)[(group == np.bincount(group).argmin()).argmax()])
         limit = bounds.second_person_cosine
-    if few >= _FEW and min(lengths) > _ONE_FACE and alike < limit:
-        frame = int(np.flatnonzero(valid)[fewer.argmax()])
         yield finding("second_person", name, alike, limit, few=few, n=n, frame=frame)
-    else:
-        persons = [rows]
     # where two faces take turns, each is compared with itself
     cosines = np.concatenate([np.einsum("ij,ij->i", one[1:], one[:-1]) for one in persons])
     unrelated = float((cosines < bounds.coherence).mean())
@@ -463,18 +460,6 @@ def _row_faults(
             "incoherent", name, unrelated, bounds.unrelated_rate,
             coherence=bounds.coherence, median=np.median(cosines),
         )  # fmt: skip
-
-
-def _fewer_of_two(rows: np.ndarray) -> np.ndarray:
-    """Divide unit rows ``(n, D)`` into two groups by 2-means; return which are of the smaller."""
-    one = rows[(rows @ rows.mean(axis=0)).argmin()]
-    other, first = rows[(rows @ one).argmin()], np.zeros(len(rows), bool)
-    for _ in range(_ROUNDS):
-        first = rows @ one > rows @ other
-        if first.all() or not first.any():
-            break
-        one, other = (x / np.linalg.norm(x) for x in (rows[first].mean(0), rows[~first].mean(0)))
-    return first if 2 * first.sum() <= len(rows) else ~first
 
 
 def _persons(

@@ -101,10 +101,8 @@ def test_another_real_person_is_found_and_a_hand_before_the_face_is_none(
     other = {"again": "bird", "book": "eat", "eat": "hungry", "hungry": "again", "milk": "learn"}
     joined = {f"{a}-{b}": np.concatenate([clips[a], clips[b]]) for a, b in other.items()}
     glimpsed = {f"{a}-in-{b}": np.insert(clips[b], 6, clips[a][:5], 0) for a, b in other.items()}
-    turns = {f"{a}-turns": clips[a].copy() for a in other}
-    for name, rows in turns.items():
-        n = min(len(rows), len(others := clips[other[name.removesuffix("-turns")]]))
-        rows[:n:2] = others[:n:2]
+    pairs = {f"{a}-turns": zip(clips[a], clips[b], strict=False) for a, b in other.items()}
+    turns = {name: np.concatenate([*map(np.stack, pair)]) for name, pair in pairs.items()}
     every = clips | joined | glimpsed | turns
     store = FeatureStore(tmp_path, header=StoreHeader("SFace", 128, "real", "ff", len(every), 2000))
     for name, rows in every.items():
