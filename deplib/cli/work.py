@@ -105,7 +105,9 @@ def study(
     shared = study.aggregate(runs[runs["seed"] < seeds])
     label = scale_of(cohort).name
     about = {"cohort": cohort.name, "label": label, "encoder": network.id, "deplib": __version__}
-    results.write_whole(out / "share" / "scores.csv", shared.assign(**about).to_csv().encode())
+    results.write_whole(
+        out / "share" / "scores.csv", shared.assign(**about).to_csv(index=False).encode()
+    )
     shutil.copy(root / world / "protocol.yaml", out / "share")
     mae = shared[shared["metric"] == "mae"].set_index("model")
     told = mae[mae["minus"] == ""].pivot(columns=["split_rule", "labels"], values="value")
