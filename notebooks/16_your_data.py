@@ -361,7 +361,7 @@ table(planted[["fault", "found by"]])
 # `check`, `extract` and `train` look where the face lies in some crops, and refuse these before anything
 # runs; only the option `--max-template-distance` lets them through. Whether a second person can be seen
 # depends on the encoder: the small one of this book tells rendered faces apart, and real ones hardly.
-# The tests plant 51 faults in this way, and each is found by its own checks and by no other.
+# The tests plant 50 faults in this way, and each is found by its own checks and by no other.
 #
 # ## Where only the reference speaks
 #
