@@ -77,32 +77,16 @@ def style() -> None:
         style="ticks",
         rc=dict.fromkeys((*grey, "grid.color"), GREY)
         | dict.fromkeys(clear, "none")
-        | {
-            "figure.figsize": (4.6, 3.1),
-            "figure.constrained_layout.use": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.titlesize": 11,
-            "axes.labelsize": 11,
-            "xtick.labelsize": 10,
-            "ytick.labelsize": 10,
-            "legend.fontsize": 10,
-            "font.size": 11,
-            "grid.alpha": 0.25,
-            "legend.frameon": False,
-        },
+        | dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False)
+        | dict.fromkeys(("axes.titlesize", "axes.labelsize", "font.size"), 11)
+        | dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 10)
+        | {"axes.titlelocation": "left", "axes.titleweight": "bold", "grid.alpha": 0.25}
+        | {"figure.figsize": (4.6, 3.1), "figure.constrained_layout.use": True},
     )
 
 
 def forest(
-    table: pd.DataFrame,
-    ax: Axes,
-    *,
-    zero: float = 0.0,
-    zero_label: str = "",
-    colour: str = TEST,
+    table: pd.DataFrame, ax: Axes, *, zero: float = 0.0, zero_label: str = "", colour: str = TEST
 ) -> Axes:
     """Draw a point with its 95 % bar a row, the row's label above it, the first row uppermost.
 
@@ -133,11 +117,7 @@ def forest(
 
 
 def courses(
-    histories: pd.DataFrame,
-    ax: Axes,
-    *,
-    y: str = "dev_mae",
-    chosen: pd.DataFrame | None = None,
+    histories: pd.DataFrame, ax: Axes, *, y: str = "dev_mae", chosen: pd.DataFrame | None = None
 ) -> Axes:
     """Draw learning curves: a thin line a seed, a thick one their median, named at its end.
 

@@ -54,21 +54,13 @@ class RunSpec:
     def name(self) -> str:
         """What tells the run from others of its world; serves as a file's name."""
         values = asdict(self)
-        other = [
-            str(values[key])
-            for key, usual in ABLATION.items()
-            if values[key] != usual or key == "labels"
-        ]
-        return "-".join([*other, f"{self.model}-{self.seed}"])
+        other = [key for key, usual in ABLATION.items() if values[key] != usual or key == "labels"]
+        return "-".join([*(str(values[key]) for key in other), f"{self.model}-{self.seed}"])
 
 
 SPEC = [field.name for field in fields(RunSpec)]
 """Columns that say which run a row is of."""
-ABLATION: dict[str, Any] = {
-    field.name: field.default
-    for field in fields(RunSpec)
-    if field.name not in ("model", "seed", "world")
-}
+ABLATION: dict[str, Any] = {field.name: field.default for field in fields(RunSpec)[3:]}
 """The settings of the main comparison: ``load(world, **ABLATION)`` leaves all options out."""
 
 
@@ -106,18 +98,13 @@ class Result:
     def rounded(self) -> "Result":
         """Return the result as it is stored: columns in order, numbers to six digits."""
         numbers = dict.fromkeys(("y", "y_hat", SPREAD_COLUMN), float)
-        predictions = self.predictions.reindex(columns=[*PREDICTION_COLUMNS, SPREAD_COLUMN])
-        predictions = predictions.astype(numbers).round(6)
-        history = self.history.astype(float).round(6)
+        said = self.predictions.reindex(columns=[*PREDICTION_COLUMNS, SPREAD_COLUMN])
+        said = said.astype(numbers).round(6).reset_index(drop=True)
+        history = self.history.astype(float).round(6).reset_index(drop=True)
         if len(history):
             history["epoch"] = history["epoch"].astype(int)
-        return replace(
-            self,
-            predictions=predictions.reset_index(drop=True),
-            history=history.reset_index(drop=True),
-            label_mean=round(float(self.label_mean), 6),
-            label_std=round(float(self.label_std), 6),
-        )
+        mean, std = round(float(self.label_mean), 6), round(float(self.label_std), 6)
+        return replace(self, predictions=said, history=history, label_mean=mean, label_std=std)
 
     @property
     def digest(self) -> str:
@@ -163,10 +150,8 @@ def write_whole(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     except OSError as error:
-        why = error.strerror or error
-        raise ResultError(
-            f"cannot write {path}: {why}; make room and run again: finished runs are kept"
-        ) from error
+        why = f"{error.strerror or error}; make room and run again: finished runs are kept"
+        raise ResultError(f"cannot write {path}: {why}") from error
 
 
 def write_table(table: pd.DataFrame, path: Path, **metadata: str) -> None:
@@ -241,15 +226,13 @@ def answers(study: str) -> pd.DataFrame:
         If a table is missing or damaged.
     """
     try:
-        runs, whose = (
-            pd.read_parquet(folder() / study / f"{name}.parquet") for name in ("runs", "recordings")
-        )
+        runs, whose = (pd.read_parquet(_path(study, None, name)) for name in ("runs", "recordings"))
     except (OSError, pa.ArrowException) as error:
         raise ResultError(f"no answers of {study!r} ({error}); run `make sweep`") from error
     cell = [name for name in whose if name in runs]
     whose["place"] = whose.groupby(cell).cumcount()
-    said = runs.assign(place=runs["bdi_hat"].map(lambda given: range(len(given))))
-    said = said.drop(columns="key")
+    places = runs["bdi_hat"].map(lambda given: range(len(given)))
+    said = runs.drop(columns="key").assign(place=places)
     said = said.explode(["bdi_hat", "place"]).merge(whose, on=[*cell, "place"])
     hundredths = said.pop("bdi_hat").astype(float)
     return said.drop(columns="place").assign(bdi_hat=hundredths / 100)
@@ -266,16 +249,15 @@ def require_fresh(world: str, rows: pd.DataFrame) -> None:
     for row in rows.to_dict("records"):
         spec = RunSpec(**{name: row[name] for name in SPEC})
         if row["key"] != versioned_key(spec):
+            why = "by other code or settings, or from other features; run `make sweep`"
             raise ResultError(
-                f"the results of {world} are stale: {spec.model}, seed {spec.seed} ({spec.name}) "
-                "was computed by other code or settings, or from other features; run `make sweep`"
+                f"the results of {world} are stale: {_words(spec)} was computed {why}"
             )
 
 
 def versioned_key(spec: RunSpec, protocol: Protocol | None = None) -> str:
     """Return the key that the row of a run must have beside the versioned signatures."""
-    streams = spec.features.split("+")
-    digests = {name: str(signature_digest(spec.world, name)) for name in streams}
+    digests = {name: str(signature_digest(spec.world, name)) for name in spec.features.split("+")}
     return run_key(spec, digests, protocol)
 
 
@@ -339,10 +321,8 @@ def merge(world: str, done: Iterable[Result], *, root: Path | None = None) -> No
 def _tables(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
     """Return a world's tables, read and checked once a process."""
     if not _path(world, root, "runs").is_file():
-        raise ResultError(
-            f"no results of {world!r} in {root or folder()}; there are "
-            f"{sorted(path.parent.name for path in (root or folder()).glob('*/runs.parquet'))}"
-        )
+        there = sorted(path.parent.name for path in (root or folder()).glob("*/runs.parquet"))
+        raise ResultError(f"no results of {world!r} in {root or folder()}; there are {there}")
     return _checked(world, root, *(_path(world, root, name).stat().st_mtime_ns for name in TABLES))
 
 
@@ -362,11 +342,9 @@ def _whole(
     found = list(_results(tables))
     for one, whole in found:
         if not whole and one.spec not in but:
-            raise ResultError(
-                f"the results of {world} are not whole: the numbers of {one.spec.model}, seed "
-                f"{one.spec.seed} ({one.spec.name}) are not those that were written; run `make "
-                "sweep`, which computes them"
-            )
+            what = f"the numbers of {_words(one.spec)} are not those that were written"
+            mend = "run `make sweep`, which computes them"
+            raise ResultError(f"the results of {world} are not whole: {what}; {mend}")
     return [one for one, _ in found]
 
 
@@ -374,10 +352,8 @@ def _read(world: str, root: Path | None) -> dict[str, pd.DataFrame]:
     try:
         return {name: pq.read_table(_path(world, root, name)).to_pandas() for name in TABLES}
     except (OSError, pa.ArrowException) as error:
-        raise ResultError(
-            f"the results of {world} cannot be read ({error}): take them from the repository "
-            "again, or delete the folder and run `make sweep`"
-        ) from error
+        mend = "take them from the repository again, or delete the folder and run `make sweep`"
+        raise ResultError(f"the results of {world} cannot be read ({error}): {mend}") from error
 
 
 def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[Result, bool]]:
@@ -423,6 +399,10 @@ def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
 def _about(result: Result) -> dict[str, Any]:
     return {name: getattr(result, name) for name in ("key", *_ABOUT, "digest")}
+
+
+def _words(spec: RunSpec) -> str:
+    return f"{spec.model}, seed {spec.seed} ({spec.name})"
 
 
 def _marked(spec: RunSpec, table: pd.DataFrame) -> pd.DataFrame:

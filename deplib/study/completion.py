@@ -9,6 +9,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,12 @@ def prepare(*, jobs: int = 2, progress: bool = False) -> None:
     """
     inputs = Inputs(open_cohort(SMALL), embedded_encoder(), jobs=jobs, progress=progress)
     if same_features(inputs.windows(RunSpec("", world=SMALL)), SMALL) is False:
-        raise ResultError(
-            f"the features of the {SMALL} cohort are not those that its results were computed "
-            "from: the code that makes or carries them has changed. Find out what did; if the "
-            "change is meant, run `make sweep`"
+        what = (
+            f"the features of the {SMALL} cohort are not those that its results were computed from"
         )
+        why = "the code that makes or carries them has changed"
+        mend = "Find out what did; if the change is meant, run `make sweep`"
+        raise ResultError(f"{what}: {why}. {mend}")
 
 
 def _complete(
@@ -109,10 +111,8 @@ def _complete(
 
     def held() -> tuple[dict[RunSpec, str], dict[RunSpec, Result]]:
         """Return the key of each run, and those that hold: finished parts, or in the tables."""
-        keys = {
-            spec: inputs.key(spec) if root else results.versioned_key(spec, inputs.protocol)
-            for spec in specs
-        }
+        key_of = inputs.key if root else partial(results.versioned_key, protocol=inputs.protocol)
+        keys = {spec: key_of(spec) for spec in specs}
         found = results.holding(world, keys, root=root)
         for spec, key in keys.items():
             with contextlib.suppress(ResultError):  # what is damaged is done again
@@ -124,11 +124,10 @@ def _complete(
     if missing and root is None and _renew(missing, inputs, world):
         keys, done = held()
     for group in _alike([spec for spec in specs if spec not in done]):
-        finished = (
-            results_in_8_bits(group, inputs, keys, done, jobs=inputs.jobs)
-            if group[0].precision != RunSpec.precision
-            else in_parallel(group, inputs, keys, scheduler)
-        )
+        if group[0].precision == RunSpec.precision:
+            finished = in_parallel(group, inputs, keys, scheduler)
+        else:
+            finished = results_in_8_bits(group, inputs, keys, done, jobs=inputs.jobs)
         for result in finished:
             name = result.spec.name
             shutil.rmtree(parts / name, ignore_errors=True)  # of another key, or damaged
@@ -178,11 +177,8 @@ def in_parallel(
     order = sorted(specs, key=lambda spec: (spec.seed, rank.get(spec.model, len(rank))))
     work = [(spec, keys[spec], source_of(spec), inputs.protocol) for spec in order]
     windows = inputs.windows(specs[0])
-    finished = (
-        _on_dask(scheduler, work, windows)
-        if scheduler
-        else in_processes(inputs.jobs, [delayed(_one)(windows, *each) for each in work])
-    )
+    here = [] if scheduler else [delayed(_one)(windows, *each) for each in work]
+    finished = _on_dask(scheduler, work, windows) if scheduler else in_processes(inputs.jobs, here)
     with tqdm(total=len(specs), desc="runs", unit="run", disable=not inputs.progress) as bar:
         for result in finished:
             bar.set_postfix_str(result.spec.name)
@@ -193,10 +189,8 @@ def in_parallel(
 def _one(windows: WindowSet, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
     """Do one run in a worker, which may run on another machine."""
     if source_of(spec) != source:
-        raise ResultError(
-            f"a worker has another version of deplib than the one that asked for {spec.name}: "
-            "install the same one on every machine"
-        )
+        what = f"a worker has another version of deplib than the one that asked for {spec.name}"
+        raise ResultError(f"{what}: install the same one on every machine")
     return run(spec, windows, key, protocol=protocol)
 
 
@@ -206,19 +200,19 @@ def _client_of(address: str) -> Any:
         from distributed import Client
         from distributed.core import connect
     except ImportError:
-        raise ResultError(
-            "training on a dask scheduler needs the package distributed: install deplib[sweep]"
-        ) from None
+        what = "training on a dask scheduler needs the package distributed"
+        raise ResultError(f"{what}: install deplib[sweep]") from None
     try:
         # A client would wait for ever for whoever takes a connection and says nothing.
         asyncio.run(asyncio.wait_for(connect(address, timeout=_ANSWER), _ANSWER)).abort()
         client = Client(address, timeout=_ANSWER)
         client.wait_for_workers(1, timeout=_ANSWER)
     except Exception as error:  # of the address, the network, or what answered there
-        raise ResultError(
-            f"no dask scheduler with workers answers at {address!r} ({first_line(error)}): start "
-            "'dask scheduler' and 'dask worker ADDRESS', and give the address that it prints"
-        ) from error
+        what = f"no dask scheduler with workers answers at {address!r} ({first_line(error)})"
+        mend = (
+            "start 'dask scheduler' and 'dask worker ADDRESS', and give the address that it prints"
+        )
+        raise ResultError(f"{what}: {mend}") from error
     return client
 
 

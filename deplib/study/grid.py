@@ -22,15 +22,9 @@ SEEDS = tuple(range(10))
 """Seeds of every model that has a random part."""
 FEW = SEEDS[:5]
 """Seeds of the person-disjoint split and of the options."""
-VARIED = (
-    "TemporalMeanMLP",
-    "LDBM-patch4",
-    "LDBM",
-    "LDBM-patch16",
-    "VanillaTransformer",
-    "MambaGRU",
-    "Mamba",
-)
+MEAN, HYBRID, UNCERTAIN = "TemporalMeanMLP", "HybridPooling", "HybridPooling-dropout"
+"""No architecture, the model that the study recommends, and the same with dropout."""
+VARIED = (MEAN, "LDBM-patch4", "LDBM", "LDBM-patch16", "VanillaTransformer", "MambaGRU", "Mamba")
 """The trained variants of the ablation; LDBM alone is patch 8, the study's."""
 RIDGE: dict[str, baselines.Pooling] = {"RidgeMean": "mean", "RidgeMeanSD": "mean+sd"}
 """Ridge baselines by what they pool; nothing in them is random."""
@@ -38,8 +32,6 @@ BASELINES = ("AttentionMIL", "MiniRocket", *RIDGE)
 """What the architectures are compared with, besides the constant."""
 LOST = 0.5
 """Share of the frames that the comparison of fills loses."""
-MEAN, HYBRID, UNCERTAIN = "TemporalMeanMLP", "HybridPooling", "HybridPooling-dropout"
-"""No architecture, the model that the study recommends, and the same with dropout."""
 STREAMS = ("action", "pulse", "identity+action+pulse")
 ON_BOTH = ("identity", "affect")
 """Features on which the ways of teaching are compared: the study's kind, and the better ones."""
@@ -86,16 +78,8 @@ GRID = (
     Block("ablation", ("default",), (*FOUR, *RIDGE), FEW, {"split_rule": "disjoint"}),
     *(_option((MEAN, HYBRID), features=features) for features in (*ON_BOTH, "random")),
     _option([HYBRID], features="identity+affect"),
-    *(
-        _option([HYBRID], features=features, recipe=recipe)
-        for recipe in ("smoothed", "bags")
-        for features in ON_BOTH
-    ),
-    *(
-        _option([HYBRID], features=features, missing=missing)
-        for missing in (0.0, 0.5)
-        for features in STREAMS
-    ),
+    *(_option([HYBRID], features=f, recipe=way) for way in ("smoothed", "bags") for f in ON_BOTH),
+    *(_option([HYBRID], features=f, missing=share) for share in (0.0, 0.5) for f in STREAMS),
     *(_option([UNCERTAIN], features=features, recipe="dropout") for features in ON_BOTH),
     *(_option([HYBRID], features=features, split_rule="disjoint") for features in ON_BOTH),
     # What is costly to train is tested where the link is strong: there it would help first. Without

@@ -222,42 +222,37 @@ def results_in_8_bits(
         raise ModelError(f"no precision {first.precision!r}: {there}")
     windows = inputs.windows(in_float(first))
     seen = inputs.windows(first) if first.precision == SMALL_ENCODER else windows
-    given = ((windows, seen), inputs.protocol, inputs.encoder)
-    calls = [delayed(_one)(spec, keys[spec], floats[in_float(spec)], *given) for spec in specs]
+    given = windows, seen, inputs.protocol, inputs.encoder
+    calls = [delayed(_one)(spec, keys[spec], floats[in_float(spec)], given) for spec in specs]
     for result, apart in in_processes(jobs, calls):
         if apart > SAME_TRAINING:
-            warnings.warn(
-                f"the weights of {result.spec} here predict up to {apart:.2g} z-units away from "
-                "its result in float32, so they are of another training: compute that result again",
-                stacklevel=2,
+            what = (
+                f"the weights of {result.spec} here predict up to {apart:.2g} z-units away from its"
             )
+            why = "result in float32, so they are of another training: compute that result again"
+            warnings.warn(f"{what} {why}", stacklevel=2)
         yield result
 
 
 def _one(
-    spec: RunSpec,
-    key: str,
-    reference: Result,
-    given: tuple[WindowSet, WindowSet],
-    protocol: Protocol,
-    encoder: OnnxEncoder,
+    spec: RunSpec, key: str, ref: Result, given: tuple[WindowSet, WindowSet, Protocol, OnnxEncoder]
 ) -> tuple[Result, float]:
     """Return one result, and how far its weights in float32 are from their own result."""
     torch.set_num_threads(1)
-    of_float, (windows, seen) = reference.spec, given
-    model = trained(of_float, windows, reference.key, protocol=protocol)
+    windows, seen, protocol, encoder = given
+    model = trained(ref.spec, windows, ref.key, protocol=protocol)
     y = predict(model, windows, batch_size=protocol.batch_size_eval)
-    apart = float(np.abs(y - reference.predictions["y_hat"].to_numpy()).max())
+    apart = float(np.abs(y - ref.predictions["y_hat"].to_numpy()).max())
     if spec.precision == SMALL_ENCODER:
         y = predict(model, seen, batch_size=protocol.batch_size_eval)
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / MODEL_FILE
-            export_model(model, path, card_of(of_float, model, encoder, protocol))
+            export_model(model, path, card_of(ref.spec, model, encoder, protocol))
             quantise_dynamic(path, path)
             y = predict_windows(path, windows)
     predictions = seen.index[["recording", "person", "split", "window", "y"]].assign(y_hat=y)
-    return replace(reference, spec=spec, key=key, predictions=predictions), apart
+    return replace(ref, spec=spec, key=key, predictions=predictions), apart
 
 
 def _key(spec: RunSpec, inputs: Inputs) -> str:

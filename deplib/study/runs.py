@@ -75,10 +75,9 @@ def trained(
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelError(
-            f"the weights of {spec.name} are more than those of {spec.model}: by the recipe "
-            f"{spec.recipe!r} its answer is not the model's alone"
-        ) from error
+        why = f"by the recipe {spec.recipe!r} its answer is not the model's alone"
+        more = f"the weights of {spec.name} are more than those of {spec.model}"
+        raise ModelError(f"{more}: {why}") from error
     return model.eval()
 
 
@@ -129,10 +128,8 @@ def _weights_path(spec: RunSpec) -> Path:
 def _fit(spec: RunSpec, windows: WindowSet, key: str, protocol: Protocol) -> Run:
     """Train in one thread; by the protocol's own way, an interrupted run goes on where it was."""
     if spec.precision != RunSpec.precision:
-        raise ModelError(
-            f"{spec.name} is not trained but made from the run in {RunSpec.precision}: call "
-            "deplib.study.complete"
-        )
+        made = f"made from the run in {RunSpec.precision}: call deplib.study.complete"
+        raise ModelError(f"{spec.name} is not trained but {made}")
     given: dict[str, Any] = {"seed": spec.seed, "config": config_of(spec, protocol)}
     if spec.recipe == RunSpec.recipe:
         path = data_root() / "checkpoints" / spec.world / f"{spec.name}.safetensors"

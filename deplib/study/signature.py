@@ -127,9 +127,8 @@ def pooled_features(cohort: Cohort, world: str) -> np.ndarray:
         table = pd.DataFrame(features, index=pd.Index(names, name="recording"))
         pooled = table.loc[cohort.recordings["recording"]].to_numpy()
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise ResultError(
-            f"{path} is missing, damaged or of other recordings ({error}): run `make sweep`"
-        ) from error
+        why = f"missing, damaged or of other recordings ({error})"
+        raise ResultError(f"{path} is {why}: run `make sweep`") from error
     first = table.iloc[:, :WIDTH].set_axis([f"mean_{k}" for k in range(WIDTH)], axis=1)
     if not _fits(first.sort_index(), results.signature_path(world)):
         raise ResultError(f"{path} is stale: the results are of other features; run `make sweep`")
