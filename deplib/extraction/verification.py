@@ -42,7 +42,7 @@ MIN_PEAK_DIM = 32
 """The check ``peak`` needs this width: in fewer dimensions a sound row can be as peaked."""
 _MIN_NORM = 1e-6  # a shorter row counts as zero
 _ONE_FACE = 0.7  # length of the mean of unit rows above which they show one face; measured: 0.79
-_FEW = 3  # rows of a second person at least
+_FEW, _TRIES = 3, 5  # rows of a second person at least; searches for them
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class Bounds:
     unrelated_rate: float = 0.05  # largest share of consecutive rows below that cosine
     second_person_cosine: float = 0.45  # least cosine of two groups that a recording's rows form
     person_cosine: float = 0.98  # largest cosine of two persons' mean rows; median: fault
-    template_distance: float = 5.0  # median distance of faces from the template, pixels: warning
-    max_template_distance: float = MAX_TEMPLATE_DISTANCE  # the same: fault; of a recording: warning
+    max_template_distance: float = MAX_TEMPLATE_DISTANCE  # of faces, median, pixels
     dark: float = 40.0  # least mean grey level of the looked-at frames, 0-255
     bright: float = 215.0  # largest
     spot_cosine: float = 0.999  # least cosine of a stored row and its frame embedded again
@@ -271,8 +270,9 @@ def verify(
             findings += _look_again(store, name, cohort, judge, bounds, distances)
         if np.isnan(distances).all():
             not_checked["misaligned"] = f"no face found in {len(distances)} crops looked at"
-        else:
-            findings += _graded("misaligned", "", float(np.nanmedian(distances)), bounds, form=1)
+        elif (distance := float(np.nanmedian(distances))) > bounds.max_template_distance:
+            limit = bounds.max_template_distance
+            findings += [finding("misaligned", "", distance, limit, severity=FAULT, form=1)]
     digest = None
     with suppress(StoreError):  # a ledger entry is unreadable, and a finding says so
         digest = store.digest()
@@ -441,17 +441,22 @@ def _row_faults(
         return
     repeated = float((rows[1:] == rows[:-1]).all(axis=1).mean())
     yield from _graded("duplicate_frames", name, repeated, bounds, n=n)
-    far = rows[(rows @ rows.mean(axis=0)).argmin()]
-    with warnings.catch_warnings(action="ignore"):  # that one of the two groups is empty
-        means, group = kmeans2(rows, np.stack([far, rows[(rows @ far).argmin()]]), minit="matrix")
-    few, lengths = int(np.bincount(group, minlength=2).min()), np.linalg.norm(means, axis=1)
-    alike = float(means[0] @ means[1] / lengths.prod())
-    persons = [rows]
-    if few >= _FEW and lengths.min() > _ONE_FACE and alike < bounds.second_person_cosine:
-        persons = [rows[group == k] for k in (0, 1)]
-        frame = int(np.flatnonzero(valid)[(group == np.bincount(group).argmin()).argmax()])
-        limit = bounds.second_person_cosine
-        yield finding("second_person", name, alike, limit, few=few, n=n, frame=frame)
+    persons, rest = [rows], np.arange(n)
+    for _ in range(_TRIES):
+        some = rows[rest]
+        far = some[(some @ some.mean(axis=0)).argmin()]
+        with warnings.catch_warnings(action="ignore"):  # that one of the two groups is empty
+            start = np.stack([far, some[(some @ far).argmin()]])
+            means, group = kmeans2(some, start, minit="matrix")
+        sizes, lengths = np.bincount(group, minlength=2), np.linalg.norm(means, axis=1)
+        if sizes.min() >= _FEW:
+            break
+        rest = rest[group == sizes.argmax()]  # without frames that are like no other
+    alike, limit = float(means[0] @ means[1] / lengths.prod()), bounds.second_person_cosine
+    if sizes.min() >= _FEW and lengths.min() > _ONE_FACE and alike < limit:
+        persons = [some[group == k] for k in (0, 1)]
+        frame = int(np.flatnonzero(valid)[rest[group == sizes.argmin()][0]])
+        yield finding("second_person", name, alike, limit, few=sizes.min(), n=n, frame=frame)
     # where two faces take turns, each is compared with itself
     cosines = np.concatenate([np.einsum("ij,ij->i", one[1:], one[:-1]) for one in persons])
     unrelated = float((cosines < bounds.coherence).mean())
