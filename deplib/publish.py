@@ -155,7 +155,7 @@ def chapters(root: Path) -> list[Chapter]:
         a header is not understood.
     """
     try:
-        names = list(parse_toc_yaml(root / "_toc.yml"))
+        names = list(parse_toc_yaml(root / "book" / "_toc.yml"))
     except (OSError, yaml.YAMLError, MalformedError) as error:
         raise PublishError(f"_toc.yml is no table of contents of a jb-book: {error}") from error
     texts = {path.stem for path in (root / "notebooks").glob("*.py")}
@@ -197,7 +197,7 @@ def publish(
     Parameters
     ----------
     root
-        The repository, with ``_toc.yml``, ``notebooks/``, ``book/`` and ``requirements.lock``.
+        The repository, with ``notebooks/``, ``book/`` and its ``_toc.yml``, ``requirements.lock``.
     names
         Chapters to look at; all where it is None.
     jobs

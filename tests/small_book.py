@@ -32,7 +32,7 @@ def write_book(root: Path, **texts: str) -> Path:
     (root / "requirements.lock").write_text("numpy==2\n")
     names = [f"      - file: {name}" for name in texts]
     toc = ["format: jb-book", "root: index", "parts:", "  - caption: All", "    chapters:", *names]
-    (root / "_toc.yml").write_text("\n".join([*toc, "      - file: references", ""]))
+    (root / "book" / "_toc.yml").write_text("\n".join([*toc, "      - file: references", ""]))
     (root / "book" / "references.md").write_text("# References\n")
     for name, text in {"index": INDEX, **texts}.items():
         header = HEADER.format(deplib=NEEDS if "results/" in text else "")

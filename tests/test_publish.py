@@ -275,8 +275,8 @@ def header(line: str) -> str:
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("_toc.yml", "root: gone", "_toc.yml names gone"),
-        ("_toc.yml", "parts: 3", "no table of contents"),
+        ("book/_toc.yml", "root: gone", "_toc.yml names gone"),
+        ("book/_toc.yml", "parts: 3", "no table of contents"),
         ("notebooks/lost.py", "", "not in _toc.yml: lost"),
         ("notebooks/one.py", header("need: [x]"), "has need; it takes"),
         ("notebooks/one.py", header("needs: [none.csv]"), "one needs none.csv, and no file"),

@@ -89,7 +89,7 @@ def test_the_tests_run_on_what_is_locked() -> None:
 def test_the_book_takes_its_configuration_from_the_root_and_its_address_from_the_library() -> None:
     for file in ("_config.yml", "_toc.yml"):
         assert (ROOT / "book" / file).read_bytes() == (ROOT / file).read_bytes()
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
     assert config["repository"]["url"] == REPOSITORY
     assert config["repository"]["path_to_book"] == "book"
 

@@ -84,7 +84,7 @@ def test_every_figure_has_words_and_its_line_of_origin(site: Site) -> None:
 
 
 def test_the_buttons_of_chapters_open_the_right_notebook(site: Site) -> None:
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
     branch, buttons = config["repository"]["branch"], config["launch_buttons"]
     owner = REPOSITORY.removeprefix("https://github.com/")
     for chapter in chapters(ROOT):
