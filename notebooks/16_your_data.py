@@ -147,9 +147,11 @@ say(
 # %% [markdown]
 # ## The encoder
 #
-# Any ONNX model with the ArcFace contract will do: input `N x 3 x 112 x 112`, output `N x D`. These are
-# known by name; `deplib fetch NAME` shows the licence, downloads once you accept it, and checks the
-# hash.
+# Any ONNX model with the ArcFace contract will do: input `N x 3 x S x S`, output `N x D`, of any width
+# D. Where its side S is not 112, the aligned crop of 112 x 112 is resized to it: same face, same
+# template. A network that was trained on a wider or another crop sees less than it expects. These are
+# known by name, and SFace may be used for anything; `deplib fetch NAME` shows the licence, downloads
+# once you accept it, and checks the hash.
 
 # %%
 known = pd.DataFrame([vars(one) for one in weights.KNOWN.values()])
@@ -157,8 +159,8 @@ known["MB"] = (known["size"] / 1e6).round(1)
 table(known[["name", "what", "MB", "licence"]], digits=1)
 
 # %% [markdown]
-# If a network normalises its input itself, `deplib` sees that in its graph and does not do so again.
-# Anything else you state with `--preprocess`.
+# If a network normalises its input itself, `deplib` sees that in its graph and does not do so again;
+# of a known file it knows what it takes. Anything else you state with `--preprocess`.
 #
 # ## Extract, and again
 #
