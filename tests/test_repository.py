@@ -21,7 +21,7 @@ from deplib.cli import app
 from deplib.publish import SETUP_CELL, chapters, header, same_text, stale
 
 ROOT = Path(__file__).parents[1]
-VERBS = {"help", "install", "book", "test", "colab", "bench", "sweep", "lint"}
+VERBS = {"help", "install", "book", "test", "colab", "installs", "bench", "sweep", "lint"}
 FILTER = "deplib,-jupytext.text_representation.jupytext_version"
 
 
