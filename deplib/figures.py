@@ -6,8 +6,10 @@ download. Backgrounds are transparent and text is grey: legible on a light and o
 """
 
 import io
+import json
 import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -26,24 +28,8 @@ class _Colours(dict[str, str]):
         return OTHER
 
 
-COLOURS = _Colours(
-    {
-        "TemporalMeanMLP": "#0072B2",
-        "LDBM": "#D55E00",
-        "VanillaTransformer": "#009E73",
-        "MambaGRU": "#CC79A7",
-        "constant": "#737373",
-        "oracle": "#B005F9",
-        "permuted labels": "#956F99",
-        "LDBM-patch4": "#C6324B",
-        "LDBM-patch16": "#DB6F77",
-        "Mamba": "#CD04BF",
-        "AttentionMIL": "#7F87C8",
-        "MiniRocket": "#808B4B",
-        "RidgeMean": "#9719DE",
-        "RidgeMeanSD": "#F74D52",
-    }
-)
+_SET: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_bytes())
+COLOURS = _Colours(_SET["colours"])
 """One colour a model throughout the book; the study's four are after Okabe and Ito.
 
 All have a contrast of 3 to the light and to the dark page, which leaves a narrow band of lightness:
@@ -73,16 +59,8 @@ def style() -> None:
     warnings.filterwarnings("ignore", "The figure layout has changed to tight")
     grey = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     clear = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
-    sns.set_theme(
-        style="ticks",
-        rc=dict.fromkeys((*grey, "grid.color"), GREY)
-        | dict.fromkeys(clear, "none")
-        | dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False)
-        | dict.fromkeys(("axes.titlesize", "axes.labelsize", "font.size"), 11)
-        | dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 10)
-        | {"axes.titlelocation": "left", "axes.titleweight": "bold", "grid.alpha": 0.25}
-        | {"figure.figsize": (4.6, 3.1), "figure.constrained_layout.use": True},
-    )
+    shades = dict.fromkeys((*grey, "grid.color"), GREY) | dict.fromkeys(clear, "none")
+    sns.set_theme(style="ticks", rc=shades | _SET["style"])
 
 
 def forest(

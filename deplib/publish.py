@@ -41,24 +41,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
-from deplib import REPOSITORY, __version__, provenance
+from deplib import __version__, provenance
 from deplib.errors import DeplibError
 from deplib.figures import KEEP, KEPT
 from deplib.paths import VARIABLE, data_root, write_atomically
-
-SETUP_CELL = f"""\
-import importlib.util
-import os
-import subprocess
-import sys
-
-if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is installed yet
-    source = os.environ.get(
-        "DEPLIB_SOURCE", "git+{REPOSITORY}"
-    )
-    subprocess.run([sys.executable, "-m", "pip", "install", "-qq", source], check=True)
-    importlib.invalidate_caches()"""
-"""The first code cell of every chapter, tagged ``remove-cell``: a chapter runs alone anywhere."""
 
 KERNEL_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

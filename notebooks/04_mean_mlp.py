@@ -50,6 +50,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
+from safetensors.numpy import load_file
 from torch import nn
 
 from deplib import figures, models, results, study
@@ -118,7 +119,8 @@ say(f"It has {models.n_parameters(here):,} parameters; the study reports 131 K."
 # %%
 cohort = study.open_cohort("default")
 recordings = cohort.recordings
-mean = study.pooled_features(cohort, "default")[:, :512]
+by_name = load_file(results.folder() / "default" / "pooled.safetensors")["features"].astype(float)
+mean = by_name[recordings["recording"].argsort().argsort(), :512]  # the SDs follow
 centred = mean - mean.mean(axis=0)
 centred /= np.linalg.norm(centred, axis=1, keepdims=True)
 

@@ -12,11 +12,10 @@ from deplib.study.inputs import Inputs, MissLimits, open_cohort, small_windows
 from deplib.study.pairs import card_of, export_run, first_kept, half_width
 from deplib.study.runs import run
 from deplib.study.sharing import FEWEST, aggregate
-from deplib.study.signature import pooled_features
 
 __all__ = [
     "BASELINES", "FEWEST", "RIDGE", "SEEDS", "VARIED", "WORLDS",
     "Inputs", "MissLimits", "RunSpec", "aggregate",
     "card_of", "complete", "export_run", "first_kept", "half_width", "open_cohort",
-    "pooled_features", "prepare", "run", "small_windows", "sweep_specs", "training_specs",
+    "prepare", "run", "small_windows", "sweep_specs", "training_specs",
 ]  # fmt: skip

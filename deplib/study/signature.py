@@ -1,8 +1,8 @@
 """What tells one set of features from another, kept beside the results computed from them.
 
 ``features.json`` (and ``features-STREAM.json``) has the first numbers of every recording's mean;
-``pooled.safetensors`` the whole mean and SD over time, from which a chapter at feature level
-starts without any extraction.
+``pooled.safetensors`` the whole mean and SD over time, in the order of the recordings' names, from
+which a chapter at feature level starts without any extraction.
 """
 
 import json
@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from deplib import baselines, results
-from deplib.cohorts.base import Cohort
 from deplib.errors import ResultError
 from deplib.results import RunSpec
 from deplib.windows import WindowSet
@@ -97,39 +95,3 @@ def write_signature(windows: WindowSet, world: str, stream: str = RunSpec.featur
     about = {"pooled": json.dumps({"recordings": table["recording"].iloc[order].tolist()})}
     content = save({"features": features[order].astype(np.float16)}, metadata=about)
     results.write_whole(results.folder() / world / POOLED, content)
-
-
-def pooled_features(cohort: Cohort, world: str) -> np.ndarray:
-    """Return the versioned mean and SD over time of each recording's embeddings.
-
-    Parameters
-    ----------
-    cohort
-        Whose recordings; gives their order.
-    world
-        Beside whose results they lie.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_recordings, 2 * width)
-        The means, then the SDs, as ``baselines.pool`` returns them but for rounding to float16.
-
-    Raises
-    ------
-    ResultError
-        If the file is missing, damaged, of other features than the results, or lacks a recording.
-    """
-    path = results.folder() / world / POOLED
-    try:
-        with safe_open(path, framework="numpy") as file:
-            names = json.loads(file.metadata()["pooled"])["recordings"]
-            features = file.get_tensor("features").astype(float)
-        table = pd.DataFrame(features, index=pd.Index(names, name="recording"))
-        pooled = table.loc[cohort.recordings["recording"]].to_numpy()
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        why = f"missing, damaged or of other recordings ({error})"
-        raise ResultError(f"{path} is {why}: run `make sweep`") from error
-    first = table.iloc[:, :WIDTH].set_axis([f"mean_{k}" for k in range(WIDTH)], axis=1)
-    if not _fits(first.sort_index(), results.signature_path(world)):
-        raise ResultError(f"{path} is stale: the results are of other features; run `make sweep`")
-    return pooled
