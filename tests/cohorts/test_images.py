@@ -54,12 +54,8 @@ def animation(form: str) -> bytes:
 @pytest.mark.parametrize(("form", "worst"), [("PNG", 0), ("JPEG", 12)])
 @pytest.mark.parametrize("tag", range(1, 9))
 def test_a_frame_is_turned_as_its_exif_says(tmp_path, form, worst, tag):
-    stored = picture()[::-1] if tag in (3, 4) else picture()  # rows from below
-    stored = stored[:, ::-1] if tag in (2, 3) else stored
-    if tag > 4:  # stored on its side
-        stored = picture().transpose(1, 0, 2)
-        stored = stored[::-1] if tag in (6, 7) else stored
-        stored = stored[:, ::-1] if tag in (7, 8) else stored
+    stored = picture().transpose(1, 0, 2) if tag > 4 else picture()  # on its side
+    stored = stored[:: -1 if tag in (3, 4, 6, 7) else 1, :: -1 if tag in (2, 3, 7, 8) else 1]
     exif = Image.Exif()
     exif[0x0112] = tag
     Image.fromarray(stored).save(tmp_path / "1.png", form, exif=exif)
