@@ -390,8 +390,7 @@ def _select(table: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     for name, wanted in settings.items():
         if name not in SPEC:
             raise ResultError(f"runs have no setting {name!r}; they have {', '.join(SPEC)}")
-        values = wanted if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
-        table = table[table[name].isin(list(values))]
+        table = table[table[name].isin(wanted if pd.api.types.is_list_like(wanted) else [wanted])]
         if table.empty:
             raise ResultError(f"no run with {name}={wanted!r} among those selected so far")
     return table.reset_index(drop=True)

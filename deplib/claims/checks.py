@@ -276,10 +276,7 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "simulated-collapse": lambda e: ends(e.scores("sigma_ratio", "test", LABELS[1])),
     "simulated-spread": lambda e: [e.scores("mae").std(), *ends(e.scores("mae"))],
     "simulated-winner": lambda e: [e.scores("mae").idxmin()],
-    "simulated-highest": lambda e, name: [
-        *e.scores(name).agg(["idxmax", "max"]),
-        e.scores(name)[PATCHES],
-    ],
+    "simulated-highest": lambda e, name: [(s := e.scores(name)).idxmax(), s.max(), s[PATCHES]],
     "simulated-identity": lambda e: [
         e.runs.summary(model, "pcc").estimate for model in ("RidgeMeanSD", "oracle")
     ],

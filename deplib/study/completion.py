@@ -74,8 +74,7 @@ def complete(
     needed = list(dict.fromkeys(one for spec in specs for one in (in_float(spec), spec)))
     done: dict[RunSpec, Result] = {}
     for world in dict.fromkeys(spec.world for spec in specs):
-        found = (inputs or {}).get(world)
-        found = found or Inputs(open_cohort(world), embedded_encoder(), **given)
+        found = (inputs or {}).get(world) or Inputs(open_cohort(world), embedded_encoder(), **given)
         here = [spec for spec in needed if spec.world == world]
         done |= _complete(world, here, found, root, scheduler)
         if root:

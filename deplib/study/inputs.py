@@ -229,16 +229,12 @@ class Inputs:
         silent = not (self.progress and todo)
         with tqdm(total=todo, unit="frame", desc="features", disable=silent) as bar:
             report = extraction.extract(
-                cohort,
-                encoder,
-                store,
-                frame_limit=limit,
-                jobs=self.jobs,
+                cohort, encoder, store, frame_limit=limit, jobs=self.jobs,
                 max_miss_rate=limits.invalid_rate,
                 max_recording_miss_rate=limits.recording_invalid_rate,
                 max_template_distance=limits.max_template_distance,
                 progress=lambda entry: bar.update(entry.n_frames),
-            )
+            )  # fmt: skip
         left_out = dict(report.refused)
         for entry in map(store.entry, store.done().intersection(cohort.recordings["recording"])):
             if entry.n_invalid == entry.n_frames:

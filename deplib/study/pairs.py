@@ -127,7 +127,7 @@ def export_run(
         card = replace(card, half_width=half_width(dev["bdi"] - dev["bdi_hat"], level))
         write_bundle(folder, path, card, encoder.path, overwrite=overwrite)
     scores = {
-        how: score(table, by=["split"]).set_index("split")["mae"] for how, table in tables.items()
+        how: score(one, by=["split"]).set_index("split")["mae"] for how, one in tables.items()
     }
     return Exported(card, float(np.abs(written - y).max()), pd.DataFrame(scores).T)
 

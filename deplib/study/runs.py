@@ -45,12 +45,10 @@ def run(spec: RunSpec, windows: WindowSet, key: str, *, protocol: Protocol | Non
         The report's by default.
     """
     protocol = protocol or Protocol()
-    if spec.model not in REGISTRY:
-        fitted = _baseline(spec, windows)
-    else:
-        fitted = _fit(spec, windows, key, protocol)
-        if spec.seed == KEPT_SEED:
-            keep(spec, key, fitted.state_dict)
+    trains = spec.model in REGISTRY
+    fitted = _fit(spec, windows, key, protocol) if trains else _baseline(spec, windows)
+    if trains and spec.seed == KEPT_SEED:
+        keep(spec, key, fitted.state_dict)
     about = {name: value for name, value in vars(fitted).items() if name != "state_dict"}
     return Result(spec, key, chosen_by=protocol.chosen_by, **about)
 
