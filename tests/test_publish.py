@@ -313,18 +313,14 @@ def test_streams_are_merged_whatever_order_they_raced_in() -> None:
     assert [one.text for one in first.cells[0].outputs] == ["a\nb\n", "w\n"]
 
 
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ("<A at 0x7f00aa11bb22>", "address"),
-        ("/some/ipykernel_123/4.py:1: W", "temporary file"),
-        ("saved /home/me/clone/x", "folder of this machine"),
-        ("left in tmpcahwyl41/corpus", "temporary folder"),
-        ("0x1, 3.5", None),
-    ],
-)
-def test_what_differs_between_runs_and_machines_is_found(text: str, part: str | None) -> None:
-    html = new_output("execute_result", data={"text/html": text})
-    for output in (html, new_output("stream", text=text)):
-        found = unstable(executed(output), "/home/me")
-        assert found is None if part is None else part in (found or "")
+def test_what_differs_between_runs_and_machines_is_found() -> None:
+    for text, part in {
+        "<A at 0x7f00aa11bb22>": "address",
+        "/some/ipykernel_123/4.py:1: W": "temporary file",
+        "saved /home/me/clone/x": "folder of this machine",
+        "left in tmpcahwyl41/corpus": "temporary folder",
+        "0x1, 3.5": "None",
+    }.items():
+        html = new_output("execute_result", data={"text/html": text})
+        for output in (html, new_output("stream", text=text)):
+            assert part in str(unstable(executed(output), "/home/me"))

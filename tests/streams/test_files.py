@@ -63,20 +63,17 @@ def test_gaps_are_kept_as_invalid_frames_and_counts_may_start_at_zero(tmp_path: 
     assert read(write_openface(tmp_path / "a.csv", from_zero))[1].all()
 
 
-@pytest.mark.parametrize(
-    ("first", "kept", "message"),
-    [
-        (1, [*range(10), *range(20, 40)], "timestamp .* in row 11"),  # failed rows dropped
-        (1, range(8, 40), "timestamp .* in row 1 "),
-        (None, range(0, 40, 5), "no row of a neighbouring frame"),
-    ],
-)
-def test_rows_left_out_are_noticed(tmp_path: Path, first: int | None, kept, message: str) -> None:
-    rows = [openface_rows(40)[k] for k in kept]
-    if first is not None:  # numbered anew
-        rows = [row | {"frame": k} for k, row in enumerate(rows, first)]
-    with pytest.raises(CohortError, match=message):
-        read(write_openface(tmp_path / "a.csv", rows))
+def test_rows_left_out_are_noticed(tmp_path: Path) -> None:
+    rows = openface_rows(40)
+    for kept, message in (
+        (rows[:10] + rows[20:], "timestamp .* in row 11"),  # failed rows dropped
+        (rows[8:], "timestamp .* in row 1 "),
+        (rows[::5], "no row of a neighbouring frame"),
+    ):
+        if "timestamp" in message:
+            kept = [row | {"frame": k} for k, row in enumerate(kept, 1)]  # numbered anew
+        with pytest.raises(CohortError, match=message):
+            read(write_openface(tmp_path / "a.csv", kept))
 
 
 @pytest.mark.parametrize(
@@ -143,20 +140,17 @@ def test_estimates_of_the_pulse_keep_their_rate_and_gaps_are_invalid(tmp_path: P
     np.testing.assert_allclose(values[valid], written, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "message"),
-    [
+def test_other_times_are_refused(tmp_path: Path) -> None:
+    for seconds, message in (
         ([3.0], "two rows or more"),
         ([-1.0, 0.0], "ascending timestamps from 0"),
         ([1.0, 1.0], "ascending"),
         ([0.0, 1.0, 2.5, 4.0], "no constant rate"),
         ([0.0, 1e-5, 1e3], "no constant rate"),
-    ],
-)
-def test_other_times_are_refused(tmp_path: Path, seconds: list[float], message: str) -> None:
-    write_pulse(tmp_path / "a.csv", seconds)
-    with pytest.raises(CohortError, match=rf"a\.csv.*{message}"):
-        read_pulse(tmp_path / "a.csv")
+    ):
+        write_pulse(tmp_path / "a.csv", seconds)
+        with pytest.raises(CohortError, match=rf"a\.csv.*{message}"):
+            read_pulse(tmp_path / "a.csv")
 
 
 # --- folders of files

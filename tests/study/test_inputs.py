@@ -48,11 +48,9 @@ def test_another_split_has_other_train_labels_to_scale_by(inputs, windows):
     assert found["split"].sort_index().equals(expected.sort_index())
     train = found.loc[found["split"] == "train", "bdi"]
     assert (disjoint.label_mean, disjoint.label_std) == (train.mean(), train.std(ddof=0))
-    for recording in found.index:
-        np.testing.assert_array_equal(
-            disjoint.features[disjoint.index["recording"] == recording],
-            windows.features[windows.index["recording"] == recording],
-        )
+    for name in found.index:
+        ours, theirs = (w.features[w.index["recording"] == name] for w in (disjoint, windows))
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_who_lacks_a_stream_is_the_same_in_every_run(inputs):

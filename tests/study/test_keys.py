@@ -49,6 +49,8 @@ def test_the_key_follows_all_that_determines_a_result():
     ]  # fmt: skip
     assert len(set(found)) == len(found)
     assert run_key(LDBM, dict(FEATURES), Protocol()) == found[0]
+    with pytest.raises(ModelError, match="unknown model 'ResNet'"):
+        run_key(RunSpec("ResNet"), FEATURES)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +76,6 @@ def test_code_that_makes_the_numbers_counts_and_no_other(edited, spec, file, cou
     assert source_of(spec) == before
     edited(file, lambda text: text + "\nNEW = 1\n")
     assert (source_of(spec) != before) == counts
-
-
-def test_an_unknown_model_has_no_key():
-    with pytest.raises(ModelError, match="unknown model 'ResNet'"):
-        run_key(RunSpec("ResNet"), FEATURES)
 
 
 def test_the_versioned_results_are_those_of_the_present_code(edited):
