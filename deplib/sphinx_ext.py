@@ -6,7 +6,6 @@ the drawing, its data and its origin to download, as `deplib.publish` wrote them
 
 import json
 import re
-import sys
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -97,34 +96,6 @@ def _line(origin: dict[str, Any]) -> list[nodes.Node]:
     return found
 
 
-def skip_strangers(app: Sphinx, what: str, name: str, obj: object, *_: Any) -> bool | None:
-    """Leave out of a room's reference what it only imports from elsewhere."""
-    room = app.env.temp_data.get("autodoc:module", "")
-    module = getattr(obj, "__module__", None)
-    return True if what == "module" and module and not module.startswith(room) else None
-
-
-def without_type(app: Sphinx, what: str, *others: Any) -> None:
-    """Keep napoleon from taking what stands before a colon in a constant's text for its type."""
-    if what in {"attribute", "data", "property"}:
-        others[-1][:0] = ["..", ""]  # the docstring's lines; a comment has no colon
-
-
-def look_in_room(
-    app: Sphinx, env: Any, node: addnodes.pending_xref, text: nodes.TextElement
-) -> nodes.Element | None:
-    """Find in its room's reference what a signature names by the module that defines it.
-
-    What exists and is not public keeps its name, without a link.
-    """
-    module, _, name = node.get("reftarget", "").rpartition(".")
-    if not hasattr(sys.modules.get(module), name) or not module.startswith("deplib."):
-        return None
-    place = node.get("refdoc", ""), app.builder, node["reftype"]
-    target = f"{module.rpartition('.')[0]}.{name}"
-    return env.get_domain("py").resolve_xref(env, *place, target, node, text) or text
-
-
 def lighten(app: Sphinx, failed: Exception | None) -> None:
     """Leave the icons to the style sheet, for the script that draws them again weighs 1.5 MB.
 
@@ -142,11 +113,7 @@ def lighten(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx; the renderer is the only one besides its own, so it is the chosen one."""
-    app.setup_extension("sphinx.ext.autodoc")  # whose events are used below
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.add_transform(OriginLines)
     app.connect("build-finished", lighten)
-    app.connect("autodoc-skip-member", skip_strangers)
-    app.connect("autodoc-process-docstring", without_type, priority=400)  # before napoleon
-    app.connect("missing-reference", look_in_room)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

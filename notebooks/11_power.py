@@ -64,7 +64,7 @@ from deplib.metrics import METRICS
 from deplib.report import badge, say, table
 from deplib.statistics import (
     bootstrap_distribution, critical_r, fisher_interval, fit, interval_of, jackknife, persons_of,
-    power_curve, score_runs, sign_flip_test, twins,
+    score_runs, sign_flip_test, twins,
 )  # fmt: skip
 
 figures.style()
@@ -130,13 +130,31 @@ say("; ".join(f"{name} SD: **{sd:.1f}** points" for name, sd in SPREADS.items())
 # persons. Beside it stands a formula, the power of a paired t test with the number of *independent*
 # recordings that so many recordings of fewer persons are worth.
 
+
+# %%
+def power_curve(pair, differences, n_recordings=N, n_samples=SAMPLES, *, rng):
+    """How often sign flips over persons find each true difference; all on the same samples."""
+    samples = pair.draw(n_samples, n_recordings, rng=rng)
+    sums = np.zeros((n_samples, samples.person.max() + 1, 2))  # of a person's errors, each model's
+    at = (np.arange(n_samples)[:, None], samples.person)
+    np.add.at(sums, at, np.moveaxis(samples.errors, 1, -1))
+    signs = rng.choice([1.0, -1.0], size=(1_999, sums.shape[1]))
+    first, second = (signs @ sums[:, :, k].T for k in (0, 1))  # (flips, samples)
+    found = []
+    for difference in differences:
+        kept = 1 - difference / pair.mae[0]  # every error of the second model, times this
+        observed = sums[:, :, 0].sum(axis=1) - kept * sums[:, :, 1].sum(axis=1)
+        as_extreme = (np.abs(first - kept * second) >= np.abs(observed) - 1e-9).sum(axis=0)
+        p = (1 + as_extreme) / (1 + len(signs))
+        found.append((difference, (p <= 0.05).mean(), (observed < 0).mean()))
+    return pd.DataFrame(found, columns=["difference", "power", "wrong"])
+
+
 # %%
 DIFFERENCES = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]
 pairs = {name: twins(population, sd) for name, sd in SPREADS.items()}
 curves = pd.concat(
-    power_curve(
-        pair, DIFFERENCES, n_samples=SAMPLES, rng=np.random.default_rng([SEED, 31 + k])
-    ).assign(spread=name)
+    power_curve(pair, DIFFERENCES, rng=np.random.default_rng([SEED, 31 + k])).assign(spread=name)
     for k, (name, pair) in enumerate(pairs.items())
 )
 

@@ -9,10 +9,10 @@ from deplib.statistics.correlation import (
     correlation_p_value,
     critical_r,
     fisher_interval,
-)
+)  # fmt: skip
 from deplib.statistics.intervals import Interval, interval_of, mean_over_persons
 from deplib.statistics.population import persons_of
-from deplib.statistics.power import ErrorModel, Samples, fit, power_curve, twins
+from deplib.statistics.power import ErrorModel, Samples, fit, twins
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
 from deplib.statistics.scores import (
     Components,
@@ -21,5 +21,5 @@ from deplib.statistics.scores import (
     Summary,
     score_runs,
     stacked_errors,
-)
+)  # fmt: skip
 from deplib.statistics.significance import TestResult, holm, sign_flip_test

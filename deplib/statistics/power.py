@@ -29,7 +29,7 @@ from deplib.statistics.population import (
     draw_persons,
     draw_scores,
     shared_and_own,
-)
+)  # fmt: skip
 
 _NODES = np.linspace(-8, 8, 2_001)  # of the residual of one model, in integrals over two
 _WEIGHTS = stats.norm.pdf(_NODES) / stats.norm.pdf(_NODES).sum()
@@ -195,53 +195,6 @@ def twins(model: ErrorModel, difference_sd: float) -> ErrorModel:
         )
     r = optimize.brentq(lambda r: pair(r).difference_sd() - difference_sd, -1, 1, xtol=1e-10)
     return pair(float(r))
-
-
-def power_curve(
-    pair: ErrorModel,
-    differences: Sequence[float],
-    *,
-    n_recordings: int = 50,
-    n_samples: int = 2_000,
-    n_resamples: int = 1_999,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Return how often sign flips over persons find a true difference in MAE at the 5 % level.
-
-    Of two models with the same truth (``twins``) the second has every error reduced by one share,
-    so that the difference of their MAEs is that share of the MAE. All differences are tried on the
-    same samples, and all samples see the same flips.
-
-    Returns
-    -------
-    DataFrame
-        A row a difference: ``difference``, ``power``, and ``wrong``, the share of samples in which
-        the better model has the larger MAE.
-
-    Raises
-    ------
-    ValueError
-        If there are not two models of equal MAE, or a difference is outside 0 to that MAE.
-    """
-    mae = float(pair.mae[0])
-    if len(pair.names) != 2 or not np.allclose(pair.mae, mae, rtol=1e-6):
-        raise ValueError(f"two models of equal MAE are needed, not {pair.names} with {pair.mae}")
-    if not all(0 <= difference <= mae for difference in differences):
-        raise ValueError(f"a difference in {list(differences)} is not between 0 and {mae:.2f}")
-    samples = pair.draw(n_samples, n_recordings, rng=rng)
-    sums = np.zeros((n_samples, samples.person.max() + 1, 2))
-    at = (np.arange(n_samples)[:, None], samples.person)
-    np.add.at(sums, at, np.moveaxis(samples.errors, 1, -1))
-    signs = rng.choice([1.0, -1.0], size=(n_resamples, sums.shape[1]))
-    first, second = (signs @ sums[:, :, k].T for k in (0, 1))  # (n_resamples, n_samples)
-    found = []
-    for difference in differences:
-        kept = 1 - difference / mae
-        observed = sums[:, :, 0].sum(axis=1) - kept * sums[:, :, 1].sum(axis=1)
-        as_extreme = (np.abs(first - kept * second) >= np.abs(observed) - 1e-9).sum(axis=0)
-        p = (1 + as_extreme) / (1 + n_resamples)
-        found.append((difference, (p <= 0.05).mean(), (observed < 0).mean()))
-    return pd.DataFrame(found, columns=["difference", "power", "wrong"])
 
 
 def intraclass_correlation(values: np.ndarray, persons: ArrayLike) -> np.ndarray:

@@ -7,7 +7,7 @@ from deplib.statistics import (
     correlation_p_value,
     critical_r,
     fisher_interval,
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("n", [5, 50, 300])

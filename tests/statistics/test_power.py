@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn import rng
-from statsmodels.stats.power import TTestPower
 
 from deplib.cohorts.simulated import PERSON_SHARE, RELIABILITY
 from deplib.errors import ResultError
 from deplib.metrics import mae, pcc, rmse
-from deplib.statistics import ErrorModel, fit, persons_of, power_curve, sign_flip_test, twins
+from deplib.statistics import ErrorModel, fit, persons_of, twins
 from deplib.statistics.population import MEAN, SCORES, SD, SHARES, draw_persons, draw_scores
 from deplib.statistics.power import intraclass_correlation
 
@@ -93,38 +92,6 @@ def test_the_correlation_within_persons_is_known_for_simple_groups():
     opposite = np.array([[1.0], [-1.0], [1.0], [-1.0]])
     assert intraclass_correlation(opposite, [*"aabb"]) == pytest.approx([-1.0])
     assert np.isnan(intraclass_correlation(np.ones((4, 1)), [*"aabb"])).all()
-
-
-def test_all_samples_at_once_decide_as_the_test_of_the_library():
-    pair, n, decided = twins(two(), 3.0), 40, 0
-    for seed in range(n):
-        rows = power_curve(pair, [0.0, 1.2], n_samples=1, rng=rng(seed))
-        samples = pair.draw(1, 50, rng=rng(seed))
-        a, b = samples.errors[0]
-        for found, kept in zip(rows["power"], (1.0, 1 - 1.2 / pair.mae[0]), strict=True):
-            differences = a - kept * b
-            p = sign_flip_test(
-                differences, samples.person[0], n_resamples=1_999, rng=rng(0)
-            ).p_value
-            if not 0.03 < p < 0.07:  # the two draw different flips
-                decided += 1
-                assert found == (p <= 0.05)
-    assert decided > n
-
-
-def test_the_curve_is_that_of_the_paired_t_test_where_everybody_comes_once():
-    pair = twins(two(person_share=0.0), 3.0)
-    found = power_curve(pair, [0.0, 0.5, 1.0], n_recordings=50, rng=rng(2))
-    for row in found.itertuples():
-        kept = 1 - row.difference / pair.mae[0]
-        sd = np.sqrt(pair.error_sd[0] ** 2 * (1 - kept) ** 2 + kept * 9.0)
-        expected = TTestPower().power(row.difference / sd, 45, 0.05) if row.difference else 0.05
-        assert row.power == pytest.approx(expected, abs=0.06)
-    assert found["wrong"].is_monotonic_decreasing
-    with pytest.raises(ValueError, match="equal MAE"):
-        power_curve(two(), [0.5], rng=rng(0))
-    with pytest.raises(ValueError, match="is not between"):
-        power_curve(pair, [50.0], rng=rng(0))
 
 
 def test_every_sample_has_its_persons_and_recordings_one_to_four_each():

@@ -13,7 +13,7 @@ from deplib.cohorts.simulated.behaviour import (
     draw_latents,
     oracle_error,
     world_named,
-)
+)  # fmt: skip
 from deplib.cohorts.simulated.cohort import SimulatedCohort, write_avec_layout
 from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
 from deplib.cohorts.simulated.labels import (
@@ -26,5 +26,5 @@ from deplib.cohorts.simulated.labels import (
     draw_lengths,
     draw_sessions,
     to_bdi,
-)
+)  # fmt: skip
 from deplib.cohorts.simulated.motion import CHANNELS, FPS, INDEX
