@@ -108,12 +108,7 @@ def is_constant(vector: np.ndarray) -> bool:
 
 
 METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
-    "mae": mae,
-    "rmse": rmse,
-    "pcc": pcc,
-    "ccc": ccc,
-    "sigma_ratio": sigma_ratio,
-    "bias": bias,
+    metric.__name__: metric for metric in (mae, rmse, pcc, ccc, sigma_ratio, bias)
 }
 """Name -> function."""
 

@@ -46,12 +46,8 @@ from deplib.errors import DeplibError
 from deplib.figures import KEEP, KEPT
 from deplib.paths import VARIABLE, data_root, write_atomically
 
-KERNEL_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "TQDM_DISABLE": "1",
-    "DEPLIB_BUFFALO_L": "",
-}
+KERNEL_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+KERNEL_ENVIRONMENT |= {"TQDM_DISABLE": "1", "DEPLIB_BUFFALO_L": ""}
 """One thread and one hash seed give the same digits again; progress bars never look alike; weights
 that only some machines have would change a page."""
 
@@ -214,10 +210,9 @@ def publish(
     done = {name: "fresh" for name in book if names is None or name in names}
     old = stale(root, here=not check)
     todo = [name for name in done if name in old or (force and not check)]
-    if check and todo:
-        lines = "\n".join(f"  {name}: {'; '.join(old[name])}" for name in todo)
-        raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
     if check:
+        if lines := "\n".join(f"  {name}: {'; '.join(old[name])}" for name in todo):
+            raise PublishError(f"stale pages, to be made anew by `deplib publish`:\n{lines}")
         return done
     say = progress or len
 
@@ -231,8 +226,7 @@ def publish(
         with FileLock(_state(root) / "lock", timeout=0):
             with ThreadPoolExecutor(max_workers=jobs) as pool:
                 errors = {name: pool.submit(execute, name) for name in todo}
-            failed = [f"  {name}: {e}" for name, one in errors.items() if (e := one.exception())]
-            if failed:
+            if failed := [f"  {name}: {e}" for name in todo if (e := errors[name].exception())]:
                 how_many = f"{len(failed)} of {len(todo)} chapters failed:"
                 raise PublishError("\n".join([how_many, *failed]))
             _forget_figures(list(book.values()))
@@ -272,8 +266,8 @@ def _execute(chapter: Chapter, force: bool) -> bool:
         folder.mkdir(exist_ok=True)
         for name, text in files.items():
             write_atomically(folder / name, text.encode())
-        whole = (nbformat.writes(page) + "\n").encode()
-        write_atomically(chapter.page, whole)  # last: it vouches for the others
+        # Last, for it vouches for the others.
+        write_atomically(chapter.page, (nbformat.writes(page) + "\n").encode())
     elif why := _difference(nbformat.read(chapter.page, as_version=4), page):
         raise PublishError(f"{why} (kept at {result}); `--force` writes what this machine says")
     _record(chapter).write_text(provenance.file_digest(chapter.page), encoding="utf-8")
@@ -332,9 +326,8 @@ def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str
             page = page_of(source, executed, {"library": __version__})
         except PublishError as error:
             failed[name] = str(error)
-            page = new_notebook(
-                cells=[source.cells[0], new_markdown_cell(f"On these results: {error}")]
-            )
+            told = new_markdown_cell(f"On these results: {error}")
+            page = new_notebook(cells=[source.cells[0], told])
         for file, text in take_figures(page, name).items():
             (work / FIGURES / file).write_text(text, encoding="utf-8")
         nbformat.write(page, result)
@@ -345,8 +338,7 @@ def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str
     for name, content in (("_toc.yml", toc), ("_config.yml", config)):
         (work / name).write_text(yaml.safe_dump(content), encoding="utf-8")
     command = "import sys; from jupyter_book.cli.main import main; main(['build', sys.argv[1]])"
-    given = [sys.executable, "-c", command, str(work)]
-    run = subprocess.run(given, capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", command, work], capture_output=True, text=True)
     if run.returncode != 0:
         raise PublishError(f"jupyter-book failed in {work}: {run.stderr.strip()[-500:]}")
     shutil.copytree(work / "_build" / "html", out, dirs_exist_ok=True)
@@ -507,9 +499,8 @@ def _difference(before: NotebookNode, after: NotebookNode) -> str | None:
 
 def _said(cell: NotebookNode) -> list[str]:
     """Return the texts that a cell shows."""
-    outputs = cell.get("outputs", [])
-    shown = [{**one.get("data", {}), "text/stream": one.get("text", "")} for one in outputs]
-    pairs = [pair for one in shown for pair in one.items()]
+    shown = ({**o.get("data", {}), "text/": o.get("text")} for o in cell.get("outputs", []))
+    pairs = (pair for one in shown for pair in one.items())
     return [str(text) for kind, text in pairs if text and kind.startswith("text/")]
 
 
@@ -523,10 +514,10 @@ def _outputs(raw: list[NotebookNode], count: int) -> list[NotebookNode]:
             # What a progress bar rewrites ends as it happens to.
             if text := "".join(line for line in lines if "\r" not in line):
                 kept.append(new_output("stream", name=name, text=text))
-        for output in () if streams else outputs:
-            if output.output_type == "execute_result":
-                output = NotebookNode(output, execution_count=count)
-            kept.append(output)
+        kept += [] if streams else deepcopy(outputs)
+    for output in kept:
+        if output.output_type == "execute_result":
+            output.execution_count = count
     return kept
 
 
@@ -535,17 +526,15 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
     files: dict[str, str] = {}
     for cell in page.cells:
         for output in cell.get("outputs", []):
-            kept = output.get("metadata", {}).pop(KEPT, None)
-            if kept is None:
+            if (kept := output.get("metadata", {}).pop(KEPT, None)) is None:
                 continue
             where = f"{chapter}, cell {cell.execution_count}"
             shown = {"figure": {}, "image": {}} | cell.metadata.get("mystnb", {})
             name = re.match("fig-([a-z0-9-]+)$", shown["figure"].get("name", ""))
             if not (name and shown["figure"].get("caption") and shown["image"].get("alt")):
-                raise PublishError(
-                    f"{where} shows a figure: give the cell `mystnb` metadata with a figure's name "
-                    "(fig-...), a caption and an image's alt text, as the other chapters do"
-                )
+                what = f"{where} shows a figure: give the cell `mystnb` metadata with a figure's"
+                more = "name (fig-...), a caption and an image's alt text, as the other chapters do"
+                raise PublishError(f"{what} {more}")
             stem = name[1]
             if f"{stem}.svg" in files:
                 raise PublishError(f"{where}: another figure of the page is called fig-{stem}")
@@ -555,9 +544,8 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
             files[f"{stem}.svg"] = output.data["image/svg+xml"]
             files[f"{stem}.csv"] = kept["csv"]
             files[f"{stem}.json"] = json.dumps(made, indent=1) + "\n"
-    if files:
-        sums = {name: hashlib.sha256(files[name].encode()).hexdigest() for name in sorted(files)}
-        page.metadata[FIGURES] = sums
+    sums = {name: hashlib.sha256(files[name].encode()).hexdigest() for name in sorted(files)}
+    page.metadata |= {FIGURES: sums} if files else {}
     return files
 
 

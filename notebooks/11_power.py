@@ -64,7 +64,7 @@ from deplib.metrics import METRICS
 from deplib.report import badge, say, table
 from deplib.statistics import (
     bootstrap_distribution, critical_r, fisher_interval, fit, interval_of, jackknife, persons_of,
-    score_runs, sign_flip_test, twins,
+    score_runs, sign_flip_test,
 )  # fmt: skip
 
 figures.style()
@@ -132,6 +132,23 @@ say("; ".join(f"{name} SD: **{sd:.1f}** points" for name, sd in SPREADS.items())
 
 
 # %%
+def twins(difference_sd):
+    """Two models of equal truth whose paired differences have that SD."""
+    mean, sd, r_label = (
+        np.full(2, v.mean()) for v in (population.mean, population.sd, population.pcc)
+    )
+
+    def pair(r):  # of the two models' residuals
+        return replace(
+            population, names=("first", "second"), mean=mean, sd=sd, pcc=r_label,
+            residual_correlation=np.array([[1, r], [r, 1]]),
+        )  # fmt: skip
+
+    if not 0 < difference_sd < pair(-1.0).difference_sd():
+        raise ValueError(f"no two such models can differ by an SD of {difference_sd:g} points")
+    return pair(optimize.brentq(lambda r: pair(r).difference_sd() - difference_sd, -1, 1))
+
+
 def power_curve(pair, differences, n_recordings=N, n_samples=SAMPLES, *, rng):
     """How often sign flips over persons find each true difference; all on the same samples."""
     samples = pair.draw(n_samples, n_recordings, rng=rng)
@@ -152,7 +169,7 @@ def power_curve(pair, differences, n_recordings=N, n_samples=SAMPLES, *, rng):
 
 # %%
 DIFFERENCES = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]
-pairs = {name: twins(population, sd) for name, sd in SPREADS.items()}
+pairs = {name: twins(sd) for name, sd in SPREADS.items()}
 curves = pd.concat(
     power_curve(pair, DIFFERENCES, rng=np.random.default_rng([SEED, 31 + k])).assign(spread=name)
     for k, (name, pair) in enumerate(pairs.items())

@@ -15,7 +15,7 @@ from deplib.alignment import (
     FaceAligner,
     align,
     template_distance,
-)  # fmt: skip
+)
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import EncoderError
 

@@ -26,7 +26,7 @@ from deplib.publish import (
     take_figures,
     unstable,
     with_ids,
-)  # fmt: skip
+)
 
 METADATA = (
     '# %% mystnb={"figure": {"caption": "A line.", "name": "fig-line"}, '

@@ -50,9 +50,7 @@ def test_own_or_cohorts_mean_and_sd(windows, scaling):
 def test_padding_and_other_recordings_change_nothing(windows, scaling):
     pad = ((0, 0), (0, 7))
     longer = replace(
-        windows,
-        features=np.pad(windows.features, (*pad, (0, 0))),
-        mask=np.pad(windows.mask, pad),
+        windows, features=np.pad(windows.features, (*pad, (0, 0))), mask=np.pad(windows.mask, pad)
     )
     out = scaled(windows, scaling).features
     np.testing.assert_array_equal(scaled(longer, scaling).features[:, :6], out)

@@ -82,10 +82,7 @@ def test_balance_moves_persons_until_no_exchange_helps(seed):
     [
         (lambda t: t.assign(person="p"), r"too few persons \(1\) to fill 3 splits"),
         (lambda t: t.drop(columns="bdi"), "lacks \\['bdi'\\]"),
-        (
-            lambda t: t.assign(bdi=t["bdi"].where(t["recording"] != "001")),
-            "'001' has the label",
-        ),
+        (lambda t: t.assign(bdi=t["bdi"].where(t["recording"] != "001")), "'001' has the label"),
         (lambda t: t.assign(person=t["person"].where(t["bdi"] < 0)), "has no person"),
     ],
 )

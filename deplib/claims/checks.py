@@ -18,7 +18,8 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from deplib.metrics import pcc, sigma_ratio
-from deplib.statistics import compare_correlations, correlation_p_value, fisher_interval
+from deplib.statistics import compare_correlations, fisher_interval
+from deplib.statistics.correlation import correlation_p_value
 
 if TYPE_CHECKING:
     from deplib.claims.ledger import Evidence

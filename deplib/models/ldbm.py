@@ -20,7 +20,7 @@ from deplib.models.blocks import (
     pad_time,
     positions,
     regressor,
-)  # fmt: skip
+)
 
 
 class LDBM(nn.Module):

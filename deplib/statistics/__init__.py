@@ -4,15 +4,10 @@ Recordings of one person are not independent, so persons are resampled or flippe
 recordings. ``score_runs`` and ``stacked_errors`` take tables, all else vectors.
 """
 
-from deplib.statistics.correlation import (
-    compare_correlations,
-    correlation_p_value,
-    critical_r,
-    fisher_interval,
-)  # fmt: skip
+from deplib.statistics.correlation import compare_correlations, critical_r, fisher_interval
 from deplib.statistics.intervals import Interval, interval_of, mean_over_persons
 from deplib.statistics.population import persons_of
-from deplib.statistics.power import ErrorModel, Samples, fit, twins
+from deplib.statistics.power import ErrorModel, fit
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
 from deplib.statistics.scores import (
     Components,
@@ -21,5 +16,5 @@ from deplib.statistics.scores import (
     Summary,
     score_runs,
     stacked_errors,
-)  # fmt: skip
+)
 from deplib.statistics.significance import TestResult, holm, sign_flip_test

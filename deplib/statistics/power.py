@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import stats
 
 from deplib.errors import ResultError
 from deplib.metrics import pcc
@@ -29,7 +29,7 @@ from deplib.statistics.population import (
     draw_persons,
     draw_scores,
     shared_and_own,
-)  # fmt: skip
+)
 
 _NODES = np.linspace(-8, 8, 2_001)  # of the residual of one model, in integrals over two
 _WEIGHTS = stats.norm.pdf(_NODES) / stats.norm.pdf(_NODES).sum()
@@ -169,32 +169,6 @@ def fit(test: pd.DataFrame, models: Sequence[str]) -> ErrorModel:
         residual_correlation=np.einsum("nas,nbs->ab", unit, unit) / runs.shape[2],
         person_share=max(0.0, float(shared)),  # an estimate below 0 stands for none
     )
-
-
-def twins(model: ErrorModel, difference_sd: float) -> ErrorModel:
-    """Return two models of equal truth whose paired differences have a given SD, BDI-II points.
-
-    Mean, SD and PCC are the averages over ``model``; the correlation of residuals is solved for.
-
-    Raises
-    ------
-    ValueError
-        If two such models cannot differ as much, or by nothing at all.
-    """
-    mean, sd, r_label = (np.full(2, v.mean()) for v in (model.mean, model.sd, model.pcc))
-
-    def pair(r: float) -> ErrorModel:
-        both = np.array([[1, r], [r, 1]])
-        return ErrorModel(("first", "second"), mean, sd, r_label, both, model.person_share)
-
-    widest = pair(-1.0).difference_sd()
-    if not 0 < difference_sd < widest:
-        raise ValueError(
-            f"difference_sd is {difference_sd:g}; it must lie between 0 and {widest:.2f}, that of "
-            "two such models with opposite residuals"
-        )
-    r = optimize.brentq(lambda r: pair(r).difference_sd() - difference_sd, -1, 1, xtol=1e-10)
-    return pair(float(r))
 
 
 def intraclass_correlation(values: np.ndarray, persons: ArrayLike) -> np.ndarray:

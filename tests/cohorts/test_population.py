@@ -13,7 +13,7 @@ from deplib.cohorts.simulated.behaviour import (
     oracle_mean,
     oracle_median,
     severity_loadings,
-)  # fmt: skip
+)
 from deplib.errors import CohortError
 
 N = 40_000

@@ -19,7 +19,7 @@ from deplib.cohorts.simulated import (
     SimulatedCohort,
     motion,
     sample_scene,
-)  # fmt: skip
+)
 from deplib.errors import CohortError
 
 NEUTRAL = np.zeros((1, len(CHANNELS)), np.float32)

@@ -20,7 +20,7 @@ from deplib.extraction import (
     estimate,
     extract,
     store_header,
-)  # fmt: skip
+)
 from deplib.paths import data_root
 
 

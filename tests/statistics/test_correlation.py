@@ -2,12 +2,8 @@ import pytest
 from drawn import rng
 from scipy import stats
 
-from deplib.statistics import (
-    compare_correlations,
-    correlation_p_value,
-    critical_r,
-    fisher_interval,
-)  # fmt: skip
+from deplib.statistics import compare_correlations, critical_r, fisher_interval
+from deplib.statistics.correlation import correlation_p_value
 
 
 @pytest.mark.parametrize("n", [5, 50, 300])

@@ -6,12 +6,7 @@ from drawn import interval, rng, sample
 from scipy import stats
 
 from deplib.metrics import METRICS, mae
-from deplib.statistics import (
-    bootstrap_distribution,
-    interval_of,
-    mean_over_persons,
-    sign_flip_test,
-)  # fmt: skip
+from deplib.statistics import bootstrap_distribution, interval_of, mean_over_persons, sign_flip_test
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -8,9 +8,9 @@ from drawn import rng
 from deplib.cohorts.simulated import PERSON_SHARE, RELIABILITY
 from deplib.errors import ResultError
 from deplib.metrics import mae, pcc, rmse
-from deplib.statistics import ErrorModel, fit, persons_of, twins
+from deplib.statistics import fit, persons_of
 from deplib.statistics.population import MEAN, SCORES, SD, SHARES, draw_persons, draw_scores
-from deplib.statistics.power import intraclass_correlation
+from deplib.statistics.power import ErrorModel, intraclass_correlation
 
 
 def two(r=0.8, **changed):
@@ -45,21 +45,6 @@ def test_the_truth_is_what_a_population_of_300_000_recordings_shows():
     difference = large.errors[0, 0] - large.errors[0, 1]
     assert difference.std() == pytest.approx(model.difference_sd(), rel=0.01)
     assert two(1.0).difference_sd(0, 0) == pytest.approx(0, abs=0.02)
-
-
-@pytest.mark.parametrize("sd", [0.5, 3.0, 8.0])
-def test_twins_are_equal_in_truth_and_differ_as_asked(sd):
-    pair = twins(two(), sd)
-    assert pair.mae[0] == pair.mae[1]
-    assert pair.difference_sd() == pytest.approx(sd, abs=1e-6)
-    drawn = pair.draw(1, 100_000, rng=rng(1)).errors[0]
-    assert (drawn[0] - drawn[1]).std() == pytest.approx(sd, rel=0.02)
-
-
-def test_twins_that_cannot_be_are_refused():
-    for sd in (0.0, 100.0):
-        with pytest.raises(ValueError, match="must lie between 0 and"):
-            twins(two(), sd)
 
 
 def test_a_known_model_is_found_again():

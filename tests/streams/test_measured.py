@@ -15,7 +15,7 @@ from deplib.streams.measured import (
     estimates,
     measured_action,
     true_action,
-)  # fmt: skip
+)
 
 AT = {name: column for column, name in enumerate(ACTION)}
 RATE, QUALITY = PULSE.index("heart_rate"), PULSE.index("quality")

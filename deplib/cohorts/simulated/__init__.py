@@ -13,18 +13,16 @@ from deplib.cohorts.simulated.behaviour import (
     draw_latents,
     oracle_error,
     world_named,
-)  # fmt: skip
+)
 from deplib.cohorts.simulated.cohort import SimulatedCohort, write_avec_layout
 from deplib.cohorts.simulated.face import FaceRenderer, sample_identity, sample_scene
 from deplib.cohorts.simulated.labels import (
     CLIP_LENGTHS,
-    MAX_SESSIONS,
     PERSON_SHARE,
     RELIABILITY,
-    THRESHOLDS,
     draw_labels,
     draw_lengths,
     draw_sessions,
     to_bdi,
-)  # fmt: skip
+)
 from deplib.cohorts.simulated.motion import CHANNELS, FPS, INDEX
