@@ -231,11 +231,10 @@ def answers(study: str) -> pd.DataFrame:
         raise ResultError(f"no answers of {study!r} ({error}); run `make sweep`") from error
     cell = [name for name in whose if name in runs]
     whose["place"] = whose.groupby(cell).cumcount()
-    places = runs["bdi_hat"].map(lambda given: range(len(given)))
-    said = runs.drop(columns="key").assign(place=places)
-    said = said.explode(["bdi_hat", "place"]).merge(whose, on=[*cell, "place"])
-    hundredths = said.pop("bdi_hat").astype(float)
-    return said.drop(columns="place").assign(bdi_hat=hundredths / 100)
+    runs["place"] = runs["bdi_hat"].map(lambda given: range(len(given)))
+    said = runs.explode(["bdi_hat", "place"]).merge(whose, on=[*cell, "place"])
+    said["bdi_hat"] = said["bdi_hat"].astype(float) / 100  # stored in hundredths
+    return said.drop(columns=["key", "place"])
 
 
 def require_fresh(world: str, rows: pd.DataFrame) -> None:

@@ -222,8 +222,9 @@ figures.keep(fig, curves, f"{WHOSE}; ticks: published figures")
 found = curves.set_index(["spread", "difference"])["power"]
 assert 1 / 7 < found["middle", 0.5] < 1 / 5, "half a point: rewrite the finding"
 assert max(stated) < 0.5 and (curves["power"] - curves["formula"]).abs().max() < 0.05, "rewrite"
+bounds = np.array([0.1, 6]) / np.sqrt(N / design)  # in SDs of the difference
 least = {
-    name: optimize.brentq(lambda d, sd=sd: power(d / sd, N / design, 0.05) - 0.8, sd / 50, 9 * sd)
+    name: sd * optimize.brentq(lambda d: power(d, N / design, 0.05) - 0.8, *bounds)
     for name, sd in SPREADS.items()
 }
 say(
