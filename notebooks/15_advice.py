@@ -403,6 +403,7 @@ def stated(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+# %%
 world = tables["published"]
 by = ["recording", "person", "split", "bdi"]
 by_split = {"official": world[world["model"] == AFFECT]}

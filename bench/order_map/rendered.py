@@ -49,7 +49,7 @@ ENCODERS = ("identity", "affect")
 WIDTH = {"MambaGRU": {"width": 64}, "VanillaTransformer": {"width": 64}}
 """As in the map: of the networks in ``pace``."""
 NETWORKS = ("TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU")
-SHALLOW = ("constant", "oracle", "ridge (mean+sd)")
+SHALLOW = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)")
 
 
 class Run(NamedTuple):
@@ -194,8 +194,10 @@ def answers(run: Run) -> tuple[pd.Series, int]:
     if run.predictor in ("constant", "oracle"):
         both = references(used[used["recording"].isin(windows.index["recording"])], cohort.truth)
         return both[both["model"] == run.predictor].set_index("recording")["bdi_hat"], 0
-    if run.predictor == "ridge (mean+sd)":
-        return ridge(*pool(windows, "mean+sd")).predictions.set_index("recording")["bdi_hat"], 0
+    if run.predictor in SHALLOW:
+        pooled, recordings = pool(windows, "mean+sd")
+        seen = pooled if run.predictor == "ridge (mean+sd)" else cells.order_features(windows)
+        return ridge(seen, recordings).predictions.set_index("recording")["bdi_hat"], 0
     protocol = protocol_of(run)
     config = {} if run.world in LEVELS else WIDTH.get(run.predictor, {})
     model = build(run.predictor, seed=run.seed, **config)

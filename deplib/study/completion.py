@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -188,8 +189,7 @@ def in_parallel(
 def _one(windows: WindowSet, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
     """Do one run in a worker, which may run on another machine."""
     if source_of(spec) != source:
-        what = f"a worker has another version of deplib than the one that asked for {spec.name}"
-        raise ResultError(f"{what}: install the same one on every machine")
+        raise ResultError(f"a worker has another version of deplib, for {spec.name}: install one")
     return run(spec, windows, key, protocol=protocol)
 
 
@@ -199,19 +199,19 @@ def _client_of(address: str) -> Any:
         from distributed import Client
         from distributed.core import connect
     except ImportError:
-        what = "training on a dask scheduler needs the package distributed"
-        raise ResultError(f"{what}: install deplib[sweep]") from None
+        raise ResultError("dask needs distributed: install deplib[sweep]") from None
     try:
         # A client would wait for ever for whoever takes a connection and says nothing.
-        asyncio.run(asyncio.wait_for(connect(address, timeout=_ANSWER), _ANSWER)).abort()
+        trial = asyncio.wait_for(connect(address, timeout=_ANSWER), _ANSWER)
+        with ThreadPoolExecutor(1) as apart:  # this thread may have a loop, as in a notebook
+            apart.submit(asyncio.run, trial).result().abort()
         client = Client(address, timeout=_ANSWER)
         client.wait_for_workers(1, timeout=_ANSWER)
     except Exception as error:  # of the address, the network, or what answered there
-        what = f"no dask scheduler with workers answers at {address!r} ({first_line(error)})"
-        mend = (
-            "start 'dask scheduler' and 'dask worker ADDRESS', and give the address that it prints"
-        )
-        raise ResultError(f"{what}: {mend}") from error
+        raise ResultError(
+            f"no dask scheduler with workers answers at {address!r} ({first_line(error)}): start "
+            "'dask scheduler' and 'dask worker ADDRESS', and give the address that it prints"
+        ) from error
     return client
 
 
