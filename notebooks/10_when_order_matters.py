@@ -345,7 +345,7 @@ assert known.groupby("n_train").mean().abs().max() < 0.12, "an order-blind model
 # ## What the input hides
 #
 # Networks saw each channel *z-scored within its recording* above: its own mean taken off, its own
-# spread divided out. The report's other chapters do not do this, and neither did the study. Here is
+# spread divided out. The model chapters do not do this, and neither did the study. Here is
 # what it changes, with 500 recordings: scaled by the mean and spread of Train, as is usual; centred
 # within the recording; z-scored within it.
 

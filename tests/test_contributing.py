@@ -195,7 +195,7 @@ def test_the_recipe_for_a_model_is_followed(tmp_path: Path) -> None:
     changes = {
         "deplib/models/my_model.py": ("return score", "return (score + mask.cumsum(1) / 9)"),
         "deplib/models/registry.py": (r"(BEYOND = \{\n)", r'\1    "MyModel": "my_model",\n'),
-        "deplib/study/grid.py": (r"(VARIED = \(\n)", r'\1    "MyModel",\n'),
+        "deplib/study/grid.py": (r"(VARIED = \()", r'\1"MyModel", '),
         "deplib/figures.json": (r'("Mamba": "#\w+",\n)', r'\1  "MyModel": "#123456",\n'),
         "notebooks/09_results.py": (r"(BESIDE = \[)", r'\1"MyModel", '),
     }
