@@ -170,6 +170,10 @@ def power_curve(pair, differences, n_recordings=N, n_samples=SAMPLES, *, rng):
 # %%
 DIFFERENCES = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]
 pairs = {name: twins(sd) for name, sd in SPREADS.items()}
+for name, pair in pairs.items():
+    assert pair.mae[0] == pair.mae[1] and np.isclose(pair.difference_sd(), SPREADS[name]), (
+        "no twins"
+    )
 curves = pd.concat(
     power_curve(pair, DIFFERENCES, rng=np.random.default_rng([SEED, 31 + k])).assign(spread=name)
     for k, (name, pair) in enumerate(pairs.items())

@@ -160,22 +160,36 @@ def answers(run: Run) -> tuple[pd.Series, int]:
         If there is no such predictor.
     """
     cohort, windows = drawn(*run[:4])
-    seen, epoch = scaled(windows, run.inputs), 0
-    if run.predictor in ("constant", "oracle"):
-        both = references(cohort.recordings, cohort.truth)
-        table = both[both["model"] == run.predictor]
-    elif run.predictor in SHALLOW:
-        if run.predictor == CONVOLUTIONS:
-            features, recordings = rocket(seen, seed=run.seed)
-        else:
-            features, recordings = pool(windows, "mean+sd")
-        if run.predictor == "ridge (order)":
-            features = order_features(windows)
-        table = ridge(features, recordings).predictions
-    else:
-        config = {"channels": PROTOCOL.feature_dim, **NETWORKS.get(run.predictor, {})}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a network which can learn nothing collapses
-            one = train(run.predictor, seen, PROTOCOL, seed=run.seed, config=config)
-        table, epoch = recording_table(one.predictions, one.label_mean, one.label_std), one.epoch
-    return table.set_index("recording")["bdi_hat"], epoch
+    seen = scaled(windows, run.inputs)
+    if run.predictor == CONVOLUTIONS:
+        return _by_recording(ridge(*rocket(seen, seed=run.seed)).predictions), 0
+    if run.predictor in SHALLOW:
+        return shallow(run.predictor, windows, cohort.recordings, cohort.truth), 0
+    config = {"channels": PROTOCOL.feature_dim, **NETWORKS.get(run.predictor, {})}
+    return taught(run.predictor, seen, PROTOCOL, seed=run.seed, config=config)
+
+
+def shallow(
+    predictor: str, windows: WindowSet, recordings: pd.DataFrame, truth: pd.DataFrame
+) -> pd.Series:
+    """Let a reference or a ridge regression answer, which sees windows that are not scaled."""
+    if predictor in ("constant", "oracle"):
+        both = references(recordings, truth)
+        return _by_recording(both[both["model"] == predictor])
+    features, table = pool(windows, "mean+sd")
+    features = order_features(windows) if predictor == "ridge (order)" else features
+    return _by_recording(ridge(features, table).predictions)
+
+
+def taught(
+    model: Any, seen: WindowSet, protocol: Protocol, *, seed: int, **given: Any
+) -> tuple[pd.Series, int]:
+    """Train a network, and return what `answers` does; more keywords are those of ``train``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a network which can learn nothing collapses
+        one = train(model, seen, protocol, seed=seed, **given)
+    return _by_recording(recording_table(one.predictions, one.label_mean, one.label_std)), one.epoch
+
+
+def _by_recording(table: pd.DataFrame) -> pd.Series:
+    return table.set_index("recording")["bdi_hat"]

@@ -12,7 +12,6 @@ Frames are embedded once by both encoders and kept in the data folder.
 import hashlib
 import io
 import json
-import warnings
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +23,6 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from deplib.baselines import pool, references, ridge
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction import embedded_encoder, open_encoder
 from deplib.keys import PACKAGE, code_of, source_of
@@ -34,7 +32,6 @@ from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.scaling import Scaling, scaled
 from deplib.statistics.population import SHARES
-from deplib.training import recording_table, train
 from deplib.windows import WindowSet, build_windows
 
 LEVELS = ("default", "published")
@@ -191,21 +188,13 @@ def answers(run: Run) -> tuple[pd.Series, int]:
     """
     windows = windows_of(run.world, run.n_train, run.cohort, run.features, run.whole)
     cohort, used = simulate(run.world, run.cohort)
-    if run.predictor in ("constant", "oracle"):
-        both = references(used[used["recording"].isin(windows.index["recording"])], cohort.truth)
-        return both[both["model"] == run.predictor].set_index("recording")["bdi_hat"], 0
     if run.predictor in SHALLOW:
-        pooled, recordings = pool(windows, "mean+sd")
-        seen = pooled if run.predictor == "ridge (mean+sd)" else cells.order_features(windows)
-        return ridge(seen, recordings).predictions.set_index("recording")["bdi_hat"], 0
-    protocol = protocol_of(run)
+        asked = used[used["recording"].isin(windows.index["recording"])]
+        return cells.shallow(run.predictor, windows, asked, cohort.truth), 0
     config = {} if run.world in LEVELS else WIDTH.get(run.predictor, {})
     model = build(run.predictor, seed=run.seed, **config)
     model = HidingInputs(model, run.dropout) if run.dropout else model
     seen = windows if run.inputs == "raw" else scaled(windows, run.inputs)
     torch.manual_seed(run.seed)  # which inputs are hidden
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a network which can learn nothing collapses
-        one = train(model, seen, protocol, seed=run.seed, name=run.predictor)
-    table = recording_table(one.predictions, one.label_mean, one.label_std)
-    return table.set_index("recording")["bdi_hat"], one.epoch
+    given = {"seed": run.seed, "name": run.predictor}
+    return cells.taught(model, seen, protocol_of(run), **given)

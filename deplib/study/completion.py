@@ -189,7 +189,7 @@ def in_parallel(
 def _one(windows: WindowSet, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
     """Do one run in a worker, which may run on another machine."""
     if source_of(spec) != source:
-        raise ResultError(f"a worker has another version of deplib, for {spec.name}: install one")
+        raise ResultError(f"a worker has another version of deplib ({spec.name}): install the same")
     return run(spec, windows, key, protocol=protocol)
 
 
