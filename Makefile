@@ -22,7 +22,7 @@ endif
 
 BUILD := $(BIN)jupyter-book build -W -n --keep-going book
 
-.PHONY: help install book test unit-tests page-tests colab installs bench sweep lint lint-workflows
+.PHONY: help install book test unit-tests page-tests installs bench sweep lint lint-workflows
 help:   ## list the verbs
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' Makefile
 
@@ -44,10 +44,7 @@ page-tests: $(READY)
 	@printf '%s\n' book/*.ipynb | xargs -P $(JOBS) -I PAGE sh -c \
 	    'said=$$($(BIN)pytest --nbval PAGE 2>&1) && echo "PAGE: the same" || { echo "$$said"; exit 1; }'
 
-colab: $(READY)   ## two chapters alone, each in a fresh environment, as on Colab
-	DEPLIB_COLAB=1 $(BIN)pytest tests/test_colab.py
-
-installs: $(READY)   ## verbs and a chapter with the lowest versions allowed, the newest, and Colab's
+installs: $(READY)   ## verbs and chapters alone, with the lowest versions allowed, the newest, Colab's
 	DEPLIB_INSTALLS=1 $(BIN)pytest tests/test_installs.py
 
 bench: $(READY)   ## speed and memory of each stage beside a plain version of it

@@ -186,7 +186,7 @@ def test_the_workflows_call_verbs_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):(?!=)", rules, flags=re.MULTILINE))
     made = set(re.findall(r"^make ([a-z-]+)$", scripts(), flags=re.MULTILINE))
     assert made <= targets
-    assert {"lint", "test", "book", "colab", "install", "unit-tests"} <= made
+    assert {"lint", "test", "book", "install", "installs", "unit-tests"} <= made
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for call in re.findall(r"\.venv/bin/deplib((?: [\w-]+)+)", scripts()):
         verb, *options = call.split()

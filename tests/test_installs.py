@@ -1,6 +1,7 @@
 """deplib as users install it: lowest and newest versions allowed, Colab's, and none of the extras.
 
-The former take minutes and a network: `make installs` asks for them, and the weekly workflow.
+A chapter runs alone: a fresh environment, an empty folder, deplib installed by the chapter itself.
+Minutes and a network, so `make installs` asks for it, and the weekly workflow; not `make test`.
 """
 
 import os
@@ -12,14 +13,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from test_colab import KERNEL
 
 from deplib.publish import chapters
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOWEST = [re.sub(r">=([^,]+).*", r"==\1", one) for one in PROJECT["dependencies"]]
-VERSIONS = {"lowest": LOWEST, "newest": [], "Colab": ["numpy==2.0.*", "pandas==2.2.*"]}
+LOCKED = (ROOT / "requirements.lock").read_text().splitlines()
+COLAB = ["numpy==2.0.*", "pandas==2.2.*"]
+VERSIONS = {"lowest": LOWEST, "newest": [], "Colab": COLAB, "locked": LOCKED}
+READS, TRAINS = "09_results", "05_ldbm"
 VERBS = """corpus small --recordings 9 --frames 16
 corpus films --recordings 6 --frames 8 --videos
 check films --detector haar
@@ -59,18 +62,37 @@ def test_the_command_line_needs_no_extra(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif("DEPLIB_INSTALLS" not in os.environ, reason="`make installs` asks for it")
 @pytest.mark.parametrize("name", VERSIONS)
-def test_verbs_and_a_chapter_run_with_the_versions_that_users_have(
+def test_chapters_and_verbs_run_with_the_versions_that_users_have(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    """Every chapter with Colab's; with the lock's, a chapter says what its page says."""
     (tmp_path / "constraints.txt").write_text("\n".join(VERSIONS[name]))
-    folder, constraints = tmp_path / "venv" / "bin", str(tmp_path / "constraints.txt")
-    install = [str(folder / "pip"), "install", "-q", "--constraint", constraints, str(ROOT)]
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    monkeypatch.setenv("DEPLIB_SOURCE", f"git+{ROOT.as_uri()}")
+    monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, "-m", "venv", "venv"], check=True)
+    there = tmp_path / "venv" / "bin"
+    install = [there / "pip", "install", "-q", "ipykernel", "nbformat", "papermill", "torch"]
     subprocess.run(install, check=True)
-    follow([str(folder / "deplib")], tmp_path)
-    subprocess.run([*install, *KERNEL], check=True)
-    (chapter,) = [one for one in chapters(ROOT) if one.name == "09_results"]
-    nbformat.write(chapter.source, tmp_path / "in.ipynb")
-    run = [str(folder / "papermill"), "in.ipynb", "out.ipynb", "--kernel", "python3"]
-    subprocess.run(run, cwd=tmp_path, check=True)
+    for chapter in chapters(ROOT):
+        if name != "Colab" and chapter.name not in (READS, TRAINS):
+            continue
+        nbformat.write(chapter.source, "in.ipynb")
+        run = [there / "papermill", "in.ipynb", "out.ipynb", "--kernel", "python3"]
+        subprocess.run(run, check=True)
+        if name == "locked":
+            done, page = (nbformat.read(one, as_version=4) for one in ("out.ipynb", chapter.page))
+            assert said(done) == said(page)
+    follow([str(there / "deplib")], tmp_path)
+
+
+def said(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return the sentences that a notebook computes."""
+    return [
+        output["data"]["text/markdown"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "text/markdown" in output.get("data", {})
+    ]

@@ -22,7 +22,7 @@ from deplib.cli import app
 from deplib.publish import chapters, header, same_text, stale
 
 ROOT = Path(__file__).parents[1]
-VERBS = {"help", "install", "book", "test", "colab", "installs", "bench", "sweep", "lint"}
+VERBS = {"help", "install", "book", "test", "installs", "bench", "sweep", "lint"}
 _SHOWN = re.compile(r'```python\n# %% tags=\["remove-cell"\]\n(.*?)\n```', re.S)
 SETUP_CELL = _SHOWN.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))[0]
 EVERYTHING = "[chapters,book,recipe,sweep,test,lint]"
