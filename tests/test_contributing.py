@@ -95,6 +95,8 @@ NOT_RUN = {
     **dict.fromkeys(("make help", "make lint", "make test", "make unit-tests"), SELF),
     **dict.fromkeys(("pytest -n 2", 'pytest -m "not slow"'), SELF),
     **dict.fromkeys(("pip install pre-commit", "pip install 'deplib[book,sweep]'"), "the network"),
+    "make install": "the network",
+    "git switch -c feature/your-idea": "would change this repository's branch",
     "pre-commit install": "would change this repository's hooks",
     "dask scheduler": "tests/study has a cluster",
     "dask worker ADDRESS": "tests/study has a cluster",

@@ -15,7 +15,6 @@ import pytest
 import typer.main
 import yaml
 
-from deplib import REPOSITORY
 from deplib.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -243,13 +242,11 @@ def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
     assert (tmp_path / "done").read_text().startswith(done)
 
 
-def test_the_workflows_are_sound_and_name_no_address_of_their_own() -> None:
+def test_the_workflows_are_sound() -> None:
     """Actions are pinned by commit, no credentials stay, no expression is in a script (zizmor)."""
     command = [str(Path(sys.executable).with_name("zizmor")), "--offline", "--pedantic", GITHUB]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout
-    texts = [path.read_text("utf-8") for path in GITHUB.rglob("*") if path.is_file()]
-    assert not [one for one in texts if REPOSITORY.removeprefix("https://github.com/") in one]
 
 
 # .ci/run on made-up machines
