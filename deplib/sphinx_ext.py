@@ -99,10 +99,12 @@ def _line(origin: dict[str, Any]) -> list[nodes.Node]:
 def lighten(app: Sphinx, failed: Exception | None) -> None:
     """Leave the icons to the style sheet, for the script that draws them again weighs 1.5 MB.
 
-    Also drop the roles of the list of references, which their standard has given up.
+    Also drop thebe, which would ask the web for a kernel that no page offers, and the roles of the
+    list of references, which their standard has given up.
     """
     heavy = re.compile(
         r"<script[^>]*fontawesome[^>]*></script>|<link[^>]*preload[^>]*fontawesome[^>]*>"
+        r"|<link[^>]*thebe[^>]*>|<script[^>]*(>const THEBE_|thebe)[^<]*</script>"
         r'|(?<=<div) role="list"(?= class="citation-list")| role="doc-biblioentry"'
     )
     for page in Path(app.outdir).rglob("*.html") if app.builder.format == "html" else ():

@@ -1,11 +1,17 @@
-"""What autodoc is told for the pages of the reference, which only this book has."""
+"""What autodoc and the search are told for the pages of the reference, which only this book has."""
 
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from numpy.typing import ArrayLike
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
+
+ARRAY = stringify_annotation(ArrayLike, "smart")
 
 
 def skip_strangers(app: Sphinx, what: str, name: str, obj: object, *_: Any) -> bool | None:
@@ -15,10 +21,23 @@ def skip_strangers(app: Sphinx, what: str, name: str, obj: object, *_: Any) -> b
     return True if what == "module" and module and not module.startswith(room) else None
 
 
-def without_type(app: Sphinx, what: str, *others: Any) -> None:
-    """Keep napoleon from taking what stands before a colon in a constant's text for its type."""
+def as_meant(app: Sphinx, what: str, *others: Any) -> None:
+    """Show a module's formulas as they were typed.
+
+    Also keep napoleon from taking what stands before a colon in a constant's text for its type.
+    """
+    lines = others[-1]  # of the docstring
     if what in {"attribute", "data", "property"}:
-        others[-1][:0] = ["..", ""]  # the docstring's lines; a comment has no colon
+        lines[:0] = ["..", ""]  # a comment has no colon
+    elif what == "module":
+        text = re.sub(r"(?<!::)\n\n(?= {4})", "\n\n::\n\n", "\n".join(lines))
+        lines[:] = text.splitlines()
+
+
+def short(app: Sphinx, what: str, name: str, obj: object, options: Any, *said: Any) -> Any:
+    """Name numpy's type of arrays, which has five lines, and make values that are made Python."""
+    parts = [one and one.replace(ARRAY, "numpy.typing.ArrayLike") for one in said]
+    return parts[0] and parts[0].replace("<factory>", "..."), parts[1]
 
 
 def look_in_room(
@@ -37,9 +56,11 @@ def look_in_room(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect to the events of autodoc."""
+    """Connect to the events of autodoc, and name the order of what a search finds."""
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-skip-member", skip_strangers)
-    app.connect("autodoc-process-docstring", without_type, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", short)
+    app.connect("autodoc-process-docstring", as_meant, priority=400)  # before napoleon
     app.connect("missing-reference", look_in_room)
+    app.config.html_search_scorer = str(Path(__file__).with_name("scorer.js"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,6 @@
 """AttentionMIL: a window is a bag of frames, and attention says how much each counts.
 
-a_t = softmax over real frames of w' tanh(V x_t)         y = f(sum of a_t x_t)
+    a_t = softmax over real frames of w' tanh(V x_t)         y = f(sum of a_t x_t)
 
 Attention-based multiple-instance learning (Ilse, Tomczak and Welling 2018, equations 7 and 8). The
 order of the frames is lost, as in TemporalMeanMLP, and the regressor is that model's: the two

@@ -1,8 +1,8 @@
 """HybridPooling: what the study recommends, "mean pooling + lightweight attention".
 
-z_t = x_t / r                        r^2 = mean of x_tc^2 over real frames t and components c
-m = mean of z_t      s = sqrt(mean of (z_t - m)^2)      g = sum of a_t z_t
-a_t = softmax over real frames of w' tanh(V z_t)        y = f(dropout [m, s, g, log(r sqrt(C))])
+    z_t = x_t / r                        r^2 = mean of x_tc^2 over real frames t and components c
+    m = mean of z_t      s = sqrt(mean of (z_t - m)^2)      g = sum of a_t z_t
+    a_t = softmax over real frames of w' tanh(V z_t)        y = f(dropout [m, s, g, log(r sqrt(C))])
 
 m is TemporalMeanMLP's summary, s what a mean loses: how much each component moves; g weighs the
 frames as AttentionMIL does (Ilse, Tomczak and Welling 2018, equations 7 and 8). None of the three

@@ -1,6 +1,8 @@
 """TemporalMeanMLP: no temporal modelling at all, the reference that the others must beat.
 
-m = mean of x_t over real frames         y = w' relu(W m + b) + c
+    m = mean of x_t over real frames         y = w' relu(W m + b) + c
+
+W, b, w and c are learnt.
 """
 
 from torch import Tensor, nn
