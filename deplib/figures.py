@@ -9,6 +9,7 @@ import io
 import json
 import os
 import warnings
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,18 @@ class Kept:
     """A finished figure that shows itself in a notebook; see `keep`."""
 
     def __init__(self, figure: Figure, data: pd.DataFrame, origin: str) -> None:
-        stream = io.StringIO()
+        stream, pixels = io.StringIO(), io.BytesIO()
         # No date and fixed names of elements: made twice, a figure has the same bytes.
         with plt.rc_context({"svg.hashsalt": "deplib"}):
             kind: dict[str, Any] = {"format": "svg", "metadata": {"Date": None, "Creator": None}}
             figure.savefig(stream, bbox_inches="tight", pad_inches=0.04, dpi=144, **kind)
         self.figure = figure
         self.svg = "\n".join(map(str.rstrip, stream.getvalue().splitlines())) + "\n"
+        # Jupyter shows no SVG of a notebook that somebody else ran, until it is trusted.
+        kind = {"format": "png", "dpi": 100, "metadata": {"Software": None}}
+        figure.savefig(pixels, bbox_inches="tight", pad_inches=0.04, **kind)
         self.shown = {"image/svg+xml": self.svg, "text/plain": f"Figure: {origin}"}
+        self.shown["image/png"] = b64encode(pixels.getvalue()).decode()
         # Numbers to six digits; an index counts where it has a name.
         table = data.reset_index() if any(data.index.names) else data
         csv = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")

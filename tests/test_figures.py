@@ -109,7 +109,7 @@ def test_what_can_be_downloaded_is_handed_over_only_while_publishing(
 ) -> None:
     monkeypatch.delenv(figures.KEEP, raising=False)
     data, metadata = drawn()._repr_mimebundle_()
-    assert set(data) == {"image/svg+xml", "text/plain"}
+    assert set(data) == {"image/svg+xml", "image/png", "text/plain"}
     assert metadata == {}
     monkeypatch.setenv(figures.KEEP, "1")
     kept = drawn()._repr_mimebundle_()[1][figures.KEPT]
