@@ -22,7 +22,7 @@ endif
 
 BUILD := $(BIN)jupyter-book build -W -n --keep-going book
 
-.PHONY: help install book test unit-tests page-tests installs bench sweep lint lint-workflows
+.PHONY: help install book test unit-tests page-tests installs bench sweep address lint lint-workflows
 help:   ## list the verbs
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' Makefile
 
@@ -55,6 +55,16 @@ sweep: $(READY)   ## the multi-seed study, and others beside it, into results/: 
 	$(BIN)python bench/order_map/sweep.py
 	$(BIN)python bench/choosing/choosing.py
 	$(BIN)python bench/pretraining/pretrained_runs.py
+
+# The old address, OWNER/NAME, is read from the book's configuration.
+OLD = $(shell sed -n 's|^  url: https://github.com/||p' book/_config.yml)
+NEW = $(patsubst https://github.com/%,%,$(REPOSITORY))
+PAGES = $(subst /,.github.io/,$(1))
+address:   ## say where this repository lives: make address REPOSITORY=https://github.com/OWNER/NAME
+	@echo '$(REPOSITORY)' | grep -Eqx 'https://github\.com/[A-Za-z0-9-]+/[A-Za-z0-9._-]+' || \
+	    { echo 'say where: make address REPOSITORY=https://github.com/OWNER/NAME'; exit 2; }
+	git grep -lIF -e '$(OLD)' -e '$(call PAGES,$(OLD))' | xargs perl -pi -e \
+	    's|\Q$(OLD)\E|$(NEW)|g; s|\Q$(call PAGES,$(OLD))\E|$(call PAGES,$(NEW))|g'
 
 lint: $(READY) lint-workflows   ## style, types, spelling, workflows, and that files agree with each other
 	$(BIN)ruff check --quiet && $(BIN)ruff format --check --quiet && $(BIN)mypy --no-error-summary && $(BIN)codespell

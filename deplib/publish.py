@@ -65,6 +65,8 @@ INGREDIENTS = {
     "format": "pages are written in another way now",
 }
 """What a page is made from, each with the reason that its change gives."""
+ADDRESS = re.compile(r"https://github\.com/[\w-]+/[\w.-]+")
+"""Of a repository: another one makes no page stale."""
 UNSTABLE = {
     r"\bat 0x[0-9a-f]{6,}": "an address in memory; give the last value a name, as in `_ = ...`",
     r"ipykernel_\d+": "the kernel's temporary file; mend what the warning says, or silence it",
@@ -363,7 +365,7 @@ def _on_own(source: NotebookNode, **parameters: str) -> None:
 
 def _ingredients(chapter: Chapter, read: dict[str, list[str]]) -> dict[str, str]:
     """Return what a chapter is made from: one digest for each of ``INGREDIENTS``."""
-    cells = [[cell.cell_type, cell.source, cell.metadata] for cell in chapter.source.cells]
+    cells = [[c.cell_type, ADDRESS.sub("", c.source), c.metadata] for c in chapter.source.cells]
     modules = {*chapter.modules(), *filter(provenance.module_path, read.get("uses", []))}
     try:
         needed = {*chapter.files(), *(chapter.root / name for name in read.get("needs", []))}

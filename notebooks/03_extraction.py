@@ -488,7 +488,7 @@ say(
 #
 # The study says that its frames are aligned, 112 by 112 pixels, and common public copies of AVEC frames
 # are OpenFace's crops. Whether the study's are is not known: a possibility, no more. With films, let one
-# program detect, align and embed: `deplib extract --root FILMS --detector yunet`.
+# program detect, align and embed: `deplib extract FILMS --detector yunet`.
 #
 # ## When only some frames are lost
 #

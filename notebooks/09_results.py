@@ -658,7 +658,7 @@ say(
 # round, since higher is then better, and the constants drop out: a correlation with a constant is
 # undefined. Where an assertion stops the page, a sentence near it does not hold for your choice.
 #
-# With your own corpus, `deplib study OUT --root CORPUS` trains the models and executes this page and
+# With your own corpus, `deplib study CORPUS --out OUT` trains the models and executes this page and
 # [Fifty recordings](11_power.ipynb) on your predictions. It leaves out what speaks of the simulated
 # cohort: findings, the titles of figures, the assertions.
 #

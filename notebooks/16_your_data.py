@@ -31,8 +31,8 @@
 #
 # ```bash
 # deplib check CORPUS
-# deplib extract --root CORPUS --encoder w600k_r50.onnx
-# deplib train --root CORPUS --encoder w600k_r50.onnx
+# deplib extract CORPUS --encoder w600k_r50.onnx
+# deplib train CORPUS --encoder w600k_r50.onnx
 # ```
 #
 # `CORPUS` is a table of your clips, or a folder of AVEC2014, for which you need a licence from its
@@ -194,7 +194,7 @@ assert set(told["recording"]) == set(names) and told["bdi_hat"].between(-20, 80)
 print(told.dtypes)
 
 # %% [markdown]
-# The chapters read such tables. `deplib study OUT --root CORPUS` trains all models under both splits
+# The chapters read such tables. `deplib study CORPUS --out OUT` trains all models under both splits
 # and executes the pages on results on your predictions, with the badge that says so; what it does is
 # stated beforehand in [a plan](plan.md).
 #

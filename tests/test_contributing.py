@@ -73,16 +73,16 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)
 FROM_NOTHING = [re.sub(r"\s+#.*", "", line).strip() for line in BLOCK.strip().splitlines()]
 LICENSEE = (
     "deplib check CORPUS",
-    "deplib extract --root CORPUS --encoder ENCODER.onnx",
-    "deplib train --root CORPUS --encoder ENCODER.onnx",
-    "deplib study OUT --root CORPUS --encoder ENCODER.onnx",
+    "deplib extract CORPUS --encoder ENCODER.onnx",
+    "deplib train CORPUS --encoder ENCODER.onnx",
+    "deplib study CORPUS --encoder ENCODER.onnx --out OUT",
 )
 HOURS, RECIPE, SELF = "takes hours", "a recipe below has it", "runs these tests, or is run by them"
 NOT_RUN = {
     "deplib corpus small --recordings 6 --frames 9": RECIPE,
     "deplib publish --check": "tests/test_publish.py has the same by name",
     "deplib publish": RECIPE,
-    "deplib train --root small --model MyModel": RECIPE,
+    "deplib train small --model MyModel": RECIPE,
     "deplib sweep --model MyModel": HOURS,
     "jupyter-book build -W -n --keep-going book": RECIPE,
     "pytest --nbval book/18_question.ipynb": RECIPE,
@@ -137,7 +137,7 @@ def test_from_nothing_to_a_score_and_what_a_licensee_types(tmp_path: Path) -> No
     for command in LICENSEE:
         line = re.sub("CORPUS|ENCODER.onnx", lambda found: names[found[0]], command)
         # So few recordings give no chapter on power, and the exit code says so.
-        line += " --seeds 2 --config p.yaml || [ $? = 1 ]" * line.startswith("deplib study")
+        line += " --runs 2 --config p.yaml || [ $? = 1 ]" * line.startswith("deplib study")
         said = follow([f".venv/bin/{line}"], tmp_path)
         assert re.search("0 problems|sound|predictor +runs|pages: OUT", said)
     page = (tmp_path / "OUT" / "pages" / "09_results.html").read_text()

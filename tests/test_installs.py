@@ -26,8 +26,8 @@ READS, TRAINS = "09_results", "05_ldbm"
 VERBS = """corpus small --recordings 9 --frames 16
 corpus films --recordings 6 --frames 8 --videos
 check films --detector haar
-train --root small --model TemporalMeanMLP
-export --root small --model TemporalMeanMLP --level 0.5 pair
+train small --model TemporalMeanMLP
+export small --model TemporalMeanMLP --level 0.5 --out pair
 fetch"""
 EXTRAS = "IPython ipykernel jupyter_book jupytext papermill sphinx onnxscript distributed sktime"
 PLAIN = f"""

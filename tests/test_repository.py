@@ -17,12 +17,13 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from deplib import REPOSITORY
 from deplib.cli import app
 from deplib.publish import chapters, header, same_text, stale
 
 ROOT = Path(__file__).parents[1]
-VERBS = {"help", "install", "book", "test", "installs", "bench", "sweep", "lint"}
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+REPOSITORY = CONFIG["repository"]["url"]
+VERBS = {"help", "install", "book", "test", "installs", "bench", "sweep", "address", "lint"}
 _SHOWN = re.compile(r'```python\n# %% tags=\["remove-cell"\]\n(.*?)\n```', re.S)
 SETUP_CELL = _SHOWN.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))[0]
 EVERYTHING = "[chapters,book,recipe,sweep,test,lint]"
@@ -96,12 +97,31 @@ def test_the_tests_run_on_what_is_locked() -> None:
     assert not other, "locked and installed differ: make the lock anew, or install from it"
 
 
-def test_the_book_takes_its_configuration_from_the_root_and_its_address_from_the_library() -> None:
+def test_the_book_takes_its_configuration_from_the_root() -> None:
     for file in ("_config.yml", "_toc.yml"):
         assert (ROOT / "book" / file).read_bytes() == (ROOT / file).read_bytes()
-    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
-    assert config["repository"]["url"] == project()["urls"]["Repository"] == REPOSITORY
-    assert config["repository"]["path_to_book"] == "book"
+    assert project()["urls"]["Repository"] == REPOSITORY
+    assert CONFIG["repository"]["path_to_book"] == "book"
+
+
+def test_another_address_stands_everywhere_after_one_command_and_makes_no_page_stale(
+    tmp_path: Path,
+) -> None:
+    def call(*command: str) -> subprocess.CompletedProcess[str]:
+        own = os.environ | {"PYTHONPATH": str(tmp_path)}
+        return subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True)
+
+    subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(tmp_path)], check=True)
+    told = "from pathlib import Path; from deplib.publish import stale; print(stale(Path()))"
+    before = call(sys.executable, "-c", told).stdout
+    assert call("make", "address", "REPOSITORY=elsewhere").returncode == 2
+    given = "REPOSITORY=https://github.com/Some-One/a.report"
+    assert call("make", "address", given).returncode == 0
+    owner, name = REPOSITORY.split("/")[-2:]
+    assert call("git", "grep", "-iE", f"{owner}|github.com/[^/]*/{name}").stdout == ""
+    assert "Some-One/a.report" in (tmp_path / "notebooks" / "index.py").read_text()
+    assert call("git", "status", "--short", "_config.yml").stdout == ""  # a link still
+    assert call(sys.executable, "-c", told).stdout == before != ""
 
 
 def test_all_chapters_and_the_guide_start_with_the_same_set_up_cell() -> None:

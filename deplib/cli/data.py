@@ -33,12 +33,12 @@ def corpus(
     write_avec_layout(source, folder, max_frames=frames, videos=videos)
     detector = " --detector haar" if videos else ""
     typer.echo(f"{recordings} recordings of {frames} frames at most, rendered and not filmed")
-    typer.echo(f"next: deplib extract --root {folder}{detector}")
+    typer.echo(f"next: deplib extract {folder}{detector}")
 
 
 @app.command()
 def check(
-    root: Annotated[Path, typer.Argument(help=options.CORPUS)],
+    root: options.Root,
     task: options.Tasks = None,
     detector: options.Detector = None,
     det_size: options.DetSize = None,
@@ -149,7 +149,8 @@ def extract(
     beside |= {"bounds": Bounds(**made.limits), "progress": lambda _: bar.update()}
     with tqdm(total=len(table), unit="recording", desc="verifying") as bar:
         verdict = examine(opened, table, **beside)
-    _print_report(verdict, folder, folder / "report.json")
+    (folder / "report.json").write_text(verdict.to_json() + "\n", encoding="utf-8")
+    _print_report(verdict, folder)
     options.end(getattr(cohort, "left_out", {}) | report.refused, verdict.ok)
 
 
@@ -159,13 +160,13 @@ def verify(
     made: options.Work,
     store: Annotated[Path, of_work("The store's folder, as extract printed it.")],
     reference: options.ReferenceFile = None,
-    json_file: Annotated[Path | None, of_work("Write the report here, too.", "--json")] = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check that a store's features are fit for use.
 
     Zeros, NaN, wrong norms, repeated frames, random vectors, copies, missing, foreign and damaged
     recordings; whether the store is of its encoder and its rows are those of the frames: of those
-    that extract was given, or of --encoder and --root; and with --reference whether preprocessing
+    that extract was given, or of CORPUS and --encoder; and with --reference whether preprocessing
     is right, which nothing else shows. Exit code 0: sound. 1: faults. 2: no store there.
     """
     from deplib.extraction import Bounds, FeatureStore, embedded_encoder
@@ -173,21 +174,22 @@ def verify(
 
     opened, told, cohort, network = FeatureStore(store), _told(store), None, None
     try:
-        if whose := made if made.root else told:
+        if whose := made if made.root or made.world else told:
             cohort = whose.open_cohort()
         if which := made if made.encoder or made.flip else told:
             network = which.open_encoder()
         elif opened.header.encoder == (shipped := embedded_encoder()).id:
             network = shipped
     except (CohortError, EncoderError) as error:
-        if made.root or made.encoder:
+        if made.root or made.world or made.encoder:
             raise
-        typer.secho(f"not compared with the frames that it was made of: {error}", fg="yellow")
+        why = f"not compared with the frames that it was made of: {error}"
+        typer.secho(why, fg="yellow", err=True)
     known = None if network is None else _reference(reference, network)
     report = examine(
         opened, encoder=network, cohort=cohort, reference=known, bounds=Bounds(**made.limits)
     )
-    _print_report(report, store, json_file)
+    typer.echo(report.to_json()) if as_json else _print_report(report, store)
     raise typer.Exit(OK if report.ok else FAULTS)
 
 
@@ -216,10 +218,8 @@ def _told(folder: Path) -> options.Work | None:
     return None
 
 
-def _print_report(report: "VerificationReport", store: Path, json_file: Path | None) -> None:
+def _print_report(report: "VerificationReport", store: Path) -> None:
     for finding in report.findings.itertuples():
         colour = "red" if finding.severity == "fault" else "yellow"
         typer.secho(f"{finding.severity} [{finding.check}] {finding.message}", fg=colour)
     typer.echo(f"{store}: {report}")
-    if json_file is not None:
-        json_file.write_text(report.to_json() + "\n", encoding="utf-8")

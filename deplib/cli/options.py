@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from deplib import __version__
 from deplib.errors import CohortError, DeplibError, EncoderError, VerificationError
 
 if TYPE_CHECKING:
@@ -76,7 +77,24 @@ _CODES = (
     "go to $DEPLIB_DATA, or to your cache folder."
 )
 app = typer.Typer(cls=_CleanErrors, no_args_is_help=True, help=_ABOUT, epilog=_CODES,
-                  add_completion=False, pretty_exceptions_enable=False)  # fmt: skip
+                  context_settings={"help_option_names": ["-h", "--help"]},
+                  rich_markup_mode="markdown", pretty_exceptions_enable=False)  # fmt: skip
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"deplib {__version__}")
+        raise typer.Exit
+
+
+_Version = typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit.")
+
+
+@app.callback()
+def _every_verb(version: Annotated[bool, _Version] = False) -> None: ...
+
+
+for_maintainers = partial(app.command, rich_help_panel="Making the report anew: for maintainers")
 
 Device = Literal["cpu", "cuda"]
 
@@ -88,48 +106,54 @@ def of_work(text: str, *names: str, panel: str = "How the work is done", **more:
 
 _of_corpus = partial(of_work, panel="Whose recordings")
 _of_encoder = partial(of_work, panel="Which encoder")
-CORPUS = "A table of clips (CSV: path, recording, person, split, label), or a folder of AVEC2014."
-_ROOT = f"{CORPUS} Else the simulated cohort."
-_TASKS = "With --root: one of its tasks; else all."
-_WORLD = "Without --root: null, default, published, pace or stroke."
+_CORPUS = "A table of clips (CSV: path, recording, person, split, label), or a folder of AVEC2014."
+_OR_SIMULATED = f"{_CORPUS} Else the simulated cohort."
+_TASKS = "One of the corpus's tasks; else all."
+_WORLD = "Of the simulated cohort, else default: null, published, pace or stroke."
 _FLIP = "Embed the mirrored frame, too, and add the two."
 _MISSES = "Stop when more of all frames have no face or are unreadable."
 _RECORDING_MISSES = "Leave a recording out that lacks more of its frames."
-_DISTANCE = "Stop when faces lie further from the template, pixels (median): aligned otherwise."
+_DISTANCE = "Stop when faces lie further from the template (median): they are aligned otherwise."
 _DET_SIZE = "Side of the detector's canvas; 320 takes a quarter of the time of 640."
 _DETECTOR = "Aligns videos: an SCRFD or YuNet file, a known name, or 'haar'."
 _ENCODER = "An ONNX file or a known name (deplib fetch); else the one that is shipped."
 _PIXELS = "arcface (RGB, (x - 127.5) / 127.5), raw, or 'RGB mean=... std=... size=112'."
 _SPLIT = "official: as the cohort has it, where persons recur. disjoint: nobody is in two splits."
 
+Root = Annotated[Path, typer.Argument(metavar="CORPUS", help=_CORPUS)]
 Tasks = Annotated[list[str] | None, _of_corpus(_TASKS, "--task")]
 Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
 DetSize = Annotated[int | None, _of_corpus(_DET_SIZE)]
-TemplateDistance = Annotated[float, of_work(_DISTANCE, min=0)]
+_of_faults = partial(of_work, panel="What is refused", min=0)
+_share = partial(_of_faults, max=1, metavar="SHARE")
+TemplateDistance = Annotated[float, _of_faults(_DISTANCE, metavar="PIXELS")]
 ReferenceFile = Annotated[Path | None, _of_encoder("A frame and its right embedding.")]
-_STORE = "Folder of the features; else one in the data folder for this corpus and encoder."
+_STORE = "Folder of the features; else one in the data folder, of this corpus and encoder."
 Store = Annotated[Path | None, of_work(_STORE)]
-Split = Annotated[Literal["official", "disjoint"], of_work(_SPLIT)]
-Config = Annotated[Path | None, of_work("Controlled variables that differ (YAML): 'epochs: 20'.")]
+SplitRule = Literal["official", "disjoint"]
+AsJson = Annotated[bool, of_work("Print JSON, and nothing else.", "--json")]
+Split = Annotated[SplitRule, of_work(_SPLIT)]
+_CONFIG = "A YAML file of what shall differ, such as 'learning_rate: 0.001'. protocol.yaml beside \
+results has all that can."
+Config = Annotated[Path | None, of_work(_CONFIG)]
 Jobs = Annotated[int, of_work("Processes, one thread each; 0: one a core that may be used.", min=0)]
-_few = partial(of_work, min=0, max=1)
 
 
 @dataclass
 class Work:
     """What features are made from, by which encoder, and how many frames may be missed."""
 
-    root: Annotated[Path | None, _of_corpus(_ROOT)] = None
+    root: Annotated[Path | None, typer.Argument(metavar="CORPUS", help=_OR_SIMULATED)] = None
     task: Tasks = None
     detector: Detector = None
     det_size: DetSize = None
     encoder: Annotated[str | None, _of_encoder(_ENCODER)] = None
     preprocess: Annotated[str | None, _of_encoder(_PIXELS)] = None
     flip: Annotated[bool, _of_encoder(_FLIP, "--flip")] = False
-    world: Annotated[str, _of_corpus(_WORLD)] = "default"
+    world: Annotated[str | None, _of_corpus(_WORLD)] = None
     device: Annotated[Device, _of_encoder("Where the encoder runs, and an SCRFD.")] = "cpu"
-    max_miss_rate: Annotated[float, _few(_MISSES)] = 0.05
-    max_recording_miss_rate: Annotated[float, _few(_RECORDING_MISSES)] = 0.5
+    max_miss_rate: Annotated[float, _share(_MISSES)] = 0.05
+    max_recording_miss_rate: Annotated[float, _share(_RECORDING_MISSES)] = 0.5
     max_template_distance: TemplateDistance = 10.0
 
     def open_encoder(self) -> "OnnxEncoder":
@@ -154,11 +178,13 @@ class Work:
         """Return the corpus in the folder that was named, or the simulated cohort."""
         from deplib.cohorts.simulated import SimulatedCohort
 
-        if self.root is not None:
-            return open_corpus(self.root, self.task, self.detector, self.det_size, self.device)
-        if self.detector or self.task:
-            raise CohortError("--detector and --task belong to a corpus: give its folder, --root")
-        return SimulatedCohort(self.world)
+        if self.root is None:
+            if self.detector or self.task:
+                raise CohortError("--detector and --task belong to a corpus: give CORPUS")
+            return SimulatedCohort(self.world or "default")
+        if self.world:
+            raise CohortError("--world is one of the simulated cohort: leave it or CORPUS out")
+        return open_corpus(self.root, self.task, self.detector, self.det_size, self.device)
 
 
 @dataclass
@@ -228,15 +254,20 @@ def open_corpus(
     """Return a corpus; its videos are aligned where a detector is named."""
     from deplib.cohorts.corpus import Corpus
 
-    aligner = None if detector is None else open_aligner(detector, det_size, device)
-    return Corpus(root, tasks=tasks or (), aligner=aligner)
+    return Corpus(root, tasks=tasks or (), aligner=open_aligner(detector, det_size, device))
 
 
-def open_aligner(detector: str, det_size: int | None, device: Device = "cpu") -> "FaceAligner":
-    """Return what aligns the faces of videos."""
+def open_aligner(
+    detector: str | None, det_size: int | None, device: Device = "cpu"
+) -> "FaceAligner | None":
+    """Return what aligns the faces of videos, where a detector is named."""
     from deplib.alignment import FaceAligner
     from deplib.detection import open_detector
 
+    if detector is None:
+        if det_size is not None:
+            raise EncoderError("--det-size is of a detector's canvas: give --detector")
+        return None
     path = None if detector == "haar" else known_or_path(detector)
     return FaceAligner(open_detector(path, det_size, device))
 

@@ -3,26 +3,28 @@
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from deplib.cli import options
-from deplib.cli.options import app, of_work
-from deplib.errors import EncoderError, ResultError
+from deplib.cli.options import app, for_maintainers, of_work
+from deplib.errors import CohortError, EncoderError, ResultError
+from deplib.models import REGISTRY
 
 if TYPE_CHECKING:
     from deplib.deploy import Prediction
 
 _SEES = "What the models see: identity, affect, random, action, pulse; several joined by '+'."
-_STREAMS = "With --root and action or pulse: the folder of their CSV files, such as OpenFace's."
+_STREAMS = "Folder of the CSV files of action or pulse, such as OpenFace's; with CORPUS."
 _RECIPE = "protocol, smoothed, bags or dropout (HybridPooling-dropout)."
-_MODEL = "A model or baseline of the report; may be given again. Without it, the study's four."
+_MODELS = ", ".join(REGISTRY)
+_MODEL = f"{_MODELS}, or a baseline: RidgeMean, RidgeMeanSD, MiniRocket. Else the study's four."
 _WHAT = "What the encoder is: identity (the one named above), or its twins affect and random."
 _THREADS = "Threads of the encoder: more for a large one."
 _LEVEL = "How often the interval around a score shall hold the truth."
 _DASK = "Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."
-Again = Annotated[list[str] | None, typer.Option(help="Only this one; may be given again.")]
+_again: Any = typer.Option(help="Only this one; may be given again.")
 
 
 @app.command()
@@ -31,7 +33,7 @@ def train(
     made: options.Training,
     out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
     model: Annotated[list[str] | None, of_work(_MODEL)] = None,
-    seeds: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
+    runs: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
     features: Annotated[str, of_work(_SEES)] = "identity",
     streams: Annotated[Path | None, of_work(_STREAMS)] = None,
     recipe: Annotated[str, of_work(_RECIPE)] = "protocol",
@@ -53,12 +55,12 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)  # or said now, and not after hours of training
     about: Any = {"split_rule": split, "features": features, "recipe": recipe}
     cohort, world = inputs.cohort, inputs.world
-    specs = study.training_specs(world, models=model, seeds=range(seeds), **about)
+    specs = study.training_specs(world, models=model, seeds=range(runs), **about)
     study.complete(specs, root=folder, inputs={world: inputs})
     told = json.dumps(inputs.about, indent=1).encode()
     results.write_whole(folder / world / "inputs.json", told)
     table = results.load(world, root=folder, model=[s.model for s in specs], **about)
-    test = table[(table["split"] == "test") & (table["seed"] < seeds)]
+    test = table[(table["split"] == "test") & (table["seed"] < runs)]
     scores, n = score_runs(test), (test["recording"].nunique(), test["person"].nunique())
     who, label = f"{n[0]} recordings of {n[1]} persons", scale_of(cohort).name
     typer.echo(f"{cohort.name}, Test ({who}), {label} points:")
@@ -76,8 +78,8 @@ def train(
 @options.spread
 def study(
     made: options.Training,
-    out: Annotated[Path, typer.Argument(help="Folder of results/, pages/, and of share/.")],
-    seeds: Annotated[int, of_work("Runs of every model under every setting.", min=2, max=10)] = 10,
+    out: Annotated[Path, of_work("Folder of results/, pages/, and of share/.")],
+    runs: Annotated[int, of_work("Train every model so many times.", min=2, max=10)] = 10,
 ) -> None:
     """Do the whole study on a cohort: the plan that the book states beforehand.
 
@@ -100,9 +102,9 @@ def study(
 
     inputs, root = made.inputs(), out / "results"
     cohort, network, world = inputs.cohort, inputs.encoder, inputs.world
-    study.complete(planned(world, seeds), root=root, inputs={world: inputs})
-    runs = results.load(world, root=root)
-    shared = study.aggregate(runs[runs["seed"] < seeds])
+    study.complete(planned(world, runs), root=root, inputs={world: inputs})
+    table = results.load(world, root=root)
+    shared = study.aggregate(table[table["seed"] < runs])
     label = scale_of(cohort).name
     about = {"cohort": cohort.name, "label": label, "encoder": network.id, "deplib": __version__}
     results.write_whole(
@@ -125,7 +127,7 @@ def study(
     options.end(inputs.left_out, not failed)
 
 
-@app.command()
+@for_maintainers()
 def run(jobs: options.Jobs = 0) -> None:
     """Compute on this machine what chapters train on: verified features of the small cohort.
 
@@ -137,13 +139,13 @@ def run(jobs: options.Jobs = 0) -> None:
     typer.echo("the features of the small cohort are there and verified")
 
 
-@app.command()
+@for_maintainers()
 def sweep(
-    world: Again = None,
-    model: Again = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Only this; may be given again.")] = None,
-    split: Again = None,
-    part: Again = None,
+    world: Annotated[list[str] | None, _again] = None,
+    model: Annotated[list[str] | None, _again] = None,
+    seed: Annotated[list[int] | None, _again] = None,
+    split: Annotated[options.SplitRule | None, typer.Option(help="Only this rule.")] = None,
+    part: Annotated[Literal["ablation", "options"] | None, typer.Option(help="Only this.")] = None,
     scheduler: Annotated[str | None, typer.Option(help=_DASK)] = None,
     jobs: options.Jobs = 0,
 ) -> None:
@@ -154,7 +156,9 @@ def sweep(
     """
     from deplib import study
 
-    specs = study.sweep_specs(world, models=model, seeds=seed, split_rules=split, parts=part)
+    specs = study.sweep_specs(
+        world, models=model, seeds=seed, split_rules=split and [split], parts=part and [part]
+    )
     if not specs:
         models = f"the models {[*study.VARIED, *study.BASELINES]}, seeds 0 to {max(study.SEEDS)}"
         there = f"{models}, {list(study.WORLDS)}, splits official and disjoint"
@@ -164,7 +168,7 @@ def sweep(
     typer.echo(f"{len(done)} results are up to date")
 
 
-@app.command()
+@for_maintainers()
 def publish(
     names: Annotated[list[str] | None, typer.Argument(help="Chapters; all by default.")] = None,
     jobs: options.Jobs = 0,
@@ -184,10 +188,10 @@ def publish(
 @options.spread
 def export(
     made: options.Training,
-    out: Annotated[Path, typer.Argument(help="Folder of the pair; deplib predict takes it.")],
-    model: Annotated[str, of_work("A model of the report.")] = "HybridPooling",
+    out: Annotated[Path, of_work("Folder of the pair; deplib predict takes it.")],
+    model: Annotated[str, of_work(f"{_MODELS}.")] = "HybridPooling",
     features: Annotated[str, of_work(_WHAT)] = "identity",
-    seed: Annotated[int, of_work("Of the training.", min=0)] = 0,
+    seed: Annotated[int, of_work("Which of the --runs of train, from 0.", min=0)] = 0,
     split: options.Split = "official",
     level: Annotated[float, of_work(_LEVEL)] = 0.9,
     int8: Annotated[bool, of_work("Store the model's weights in 8 bits.", "--int8")] = False,
@@ -206,7 +210,7 @@ def export(
         raise EncoderError(f"--features {features} is an encoder: leave --encoder and --flip out")
     inputs = made.inputs()
     # A run on the simulated cohort has the world's name in the study, and the inputs' by train.
-    names = [made.world, inputs.world] if made.root is None else [inputs.world]
+    names = [inputs.world] if made.root else [made.world or "default", inputs.world]
     specs = [RunSpec(model, seed, name, split_rule=split, features=features) for name in names]
     spec, given = first_kept(specs, inputs), {"int8": int8, "overwrite": force}
     done = export_run(spec, inputs, out, level=level, say=typer.echo, **given)
@@ -225,9 +229,13 @@ def export(
 
 @app.command()
 def predict(
-    frames: Annotated[Path, typer.Argument(help="One clip's aligned frames, or its film.")],
-    pair: Annotated[Path, typer.Argument(help="Folder of an encoder and a model, as exported.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+    frames: Annotated[
+        Path, typer.Argument(metavar="FRAMES", help="One clip's aligned frames, or its film.")
+    ],
+    pair: Annotated[
+        Path, typer.Argument(metavar="PAIR", help="Folder of an encoder and a model, as exported.")
+    ],
+    as_json: options.AsJson = False,
     threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
     detector: options.Detector = None,
     det_size: options.DetSize = None,
@@ -242,8 +250,10 @@ def predict(
 
     from deplib.deploy import open_bundle, predict_folder
 
+    aligner = options.open_aligner(detector, det_size)
+    if aligner and frames.is_dir():
+        raise CohortError(f"{frames} holds images, taken as aligned: leave --detector out")
     bundle = open_bundle(pair, threads=threads)
-    aligner = options.open_aligner(detector, det_size) if detector and frames.is_file() else None
     given: Any = {"aligner": aligner, "max_template_distance": max_template_distance}
     with tqdm(unit=" frames", unit_scale=True, desc="reading", leave=False, disable=None) as bar:
         answer = predict_folder(bundle, frames, progress=bar.update, **given)

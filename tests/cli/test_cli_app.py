@@ -14,24 +14,27 @@ from deplib.paths import data_root
 VERBS = {command.callback.__name__: command.callback for command in app.registered_commands}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("verify", "--store", "/nowhere/at/all"), "no feature store in"),
-        (("check", "/nowhere/at/all"), "no folder"),
-        (("check", ".", "--task", "Reading"), "no recording of task Reading"),
-        (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no network at"),
-        (("extract", "--encoder", "e.onnx", "--preprocess", "rosy"), "rosy"),
-        (("extract", "--preprocess", "raw"), "give --encoder"),
-        (("extract", "--detector", "haar"), "--root"),
-        (("extract", "--task", "Freeform"), "--root"),
-        (("extract", "--world", "rosy", "--dry-run"), "rosy"),
-        (("extract", "--dtype", "float64", "--dry-run"), "float64"),
-        (("sweep", "--model", "ResNet"), "'LDBM-patch4'"),
-        (("sweep", "--split", "rosy"), "seeds 0 to 9"),
-        (("train", "--out", f"{__file__}/x"), "look at permissions and room of"),
-    ],
-)
+ERRORS = [
+    (("verify", "--store", "/nowhere/at/all"), "no feature store in"),
+    (("check", "/nowhere/at/all"), "no folder"),
+    (("check", ".", "--task", "Reading"), "no recording of task Reading"),
+    (("extract", "--encoder", "/nowhere/e.onnx", "--dry-run"), "no network at"),
+    (("extract", "--encoder", "e.onnx", "--preprocess", "rosy"), "rosy"),
+    (("extract", "--preprocess", "raw"), "give --encoder"),
+    (("extract", "--detector", "haar"), "give CORPUS"),
+    (("extract", "--task", "Freeform"), "give CORPUS"),
+    (("extract", ".", "--world", "null"), "leave it or CORPUS out"),
+    (("check", ".", "--det-size", 320), "give --detector"),
+    (("predict", ".", "pair", "--detector", "haar"), "leave --detector out"),
+    (("extract", "--world", "rosy", "--dry-run"), "rosy"),
+    (("extract", "--dtype", "float64", "--dry-run"), "float64"),
+    (("sweep", "--model", "ResNet"), "'LDBM-patch4'"),
+    (("sweep", "--world", "rosy"), "seeds 0 to 9"),
+    (("train", "--out", f"{__file__}/x"), "look at permissions and room of"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS)
 def test_errors_are_one_message_without_traceback(run, arguments, message):
     result = run(*arguments, code=FAILED)
     assert message in result.stderr
@@ -66,9 +69,10 @@ def test_jobs_are_as_many_as_this_process_may_use(monkeypatch):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_tells_what_a_verb_does(run, verb):
-    assert verb in run("--help").output
-    said = VERBS[verb].__doc__.split("\n", 1)[0]
-    assert said[:40] in " ".join(run(verb, "--help").output.split())
+    assert verb in run("-h").output
+    said, shown = VERBS[verb].__doc__.split("\n", 1)[0], run(verb, "-h").output
+    assert said[:40] in " ".join(shown.split())
+    assert "…" not in shown  # no name is cut
 
 
 def test_the_data_folder_is_chosen_by_the_environment(tmp_path, monkeypatch):

@@ -49,15 +49,16 @@ def corpus(tmp_path, monkeypatch):
 @pytest.fixture
 def train(run, corpus, tmp_path):
     """Run the train verb on the corpus, into the folder ``results``."""
-    fixed = ("--root", corpus, "--out", tmp_path / "results", "--jobs", 1)
+    fixed = (corpus, "--out", tmp_path / "results", "--jobs", 1)
     return lambda *arguments, **code: run("train", *fixed, *arguments, **code)
 
 
 @pytest.fixture
 def export(run, corpus, tmp_path):
     """Run the export verb on the corpus, into the folder ``pair``."""
-    fixed = ("--root", corpus, "--model", "TemporalMeanMLP", "--level", 0.75, "--jobs", 1)
-    return lambda *arguments, **code: run("export", tmp_path / "pair", *fixed, *arguments, **code)
+    fixed = (corpus, "--model", "TemporalMeanMLP", "--level", 0.75, "--jobs", 1)
+    out = ("--out", tmp_path / "pair")
+    return lambda *arguments, **code: run("export", *fixed, *out, *arguments, **code)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_train_prints_scores_with_intervals(train, tmp_path):
     assert re.search(r"Test \(4 recordings of \d persons\)", told)
     for model in MODELS:
         assert re.search(rf"{model} +1 +[\d.]+ \([\d.]+ to [\d.]+\)", told)
-    several = train("--model", "AttentionMIL", "--model", "RidgeMean", "--seeds", 2).output
+    several = train("--model", "AttentionMIL", "--model", "RidgeMean", "--runs", 2).output
     assert re.search(r"AttentionMIL +2 +[\d.]+ ± [\d.]+ \([\d.]+ to [\d.]+\)", several)
     assert re.search(r"RidgeMean +1 +[\d.]+ \([\d.]+ to [\d.]+\)", several)
     assert set(kept(tmp_path)["model"]) == {*MODELS, "AttentionMIL", "RidgeMean"}
@@ -199,11 +200,11 @@ def test_a_table_of_clips_goes_all_the_way_under_its_own_name(run, corpus, tmp_p
     told = []
     for labels in (range(12), range(0, 24, 2)):
         table.assign(**{"PHQ-8": labels}).drop(columns="bdi").to_csv(file, index=False)
-        told += [run("train", "--root", file, *common).output]
+        told += [run("train", file, *common).output]
     assert told[0].split("Test (")[1] != told[1].split("Test (")[1]  # other labels, another run
     pair, of_pair = tmp_path / "pair", ("--level", 0.7)
-    told += [run("check", file).output, run("extract", "--root", file, "--jobs", 1).output]
-    told += [run("export", pair, "--root", file, *common, *of_pair).output]
+    told += [run("check", file).output, run("extract", file, "--jobs", 1).output]
+    told += [run("export", file, "--out", pair, *common, *of_pair).output]
     told += [run("predict", table["path"][0], pair).output]
     assert all("clinic" in text and "PHQ-8" in text for text in told)
     assert not any("BDI" in text or "of AVEC" in text for text in told)
@@ -231,7 +232,7 @@ def test_a_run_of_the_study_is_found_and_else_the_one_of_train(run, tmp_path, mo
 
     monkeypatch.setattr("deplib.study.first_kept", first)
     given = ("--world", "null", "--seed", 3, "--split", "disjoint")
-    run("export", tmp_path / "pair", *given, code=FAILED)
+    run("export", "--out", tmp_path / "pair", *given, code=FAILED)
     wanted = [study.RunSpec("HybridPooling", 3, name, split_rule="disjoint")
               for name in ("null", asked[1].world)]  # fmt: skip
     assert asked == wanted

@@ -11,7 +11,6 @@ import yaml
 from browsing import ROOT, Site
 from bs4 import BeautifulSoup, Tag
 
-from deplib import REPOSITORY
 from deplib.publish import chapters
 
 pytestmark = pytest.mark.slow
@@ -86,7 +85,7 @@ def test_every_figure_has_words_and_its_line_of_origin(site: Site) -> None:
 def test_the_buttons_of_chapters_open_the_right_notebook(site: Site) -> None:
     config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
     branch, buttons = config["repository"]["branch"], config["launch_buttons"]
-    owner = REPOSITORY.removeprefix("https://github.com/")
+    owner = config["repository"]["url"].removeprefix("https://github.com/")
     for chapter in chapters(ROOT):
         page = parsed(site.folder / f"{chapter.name}.html")
         notebook = f"book/{chapter.name}.ipynb"
