@@ -13,8 +13,10 @@ from deplib.errors import CohortError, EncoderError
 from deplib.paths import write_atomically
 
 if TYPE_CHECKING:
+    from deplib.cohorts.corpus import Corpus
     from deplib.extraction import OnnxEncoder, Reference, VerificationReport
 
+_CROPS = "Draw four crops of each recording, with the template's five points, into this PNG."
 MADE = "made.json"
 """File in a store: the options of the extract that made it."""
 
@@ -40,8 +42,10 @@ def corpus(
 def check(
     root: options.Root,
     task: options.Tasks = None,
+    exclude: options.Exclude = None,
     detector: options.Detector = None,
     det_size: options.DetSize = None,
+    crops: Annotated[Path | None, of_work(_CROPS)] = None,
     full: Annotated[bool, of_work("Decode every frame, not three of each.", "--full")] = False,
     jobs: options.Jobs = 0,
 ) -> None:
@@ -56,7 +60,10 @@ def check(
 
     from deplib.extraction import alignment_told, require_aligned
 
-    found, n_jobs = options.open_corpus(root, task, detector, det_size), options.n_jobs(jobs)
+    aligner = options.open_aligner(detector, det_size)
+    found, n_jobs = options.open_corpus(root, task, exclude, aligner), options.n_jobs(jobs)
+    if crops:
+        _draw_crops(found, crops)
     with tqdm(unit=" recordings", desc="decoding", disable=not full) as bar:
         problems = found.check(full=full, jobs=n_jobs, progress=lambda _: bar.update())
     typer.echo(options.told(found))
@@ -67,6 +74,28 @@ def check(
     typer.echo(alignment_told(require_aligned(found, found.recordings["recording"].tolist())))
     typer.echo(f"{len(found.recordings)} recordings can be used, {len(problems)} problems")
     raise typer.Exit(FAULTS if len(problems) else OK)
+
+
+def _draw_crops(found: "Corpus", path: Path) -> None:
+    from PIL import Image, ImageDraw
+
+    from deplib.alignment import SIZE, TEMPLATE
+
+    names, each, line = found.recordings.set_index("recording")["n_frames"], 4, 16
+    across = max(1, round((len(names) / each) ** 0.5))
+    size = across * (each * SIZE + line), -(-len(names) // across) * (SIZE + line)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for k, (name, n) in enumerate(names.items()):
+        left, top = k % across * (each * SIZE + line), k // across * (SIZE + line)
+        draw.text((left, top), str(name), fill="black")
+        for i in range(each):
+            frame, place = (2 * i + 1) * n // (2 * each), (left + i * SIZE, top + line)
+            sheet.paste(Image.fromarray(found.read(str(name), frame, frame + 1).frames[0]), place)
+            for x, y in TEMPLATE + place:
+                draw.rectangle((x - 1, y - 1, x + 1, y + 1), fill="lime")
+    sheet.save(path, "PNG")
+    typer.echo(f"crops: {path}")
 
 
 @app.command()

@@ -109,6 +109,7 @@ _of_encoder = partial(of_work, panel="Which encoder")
 _CORPUS = "A table of clips (CSV: path, recording, person, split, label), or a folder of AVEC2014."
 _OR_SIMULATED = f"{_CORPUS} Else the simulated cohort."
 _TASKS = "One of the corpus's tasks; else all."
+_EXCLUDE = "Leave a recording out, by its name; may be given again."
 _WORLD = "Of the simulated cohort, else default: null, published, pace or stroke."
 _FLIP = "Embed the mirrored frame, too, and add the two."
 _MISSES = "Stop when more of all frames have no face or are unreadable."
@@ -122,6 +123,7 @@ _SPLIT = "official: as the cohort has it, where persons recur. disjoint: nobody 
 
 Root = Annotated[Path, typer.Argument(metavar="CORPUS", help=_CORPUS)]
 Tasks = Annotated[list[str] | None, _of_corpus(_TASKS, "--task")]
+Exclude = Annotated[list[str] | None, _of_corpus(_EXCLUDE, "--exclude")]
 Detector = Annotated[str | None, _of_corpus(_DETECTOR)]
 DetSize = Annotated[int | None, _of_corpus(_DET_SIZE)]
 _of_faults = partial(of_work, panel="What is refused", min=0)
@@ -145,6 +147,7 @@ class Work:
 
     root: Annotated[Path | None, typer.Argument(metavar="CORPUS", help=_OR_SIMULATED)] = None
     task: Tasks = None
+    exclude: Exclude = None
     detector: Detector = None
     det_size: DetSize = None
     encoder: Annotated[str | None, _of_encoder(_ENCODER)] = None
@@ -179,12 +182,13 @@ class Work:
         from deplib.cohorts.simulated import SimulatedCohort
 
         if self.root is None:
-            if self.detector or self.task:
-                raise CohortError("--detector and --task belong to a corpus: give CORPUS")
+            if self.detector or self.task or self.exclude:
+                raise CohortError("--detector, --task and --exclude are of a corpus: give CORPUS")
             return SimulatedCohort(self.world or "default")
         if self.world:
             raise CohortError("--world is one of the simulated cohort: leave it or CORPUS out")
-        return open_corpus(self.root, self.task, self.detector, self.det_size, self.device)
+        aligner = open_aligner(self.detector, self.det_size, self.device)
+        return open_corpus(self.root, self.task, self.exclude, aligner)
 
 
 @dataclass
@@ -248,13 +252,15 @@ def n_jobs(jobs: int, device: Device = "cpu") -> int:
 
 
 def open_corpus(
-    root: Path, tasks: list[str] | None, detector: str | None, det_size: int | None = None,
-    device: Device = "cpu",
-) -> "Corpus":  # fmt: skip
-    """Return a corpus; its videos are aligned where a detector is named."""
+    root: Path, tasks: list[str] | None, exclude: list[str] | None, aligner: "FaceAligner | None"
+) -> "Corpus":
+    """Return a corpus, and say which recordings are left out as asked."""
     from deplib.cohorts.corpus import Corpus
 
-    return Corpus(root, tasks=tasks or (), aligner=open_aligner(detector, det_size, device))
+    corpus = Corpus(root, tasks=tasks or (), exclude=exclude or (), aligner=aligner)
+    if exclude:
+        typer.secho(f"left out as asked: {', '.join(exclude)}", fg="yellow", err=True)
+    return corpus
 
 
 def open_aligner(

@@ -27,6 +27,8 @@ class Corpus:
         layouts that `deplib.cohorts.avec2014` reads.
     tasks
         Which of its tasks to use; all, if none is named.
+    exclude
+        Recordings that are left alone, as if they were not there.
     aligner
         Finds and aligns the faces of videos. Without one, a clip that exists only as a video is
         left out, and ``check`` says so.
@@ -44,8 +46,8 @@ class Corpus:
     Raises
     ------
     CohortError
-        If the root or a task does not exist, not one recording is usable, or there are videos to
-        read and PyAV is not installed.
+        If the root, a task or a recording to exclude does not exist, not one recording is usable,
+        or there are videos to read and PyAV is not installed.
     """
 
     def __init__(
@@ -53,11 +55,16 @@ class Corpus:
         root: str | os.PathLike[str],
         *,
         tasks: Collection[str] = (),
+        exclude: Collection[str] = (),
         aligner: Aligner | None = None,
     ) -> None:
         read = read_manifest if Path(root).is_file() else list_folder
         listing = read(Path(root), tasks)
         self.name, self.simulated, self.scale, self.root, listed, found, self.notes = listing
+        if unknown := sorted({*exclude}.difference(listed["recording"], found["recording"])):
+            names = f"its recordings are called as {listed['recording'].iloc[0]}"
+            raise CohortError(f"{self.name} has no {', '.join(unknown)} to exclude: {names}")
+        listed, found = (one[~one["recording"].isin([*exclude])] for one in (listed, found))
         self._clips, wrong = open_clips(listed, aligner)
         self._problems = pd.concat([found, wrong])
         left_out = self._problems[self._problems["excluded"]]
