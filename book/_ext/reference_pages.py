@@ -5,13 +5,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import typer
 from docutils import nodes
 from numpy.typing import ArrayLike
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.typing import stringify_annotation
+from typer.cli import get_docs_for_click
+
+from deplib.cli import app as verbs
 
 ARRAY = stringify_annotation(ArrayLike, "smart")
+
+
+def write_verbs(app: Sphinx, name: str, source: list[str]) -> None:
+    """Add to the page of the command line what each verb's help says."""
+    if name == "reference_commands":
+        group = typer.main.get_command(verbs)
+        told = get_docs_for_click(obj=group, ctx=typer.Context(group), name="deplib")
+        source[0] += told[told.index("## `") :]  # below its title and a list of verbs
 
 
 def skip_strangers(app: Sphinx, what: str, name: str, obj: object, *_: Any) -> bool | None:
@@ -63,4 +75,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", as_meant, priority=400)  # before napoleon
     app.connect("missing-reference", look_in_room)
     app.config.html_search_scorer = str(Path(__file__).with_name("scorer.js"))
+    app.connect("source-read", write_verbs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,7 +23,7 @@ MADE = "made.json"
 
 @app.command()
 def corpus(
-    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New or empty.")],
     recordings: Annotated[int, typer.Option(min=6, help="How many.")] = 12,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each.")] = 64,
     videos: Annotated[bool, of_work("Scenes as mp4, not aligned frames.", "--videos")] = False,
@@ -100,7 +100,7 @@ def _draw_crops(found: "Corpus", path: Path) -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str | None, typer.Argument(help="One of the known files.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A known file.")] = None,
     accept_licence: Annotated[bool, of_work("I keep to its licence.", "--accept-licence")] = False,
 ) -> None:
     """Download the weights of a known encoder or detector, checked by their hash.

@@ -19,6 +19,7 @@ _SEES = "What the models see: identity, affect, random, action, pulse; several j
 _STREAMS = "Folder of the CSV files of action or pulse, such as OpenFace's; with CORPUS."
 _RECIPE = "protocol, smoothed, bags or dropout (HybridPooling-dropout)."
 _MODELS = ", ".join(REGISTRY)
+_one_of_models: Any = {"autocompletion": lambda: [*REGISTRY]}
 _MODEL = f"{_MODELS}, or a baseline: RidgeMean, RidgeMeanSD, MiniRocket. Else the study's four."
 _WHAT = "What the encoder is: identity (the one named above), or its twins affect and random."
 _THREADS = "Threads of the encoder: more for a large one."
@@ -32,7 +33,7 @@ _again: Any = typer.Option(help="Only this one; may be given again.")
 def train(
     made: options.Training,
     out: Annotated[Path | None, of_work("Folder of results; or one in the data folder.")] = None,
-    model: Annotated[list[str] | None, of_work(_MODEL)] = None,
+    model: Annotated[list[str] | None, of_work(_MODEL, **_one_of_models)] = None,
     runs: Annotated[int, of_work("Train every model so many times.", min=1)] = 1,
     features: Annotated[str, of_work(_SEES)] = "identity",
     streams: Annotated[Path | None, of_work(_STREAMS)] = None,
@@ -127,69 +128,12 @@ def study(
     options.end(inputs.left_out, not failed)
 
 
-@for_maintainers()
-def run(jobs: options.Jobs = 0) -> None:
-    """Compute on this machine what chapters train on: verified features of the small cohort.
-
-    What is there already is kept; the same command goes on where it was stopped.
-    """
-    from deplib import study
-
-    study.prepare(jobs=options.n_jobs(jobs), progress=True)
-    typer.echo("the features of the small cohort are there and verified")
-
-
-@for_maintainers()
-def sweep(
-    world: Annotated[list[str] | None, _again] = None,
-    model: Annotated[list[str] | None, _again] = None,
-    seed: Annotated[list[int] | None, _again] = None,
-    split: Annotated[options.SplitRule | None, typer.Option(help="Only this rule.")] = None,
-    part: Annotated[Literal["ablation", "options"] | None, typer.Option(help="Only this.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help=_DASK)] = None,
-    jobs: options.Jobs = 0,
-) -> None:
-    """Compute the versioned results that are missing or stale, into results/.
-
-    It takes hours and can be stopped at any time; the same command goes on from there. Part
-    ablation is the comparison of the models, part options the study's advice, tested.
-    """
-    from deplib import study
-
-    specs = study.sweep_specs(
-        world, models=model, seeds=seed, split_rules=split and [split], parts=part and [part]
-    )
-    if not specs:
-        models = f"the models {[*study.VARIED, *study.BASELINES]}, seeds 0 to {max(study.SEEDS)}"
-        there = f"{models}, {list(study.WORLDS)}, splits official and disjoint"
-        raise ResultError(f"no run is of all these; there are {there}, parts ablation and options")
-    n_jobs = options.n_jobs(jobs)
-    done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
-    typer.echo(f"{len(done)} results are up to date")
-
-
-@for_maintainers()
-def publish(
-    names: Annotated[list[str] | None, typer.Argument(help="Chapters; all by default.")] = None,
-    jobs: options.Jobs = 0,
-    force: Annotated[bool, of_work("Also what is not stale.", "--force")] = False,
-    check: Annotated[bool, of_work("Execute nothing; name what is stale.", "--check")] = False,
-) -> None:
-    """Execute the stale chapters and write their pages into book/. Call it in the repository."""
-    from deplib import publish as publishing
-
-    given = {"names": names or None, "force": force, "check": check, "progress": typer.echo}
-    done = publishing.publish(Path.cwd(), jobs=options.n_jobs(jobs), **given)  # type: ignore[arg-type]
-    n_written = [*done.values()].count("written")
-    typer.echo(f"{n_written} pages written, {len(done) - n_written} as they were")
-
-
 @app.command()
 @options.spread
 def export(
     made: options.Training,
     out: Annotated[Path, of_work("Folder of the pair; deplib predict takes it.")],
-    model: Annotated[str, of_work(f"{_MODELS}.")] = "HybridPooling",
+    model: Annotated[str, of_work(f"{_MODELS}.", **_one_of_models)] = "HybridPooling",
     features: Annotated[str, of_work(_WHAT)] = "identity",
     seed: Annotated[int, of_work("Which of the --runs of train, from 0.", min=0)] = 0,
     split: options.Split = "official",
@@ -283,3 +227,62 @@ def _print_answer(answer: "Prediction", frames: Path) -> None:
     typer.echo(f"{card.model} on {card.features} features, trained on {card.cohort}")
     for sentence in answer.caveats:
         typer.secho(sentence, bold=True)
+
+
+@for_maintainers()
+def run(jobs: options.Jobs = 0) -> None:
+    """Compute on this machine what chapters train on: verified features of the small cohort.
+
+    What is there already is kept; the same command goes on where it was stopped.
+    """
+    from deplib import study
+
+    study.prepare(jobs=options.n_jobs(jobs), progress=True)
+    typer.echo("the features of the small cohort are there and verified")
+
+
+@for_maintainers()
+def sweep(
+    world: Annotated[list[str] | None, _again] = None,
+    model: Annotated[list[str] | None, _again] = None,
+    seed: Annotated[list[int] | None, _again] = None,
+    split: Annotated[options.SplitRule | None, typer.Option(help="Only this rule.")] = None,
+    part: Annotated[Literal["ablation", "options"] | None, typer.Option(help="Only this.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help=_DASK)] = None,
+    jobs: options.Jobs = 0,
+) -> None:
+    """Compute the versioned results that are missing or stale, into results/.
+
+    It takes hours and can be stopped at any time; the same command goes on from there. Part
+    ablation is the comparison of the models, part options the study's advice, tested.
+    """
+    from deplib import study
+
+    specs = study.sweep_specs(
+        world, models=model, seeds=seed, split_rules=split and [split], parts=part and [part]
+    )
+    if not specs:
+        models = f"the models {[*study.VARIED, *study.BASELINES]}, seeds 0 to {max(study.SEEDS)}"
+        there = f"{models}, {list(study.WORLDS)}, splits official and disjoint"
+        raise ResultError(f"no run is of all these; there are {there}, parts ablation and options")
+    n_jobs = options.n_jobs(jobs)
+    done = study.complete(specs, jobs=n_jobs, scheduler=scheduler, progress=True)
+    typer.echo(f"{len(done)} results are up to date")
+
+
+@for_maintainers()
+def publish(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="CHAPTERS", help="All by default.")
+    ] = None,
+    jobs: options.Jobs = 0,
+    force: Annotated[bool, of_work("Also what is not stale.", "--force")] = False,
+    check: Annotated[bool, of_work("Execute nothing; name what is stale.", "--check")] = False,
+) -> None:
+    """Execute the stale chapters and write their pages into book/. Call it in the repository."""
+    from deplib import publish as publishing
+
+    given = {"names": names or None, "force": force, "check": check, "progress": typer.echo}
+    done = publishing.publish(Path.cwd(), jobs=options.n_jobs(jobs), **given)  # type: ignore[arg-type]
+    n_written = [*done.values()].count("written")
+    typer.echo(f"{n_written} pages written, {len(done) - n_written} as they were")

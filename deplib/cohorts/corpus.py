@@ -62,8 +62,8 @@ class Corpus:
         listing = read(Path(root), tasks)
         self.name, self.simulated, self.scale, self.root, listed, found, self.notes = listing
         if unknown := sorted({*exclude}.difference(listed["recording"], found["recording"])):
-            names = f"its recordings are called as {listed['recording'].iloc[0]}"
-            raise CohortError(f"{self.name} has no {', '.join(unknown)} to exclude: {names}")
+            like = f"its recordings have names like {min(listed['recording'], default='')}"
+            raise CohortError(f"{self.name} has no {', '.join(unknown)} to exclude: {like}")
         listed, found = (one[~one["recording"].isin([*exclude])] for one in (listed, found))
         self._clips, wrong = open_clips(listed, aligner)
         self._problems = pd.concat([found, wrong])

@@ -38,12 +38,29 @@ def test_a_small_corpus_is_written_and_check_names_what_is_wrong_with_it(run, tm
     assert "5 recordings can be used" in faulty
 
 
-def test_crops_as_openface_cuts_them_are_refused_before_anything_runs(run, tmp_path):
+def test_recordings_are_left_out_by_name_and_said(run, tmp_path):
+    run("corpus", corpus := tmp_path / "corpus", "--recordings", 6, "--frames", 2)
+    names = sorted(Corpus(corpus).recordings["recording"])
+    assert names[0] in run("check", corpus, "--exclude", "nobody", code=FAILED).stderr
+    next(corpus.rglob(f"{names[0]}*_aligned/*.png")).write_bytes(b"")  # a fault, left out, too
+    given = (corpus, "--exclude", names[0], "--exclude", names[1])
+    assert "4 recordings can be used, 0 problems" in run("check", *given).output
+    extract = run("extract", *given, "--store", tmp_path / "store", "--jobs", 1)
+    assert f"left out as asked: {names[0]}, {names[1]}" in extract.stderr
+    assert FeatureStore(tmp_path / "store").done() == set(names[2:])
+    run("verify", "--store", tmp_path / "store")  # it knows what extract was given
+
+
+def test_crops_as_openface_cuts_them_are_drawn_and_refused_before_anything_runs(run, tmp_path):
     run("corpus", corpus := tmp_path / "corpus", "--recordings", 6, "--frames", 3)
     for file in corpus.rglob("*.png"):
         Image.fromarray(openface(np.asarray(Image.open(file)))).save(file)
     why = r"faces in 6 crops of .* lie 1\d pixels from the five-point template.*--detector yunet"
-    assert re.search(why, run("check", corpus, code=FAULTS).output)
+    sheet, cohort = tmp_path / "sheet.png", Corpus(corpus)
+    assert re.search(why, run("check", corpus, "--crops", sheet, code=FAULTS).output)
+    drawn, left = np.asarray(Image.open(sheet)), cohort.frames(cohort.recordings["recording"][0])
+    assert (drawn[16:40, :112] == left[0, :24]).all()  # below its name, above the five points
+    assert (drawn[16 + 52, 38] == [0, 255, 0]).all()  # where encoders expect an eye
     store = (corpus, "--store", tmp_path / "store", "--jobs", 1)
     assert re.search(why, run("extract", *store, code=FAULTS).output)
     assert not (tmp_path / "store").exists()
