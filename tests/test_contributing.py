@@ -97,6 +97,7 @@ NOT_RUN = {
     **dict.fromkeys(("pip install pre-commit", "pip install 'deplib[book,sweep]'"), "the network"),
     "make install": "the network",
     "git switch -c feature/your-idea": "would change this repository's branch",
+    "make address REPOSITORY=https://github.com/OWNER/NAME": "tests/test_repository.py does",
     "pre-commit install": "would change this repository's hooks",
     "dask scheduler": "tests/study has a cluster",
     "dask worker ADDRESS": "tests/study has a cluster",
