@@ -22,7 +22,6 @@ ERRORS = [
     (("extract", "--encoder", "e.onnx", "--preprocess", "rosy"), "rosy"),
     (("extract", "--preprocess", "raw"), "give --encoder"),
     (("extract", "--detector", "haar"), "give CORPUS"),
-    (("extract", "--task", "Freeform"), "give CORPUS"),
     (("extract", ".", "--world", "null"), "leave it or CORPUS out"),
     (("check", ".", "--det-size", 320), "give --detector"),
     (("predict", ".", "pair", "--detector", "haar"), "leave --detector out"),

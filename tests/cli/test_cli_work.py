@@ -155,13 +155,6 @@ def test_sweep_computes_what_was_asked_for_and_no_more(run, monkeypatch):
     assert asked[1] == ([study.RunSpec("LDBM", seed=3, world="null")], address)
 
 
-def test_run_prepares_the_features(run, monkeypatch):
-    asked = []
-    monkeypatch.setattr(study, "prepare", lambda **given: asked.append(given))
-    run("run", "--jobs", 3)
-    assert asked == [{"jobs": 3, "progress": True}]
-
-
 # Export
 
 
