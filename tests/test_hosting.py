@@ -100,26 +100,26 @@ def test_no_file_is_what_it_may_not_be() -> None:
     assert len(trained_here()) == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "why"),
-    [
-        ("data/203_1_Freeform_video.mp4", b"", "AVEC2014"),
-        ("tests/clip.avi", b"", "film"),
-        ("tests/face.jpg", b"", "picture"),
-        ("labels/one.csv", b"12\n", "label"),
-        ("weights/w600k_r50.onnx", b"another network", "weights"),
-        ("big.svg", b" " * (LARGEST + 1), "bytes"),
-        ("id_rsa", b"-----BEGIN RSA PRIVATE " + b"KEY-----\n", "private key"),
-        ("README.md", b"ours\n<<<<<<< HEAD\n", "merge"),
-        ("notebooks/01_protocol.ipynb", b"{}", "texts only"),
-        ("notebooks/new.py", b"# image/png: iVBOR", "output"),
-        ("Makefile", f"--index-url {REGISTRIES[0]}".encode(), "registry"),
-        ("results/cost.json", f'"{ROOT}/data"'.encode(), "folder"),
-        ("results/default/pooled.safetensors", b"means", None),
-        ("book/figures/scores.csv", b"model,score\nLDBM,9.5\n", None),
-        ("notebooks/new.py", b"# %%\n1 + 1\n", None),
-    ],
-)
+FILES = [
+    ("data/203_1_Freeform_video.mp4", b"", "AVEC2014"),
+    ("tests/clip.avi", b"", "film"),
+    ("tests/face.jpg", b"", "picture"),
+    ("labels/one.csv", b"12\n", "label"),
+    ("weights/w600k_r50.onnx", b"another network", "weights"),
+    ("big.svg", b" " * (LARGEST + 1), "bytes"),
+    ("id_rsa", b"-----BEGIN RSA PRIVATE " + b"KEY-----\n", "private key"),
+    ("README.md", b"ours\n<<<<<<< HEAD\n", "merge"),
+    ("notebooks/01_protocol.ipynb", b"{}", "texts only"),
+    ("notebooks/new.py", b"# image/png: iVBOR", "output"),
+    ("Makefile", f"--index-url {REGISTRIES[0]}".encode(), "registry"),
+    ("results/cost.json", f'"{ROOT}/data"'.encode(), "folder"),
+    ("results/default/pooled.safetensors", b"means", None),
+    ("book/figures/scores.csv", b"model,score\nLDBM,9.5\n", None),
+    ("notebooks/new.py", b"# %%\n1 + 1\n", None),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "why"), FILES)
 def test_a_file_that_may_not_be_is_found(name: str, content: bytes, why: str | None) -> None:
     found = complaint(name, content)
     assert found is None if why is None else why in (found or "")
@@ -220,14 +220,14 @@ def test_a_failing_chapter_is_uploaded_from_where_publish_keeps_it(file: str) ->
     assert ".deplib/published/*/work/" in upload["with"]["path"]
 
 
-@pytest.mark.parametrize(
-    ("listed", "done"),
-    [
-        ("", "create --title The weekly run from scratch fails\n"),
-        ("4 Another fault\n12 Re: The weekly run from scratch fails\n", "create --title "),
-        ("9 Other\n7 The weekly run from scratch fails\n", "comment 7 "),
-    ],
-)
+ISSUES = [
+    ("", "create --title The weekly run from scratch fails\n"),
+    ("4 Another fault\n12 Re: The weekly run from scratch fails\n", "create --title "),
+    ("9 Other\n7 The weekly run from scratch fails\n", "comment 7 "),
+]
+
+
+@pytest.mark.parametrize(("listed", "done"), ISSUES)
 def test_a_failing_week_opens_one_issue_and_the_next_one_adds_to_it(
     tmp_path: Path, listed: str, done: str
 ) -> None:
@@ -255,17 +255,17 @@ TOOLS = ("make", "git", "python3", "chromium", "npm")
 TEST = "make test CI=true"
 
 
-@pytest.mark.parametrize(
-    ("there", "bodies", "code", "installed"),
-    [
-        (TOOLS, {}, 0, None),
-        (("make", "git", "python3", "google-chrome"), {}, 0, "npm"),
-        (("make", "git", "python3"), {}, 0, "chromium fonts-dejavu-core npm"),
-        (TOOLS, {"python3": "exit 1\n"}, 0, "python3-venv"),
-        (TOOLS, {"make": "exit 2\n"}, 2, None),
-        (("make", "python3"), {"apt-get": "exit 100\n"}, 100, "-"),
-    ],
-)
+MACHINES = [
+    (TOOLS, {}, 0, None),
+    (("make", "git", "python3", "google-chrome"), {}, 0, "npm"),
+    (("make", "git", "python3"), {}, 0, "chromium fonts-dejavu-core npm"),
+    (TOOLS, {"python3": "exit 1\n"}, 0, "python3-venv"),
+    (TOOLS, {"make": "exit 2\n"}, 2, None),
+    (("make", "python3"), {"apt-get": "exit 100\n"}, 100, "-"),
+]
+
+
+@pytest.mark.parametrize(("there", "bodies", "code", "installed"), MACHINES)
 def test_the_ci_script_installs_what_is_missing_and_ends_with_the_tests(
     tmp_path: Path, there: tuple[str, ...], bodies: dict[str, str], code: int, installed: str | None
 ) -> None:

@@ -16,17 +16,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from small_book import HEADER, write_book
 
+from deplib import publish as publishing
 from deplib.figures import KEPT
-from deplib.publish import (
-    PublishError,
-    chapters,
-    page_of,
-    publish,
-    stale,
-    take_figures,
-    unstable,
-    with_ids,
-)
+from deplib.publish import PublishError, chapters, publish, stale
 
 METADATA = (
     '# %% mystnb={"figure": {"caption": "A line.", "name": "fig-line"}, '
@@ -171,19 +163,19 @@ def test_drawing_data_and_origin_lie_beside_the_page(published: Path) -> None:
     assert set(page.metadata["figures"]) == {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize(
-    ("file", "change", "expected"),
-    [
-        ("notebooks/one.py", ("6 * 7", "6 * 8"), {"one": "text"}),
-        ("notebooks/two.py", ("# %%\n", "# %% [markdown]\n# Hm.\n\n# %%\n"), {"two": "text"}),
-        ("results/table.csv", ("a,b", "a,c"), {"two": "file that it needs"}),
-        ("book/two.ipynb", ('"library": "', '"library": "0'), {"two": "the code of deplib"}),
-        ("requirements.lock", ("==2", "==3"), dict.fromkeys(EVERY, "lock")),
-        ("book/one.ipynb", ('"6 * 7"', '"6 * 8"'), {"one": "page was edited"}),
-        ("book/one.ipynb", ("{", "x"), {"one": "no notebook"}),
-        ("book/figures/line.svg", ("<svg", "<svg "), {"drawn": "line.svg is missing or was"}),
-    ],
-)
+CHANGES = [
+    ("notebooks/one.py", ("6 * 7", "6 * 8"), {"one": "text"}),
+    ("notebooks/two.py", ("# %%\n", "# %% [markdown]\n# Hm.\n\n# %%\n"), {"two": "text"}),
+    ("results/table.csv", ("a,b", "a,c"), {"two": "file that it needs"}),
+    ("book/two.ipynb", ('"library": "', '"library": "0'), {"two": "the code of deplib"}),
+    ("requirements.lock", ("==2", "==3"), dict.fromkeys(EVERY, "lock")),
+    ("book/one.ipynb", ('"6 * 7"', '"6 * 8"'), {"one": "page was edited"}),
+    ("book/one.ipynb", ("{", "x"), {"one": "no notebook"}),
+    ("book/figures/line.svg", ("<svg", "<svg "), {"drawn": "line.svg is missing or was"}),
+]
+
+
+@pytest.mark.parametrize(("file", "change", "expected"), CHANGES)
 def test_a_change_makes_stale_what_depends_on_it_and_says_why(
     book: Path, file: str, change: tuple[str, str], expected: dict[str, str]
 ) -> None:
@@ -225,27 +217,27 @@ def test_what_a_chapter_reads_without_saying_so_makes_it_stale_all_the_same(book
     assert stale(book)["one"] == ("a file that it needs changed",)
 
 
-@pytest.mark.parametrize(
-    ("shown", "times", "message"),
-    [
-        ({"figure": {"name": "fig-x"}, "image": {"alt": "A."}}, 1, "give the cell `mystnb`"),
-        ({"figure": {"name": "fig-x", "caption": "X."}}, 1, "an image's alt text"),
-        ({"figure": {"name": "x", "caption": "X."}, "image": {"alt": "A."}}, 1, "a figure's name"),
-        ({"figure": {"name": "fig-x", "caption": "X."}, "image": {"alt": "A."}}, 2, "another"),
-    ],
-)
+SHOWN = [
+    ({"figure": {"name": "fig-x"}, "image": {"alt": "A."}}, 1, "give the cell `mystnb`"),
+    ({"figure": {"name": "fig-x", "caption": "X."}}, 1, "an image's alt text"),
+    ({"figure": {"name": "x", "caption": "X."}, "image": {"alt": "A."}}, 1, "a figure's name"),
+    ({"figure": {"name": "fig-x", "caption": "X."}, "image": {"alt": "A."}}, 2, "another"),
+]
+
+
+@pytest.mark.parametrize(("shown", "times", "message"), SHOWN)
 def test_a_figure_that_readers_could_not_find_is_refused(
     shown: dict[str, object], times: int, message: str
 ) -> None:
     kept = {KEPT: {"csv": "x\n0\n", "origin": "made-up"}}
     cells = [new_code_cell(f"{k}", metadata={"mystnb": shown}) for k in range(times)]
     output = new_output("display_data", data={"image/svg+xml": "<svg/>"}, metadata=kept)
-    result = with_ids(new_notebook(cells=cells))
+    result = publishing.with_ids(new_notebook(cells=cells))
     for cell in result.cells:
         cell.outputs = [deepcopy(output)]
-    page = page_of(new_notebook(cells=cells), result, {"library": "0"})
+    page = publishing.page_of(new_notebook(cells=cells), result, {"library": "0"})
     with pytest.raises(PublishError, match=f"one, cell {times}.*{message}"):
-        take_figures(page, "one")
+        publishing.take_figures(page, "one")
 
 
 def test_a_kill_leaves_the_old_page_and_the_next_run_makes_it_anew(book: Path) -> None:
@@ -272,19 +264,19 @@ def header(line: str) -> str:
     return HEADER.format(deplib=f"#   deplib:\n#     {line}\n") + "# %%\n1\n"
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "message"),
-    [
-        ("book/_toc.yml", "root: gone", "_toc.yml names gone"),
-        ("book/_toc.yml", "parts: 3", "no table of contents"),
-        ("notebooks/lost.py", "", "not in _toc.yml: lost"),
-        ("notebooks/one.py", header("need: [x]"), "has need; it takes"),
-        ("notebooks/one.py", header("needs: [none.csv]"), "one needs none.csv, and no file"),
-        ("notebooks/one.py", "# %%\nx =", r"'x ='\) raises SyntaxError"),
-        ("notebooks/one.py", "# %%\nobject()", "cell 1 shows 'at 0x"),
-        ("notebooks/one.py", "# %%\n6 * 7;", "ends with a semicolon"),
-    ],
-)
+TEXTS = [
+    ("book/_toc.yml", "root: gone", "_toc.yml names gone"),
+    ("book/_toc.yml", "parts: 3", "no table of contents"),
+    ("notebooks/lost.py", "", "not in _toc.yml: lost"),
+    ("notebooks/one.py", header("need: [x]"), "has need; it takes"),
+    ("notebooks/one.py", header("needs: [none.csv]"), "one needs none.csv, and no file"),
+    ("notebooks/one.py", "# %%\nx =", r"'x ='\) raises SyntaxError"),
+    ("notebooks/one.py", "# %%\nobject()", "cell 1 shows 'at 0x"),
+    ("notebooks/one.py", "# %%\n6 * 7;", "ends with a semicolon"),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "message"), TEXTS)
 def test_texts_that_contradict_each_other_or_could_not_be_trusted_are_refused(
     tmp_path: Path, file: str, text: str, message: str
 ) -> None:
@@ -298,10 +290,10 @@ def test_texts_that_contradict_each_other_or_could_not_be_trusted_are_refused(
 def executed(*outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A page made from one executed cell, with what papermill adds on the way."""
     text = new_notebook(cells=[new_code_cell("x")])
-    result = with_ids(text)
+    result = publishing.with_ids(text)
     result.cells[0].outputs = list(outputs)
     result.cells.insert(0, new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]}))
-    return page_of(text, result, {})
+    return publishing.page_of(text, result, {})
 
 
 def test_streams_are_merged_whatever_order_they_raced_in() -> None:
@@ -323,4 +315,4 @@ def test_what_differs_between_runs_and_machines_is_found() -> None:
     }.items():
         html = new_output("execute_result", data={"text/html": text})
         for output in (html, new_output("stream", text=text)):
-            assert part in str(unstable(executed(output), "/home/me"))
+            assert part in str(publishing.unstable(executed(output), "/home/me"))

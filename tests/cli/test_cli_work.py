@@ -85,14 +85,14 @@ def test_train_prints_scores_with_intervals(train, tmp_path):
     assert set(kept(tmp_path)["model"]) == {*MODELS, "AttentionMIL", "RidgeMean"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--model", "ResNet"), "there are TemporalMeanMLP, LDBM"),
-        (("--features", "voice"), "no stream is named 'voice'"),
-        (("--model", "RidgeMean", "--recipe", "bags"), "no recipe fits it"),
-    ],
-)
+UNKNOWN = [
+    (("--model", "ResNet"), "there are TemporalMeanMLP, LDBM"),
+    (("--features", "voice"), "no stream is named 'voice'"),
+    (("--model", "RidgeMean", "--recipe", "bags"), "no recipe fits it"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), UNKNOWN)
 def test_train_says_what_there_is_when_asked_for_something_else(
     train, tmp_path, arguments, message
 ):
@@ -204,13 +204,13 @@ def test_a_table_of_clips_goes_all_the_way_under_its_own_name(run, corpus, tmp_p
     assert badge(Corpus(file)).data.count("clinic") == badge(Corpus(file)).data.count("PHQ-8") == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--features", "affect", "--flip"), "--features affect is an encoder"),
-        (("--level", 0.9), "no interval of level 0.9 from 4 Dev recordings"),
-    ],
-)
+NOT_EXPORTED = [
+    (("--features", "affect", "--flip"), "--features affect is an encoder"),
+    (("--level", 0.9), "no interval of level 0.9 from 4 Dev recordings"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), NOT_EXPORTED)
 def test_what_cannot_be_exported_is_one_message(export, tmp_path, arguments, message):
     assert message in export(*arguments, code=FAILED).stderr
     assert not (tmp_path / "pair").exists()
