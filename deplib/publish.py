@@ -51,10 +51,13 @@ KERNEL_ENVIRONMENT |= {"TQDM_DISABLE": "1", "DEPLIB_BUFFALO_L": ""}
 """One thread and one hash seed give the same digits again; progress bars never look alike; weights
 that only some machines have would change a page."""
 
-FORMAT = 3
+FORMAT = 4
 """Raised by one when pages are written in another way, so that all of them are made anew."""
 FIGURES = "figures"
 """Folder below ``book/`` of what can be downloaded; and in a page's metadata, its SHA-256 sums."""
+DOWNLOADS = {"svg": "drawing (SVG)", "csv": "data (CSV)", "json": "origin (JSON)"}
+CAPTION = "caption"
+"""Tag of a cell that only a page has: a figure's caption, for readers of the notebook itself."""
 READ = "read"
 """Under which a page's metadata names what its execution was seen to read."""
 INGREDIENTS = {
@@ -112,7 +115,7 @@ class Chapter:
     @cached_property
     def source(self) -> NotebookNode:
         """The text as a notebook without outputs."""
-        return jupytext.read(self.text)
+        return _without_captions(jupytext.read(self.text))
 
     def modules(self) -> list[str]:
         """Return the modules of deplib that the cells import or the header names."""
@@ -471,7 +474,13 @@ def same_text(first: NotebookNode, second: NotebookNode) -> bool:
     def text(book: NotebookNode) -> list[Any]:
         return [(one.cell_type, one.source, one.metadata.get("tags", [])) for one in book.cells]
 
-    return text(first) == text(second)
+    return text(_without_captions(first)) == text(_without_captions(second))
+
+
+def _without_captions(book: NotebookNode) -> NotebookNode:
+    """Return a notebook without the cells that `take_figures` adds; saving a page may keep them."""
+    kept = [cell for cell in book.cells if CAPTION not in cell.metadata.get("tags", ())]
+    return NotebookNode(book | {"cells": kept})
 
 
 def unstable(page: NotebookNode, *secrets: str) -> str | None:
@@ -524,9 +533,12 @@ def _outputs(raw: list[NotebookNode], count: int) -> list[NotebookNode]:
 
 
 def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
-    """Move what can be downloaded of figures out of a page; return each file's name and text."""
+    """Move what can be downloaded of figures out of a page; return each file's name and text.
+
+    A cell with caption and links is added below each, which the book leaves out: it has its own.
+    """
     files: dict[str, str] = {}
-    for cell in page.cells:
+    for cell in list(page.cells):
         for output in cell.get("outputs", []):
             if (kept := output.get("metadata", {}).pop(KEPT, None)) is None:
                 continue
@@ -546,6 +558,10 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
             files[f"{stem}.svg"] = output.data["image/svg+xml"]
             files[f"{stem}.csv"] = kept["csv"]
             files[f"{stem}.json"] = json.dumps(made, indent=1) + "\n"
+            links = ", ".join(f"[{DOWNLOADS[one]}]({FIGURES}/{stem}.{one})" for one in DOWNLOADS)
+            text = f"{shown['figure']['caption']} *{kept['origin']}*: {links}"
+            own = {"id": f"{cell.id}-caption", "metadata": {"tags": ["remove-cell", CAPTION]}}
+            page.cells.insert(page.cells.index(cell) + 1, new_markdown_cell(text, **own))
     sums = {name: hashlib.sha256(files[name].encode()).hexdigest() for name in sorted(files)}
     page.metadata |= {FIGURES: sums} if files else {}
     return files

@@ -18,11 +18,10 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
-from deplib.publish import FIGURES
+from deplib.publish import DOWNLOADS, FIGURES
 
 PREFIX = "fig-"
 """How the names of figures begin."""
-DOWNLOADS = {"svg": "drawing (SVG)", "csv": "data (CSV)", "json": "origin (JSON)"}
 _log = logging.getLogger(__name__)
 
 

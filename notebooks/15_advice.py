@@ -233,7 +233,7 @@ wide = shown.pivot_table(
     index="advice", columns="world", values="change", aggfunc="first", sort=False
 )
 wide["verdict"] = [" / ".join(dict.fromkeys(row.dropna())) for _, row in said.iterrows()]
-table(wide.fillna("").reset_index())
+table(wide.fillna("").reset_index().rename_axis(columns=None))
 
 # %%
 assert (compared["p_holm"] > 0.05).all(), "something helps or harms: rewrite the answer"

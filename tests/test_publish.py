@@ -157,7 +157,8 @@ def test_drawing_data_and_origin_lie_beside_the_page(published: Path) -> None:
     assert (origin["chapter"], origin["cell"]) == ("drawn", 2)
     assert origin["origin"] == "simulated cohort (default), seeds 0 to 2"
     page = nbformat.read(published / "book" / "drawn.ipynb", as_version=4)
-    output = page.cells[-1].outputs[0]
+    assert "*: [drawing (SVG)](figures/line.svg), [data (CSV)]" in page.cells[-1].source
+    output = page.cells[-2].outputs[0]
     assert set(output.data) == {"image/svg+xml", "image/png", "text/plain"}
     assert output.metadata == {}
     assert set(page.metadata["figures"]) == {path.name for path in folder.iterdir()}
