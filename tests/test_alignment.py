@@ -8,14 +8,7 @@ import pytest
 from tiny import openface
 
 from deplib import alignment
-from deplib.alignment import (
-    TEMPLATE,
-    BoundedHaarDetector,
-    Face,
-    FaceAligner,
-    align,
-    template_distance,
-)
+from deplib.alignment import TEMPLATE, BoundedHaarDetector, Face, FaceAligner, align
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.errors import EncoderError
 
@@ -89,15 +82,15 @@ def test_the_largest_face_decides_the_crop_and_no_face_is_none(scenes):
 def test_crops_as_openface_cuts_them_lie_far_from_the_template(scenes):
     right = np.stack([align(scene.image, scene.landmarks) for scene in scenes])
     other = np.stack([openface(scene.image, scene.landmarks) for scene in scenes])
-    assert template_distance(right) < 3
-    assert template_distance(other) > 13
-    assert np.isnan(template_distance(np.zeros_like(right)))
+    assert alignment.template_distance(right) < 3
+    assert alignment.template_distance(other) > 13
+    assert np.isnan(alignment.template_distance(np.zeros_like(right)))
 
 
 def test_both_are_told_apart_on_real_faces(real_faces):
     for faces in real_faces.values():
-        assert template_distance(np.stack([align(*face) for face in faces])) < 7
-        assert template_distance(np.stack([openface(*face) for face in faces])) > 10
+        assert alignment.template_distance(np.stack([align(*face) for face in faces])) < 7
+        assert alignment.template_distance(np.stack([openface(*face) for face in faces])) > 10
 
 
 # --- Haar

@@ -180,17 +180,17 @@ OLD_YUNET = {name: np.zeros((4, 2)) for name in ("loc", "conf", "iou")}
 NO_LANDMARKS = {name: v for name, v in scrfd_outputs().items() if not name.startswith("kps")}
 
 
-@pytest.mark.parametrize(
-    ("outputs", "message"),
-    [
-        ({"features": np.zeros((1, 4))}, r"recognition or landmark network.*det_10g\.onnx"),
-        (NO_LANDMARKS, "SCRFD without landmarks"),
-        (OLD_YUNET, "no YuNet of 2023"),
-        (BOXES, "no SCRFD detector"),
-        (spoilt(scrfd_outputs()), "damaged"),
-        (spoilt(yunet_outputs()), "damaged"),
-    ],
-)
+OTHERS = [
+    ({"features": np.zeros((1, 4))}, r"recognition or landmark network.*det_10g\.onnx"),
+    (NO_LANDMARKS, "SCRFD without landmarks"),
+    (OLD_YUNET, "no YuNet of 2023"),
+    (BOXES, "no SCRFD detector"),
+    (spoilt(scrfd_outputs()), "damaged"),
+    (spoilt(yunet_outputs()), "damaged"),
+]
+
+
+@pytest.mark.parametrize(("outputs", "message"), OTHERS)
 def test_another_or_a_damaged_network_is_named(tmp_path, outputs, message):
     with pytest.raises(EncoderError, match=rf"d\.onnx.*{message}"):
         detection.open_detector(write_constants(tmp_path / "d.onnx", outputs))

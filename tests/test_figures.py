@@ -117,14 +117,14 @@ def test_what_can_be_downloaded_is_handed_over_only_while_publishing(
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(kept["csv"])), ROWS)
 
 
-@pytest.mark.parametrize(
-    ("size", "data", "origin", "message"),
-    [
-        ((8, 3), ROWS, "x", "8.0 inches"),
-        ((4, 3), ROWS[:0], "x", "its data"),
-        ((4, 3), ROWS, " ", "origin"),
-    ],
-)
+UNUSABLE = [
+    ((8, 3), ROWS, "x", "8.0 inches"),
+    ((4, 3), ROWS[:0], "x", "its data"),
+    ((4, 3), ROWS, " ", "origin"),
+]
+
+
+@pytest.mark.parametrize(("size", "data", "origin", "message"), UNUSABLE)
 def test_a_figure_that_readers_could_not_use_is_refused(
     size: tuple[int, int], data: pd.DataFrame, origin: str, message: str
 ) -> None:

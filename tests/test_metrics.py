@@ -73,18 +73,18 @@ def test_constant_to_rounding_is_constant():
     assert np.isfinite(pcc([1, 2, 3, 4], np.array([0, 1e-10, 0, 1e-10])))
 
 
+BAD = [
+    ([1, 2, 3], [1, 2], "one length"),
+    ([[1, 2]], [[1, 2]], "two vectors"),
+    (3.0, 3.0, "two vectors"),
+    ([], [], "empty"),
+    ([1, 2], [1, np.nan], r"y_hat\[1\] is nan"),
+    ([np.inf, 2], [1, 2], r"y\[0\] is inf"),
+]
+
+
 @pytest.mark.parametrize("metric", [*METRICS.values(), describe])
-@pytest.mark.parametrize(
-    ("y", "y_hat", "message"),
-    [
-        ([1, 2, 3], [1, 2], "one length"),
-        ([[1, 2]], [[1, 2]], "two vectors"),
-        (3.0, 3.0, "two vectors"),
-        ([], [], "empty"),
-        ([1, 2], [1, np.nan], r"y_hat\[1\] is nan"),
-        ([np.inf, 2], [1, 2], r"y\[0\] is inf"),
-    ],
-)
+@pytest.mark.parametrize(("y", "y_hat", "message"), BAD)
 def test_bad_vectors_are_refused(metric, y, y_hat, message):
     with pytest.raises(ValueError, match=message):
         metric(y, y_hat)

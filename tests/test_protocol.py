@@ -14,23 +14,23 @@ def test_what_is_written_is_read_and_what_is_left_out_is_the_reports(tmp_path):
     assert Protocol.read(tmp_path / "empty.yml") == Protocol()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("epoch: 3", r"p\.yml: unknown variable 'epoch'; there are sequence_length, .*patience"),
-        (
-            "epochs: many",
-            r"epochs is 'many'; it must be of type int and not negative, or 0, such as 40",
-        ),
-        ("epochs: 2.5", "must be of type int"),
-        ("epochs: true", "must be of type int"),
-        ("epochs: 0", "not negative, or 0"),
-        ("optimizer: SGD", "optimizer can be nothing but Adam"),
-        ("learning_rate: -1.0", "of type float and not negative"),
-        ("- epochs", "is no list of variables"),
-        ("epochs: [", "cannot read the protocol"),
-    ],
-)
+WRONG = [
+    ("epoch: 3", r"p\.yml: unknown variable 'epoch'; there are sequence_length, .*patience"),
+    (
+        "epochs: many",
+        r"epochs is 'many'; it must be of type int and not negative, or 0, such as 40",
+    ),
+    ("epochs: 2.5", "must be of type int"),
+    ("epochs: true", "must be of type int"),
+    ("epochs: 0", "not negative, or 0"),
+    ("optimizer: SGD", "optimizer can be nothing but Adam"),
+    ("learning_rate: -1.0", "of type float and not negative"),
+    ("- epochs", "is no list of variables"),
+    ("epochs: [", "cannot read the protocol"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
 def test_a_wrong_file_is_told_how_to_mend(tmp_path, text, message):
     path = tmp_path / "p.yml"
     path.write_text(text)

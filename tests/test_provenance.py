@@ -38,17 +38,17 @@ def test_the_closure_follows_relative_late_and_named_imports_but_no_strangers(
         source_digest("pack.nothing", root=package)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "counts"),
-    [
-        ("a.py", '"""Another text,\n\nlonger."""\n# why\nfrom . import b\n\n\nX = 1\n', False),
-        ("lone.py", "Y = 3\n", False),
-        ("a.py", "from . import b\nX = 2\n", True),
-        ("sub/c.py", "from ..names import N\nC = N + ''\n", True),
-        ("named.py", "def f(): return 0\n", True),
-        ("sub/table.json", '{"changed": 1}', True),
-    ],
-)
+CHANGES = [
+    ("a.py", '"""Another text,\n\nlonger."""\n# why\nfrom . import b\n\n\nX = 1\n', False),
+    ("lone.py", "Y = 3\n", False),
+    ("a.py", "from . import b\nX = 2\n", True),
+    ("sub/c.py", "from ..names import N\nC = N + ''\n", True),
+    ("named.py", "def f(): return 0\n", True),
+    ("sub/table.json", '{"changed": 1}', True),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "counts"), CHANGES)
 def test_code_and_shipped_data_of_the_closure_count_and_words_and_strangers_do_not(
     package: Path, name: str, text: str, counts: bool
 ) -> None:

@@ -93,16 +93,16 @@ def test_merging_replaces_a_run_and_keeps_the_others(root):
     assert table.loc[("LDBM", 1, "identity", "protocol"), "key"] == "cd" * 32
 
 
-@pytest.mark.parametrize(
-    ("name", "column", "value"),
-    [
-        ("predictions", "y_hat", 0.0),
-        ("predictions", "split", "dev"),
-        ("histories", "dev_mae", 0.0),
-        ("runs", "epoch", 1),
-        ("runs", "label_mean", 0.0),
-    ],
-)
+EDITED = [
+    ("predictions", "y_hat", 0.0),
+    ("predictions", "split", "dev"),
+    ("histories", "dev_mae", 0.0),
+    ("runs", "epoch", 1),
+    ("runs", "label_mean", 0.0),
+]
+
+
+@pytest.mark.parametrize(("name", "column", "value"), EDITED)
 def test_an_edited_number_is_named(root, name, column, value):
     path = root / "default" / f"{name}.parquet"
     table = pd.read_parquet(path)

@@ -20,15 +20,15 @@ def text_of(element: ET.Element) -> str:
     return "".join(element.itertext())
 
 
-@pytest.mark.parametrize(
-    ("latex", "text", "tags"),
-    [
-        (r"\mathrm{MAE} = \frac{1}{n} \sum_i |e_i|", "MAE=1n∑i|ei|", {"mfrac", "mtext"}),
-        (r"x \in \mathbb{R}^{C \times T}", "x∈ℝC×T", {"msup"}),
-        (r"\begin{aligned} a &= b \\ c &= \sigma(d) \end{aligned}", "a=bc=σ(d)", {"mtable"}),
-        (r"a = b \\ c = d", "a=bc=d", {"mtable"}),
-    ],
-)
+FORMULAS = [
+    (r"\mathrm{MAE} = \frac{1}{n} \sum_i |e_i|", "MAE=1n∑i|ei|", {"mfrac", "mtext"}),
+    (r"x \in \mathbb{R}^{C \times T}", "x∈ℝC×T", {"msup"}),
+    (r"\begin{aligned} a &= b \\ c &= \sigma(d) \end{aligned}", "a=bc=σ(d)", {"mtable"}),
+    (r"a = b \\ c = d", "a=bc=d", {"mtable"}),
+]
+
+
+@pytest.mark.parametrize(("latex", "text", "tags"), FORMULAS)
 def test_formulas_become_mathml(latex: str, text: str, tags: set[str]) -> None:
     math = ET.fromstring(mathml(latex, block=True))
     assert text_of(math).replace(" ", "") == text

@@ -117,41 +117,41 @@ def test_features_may_end_at_the_sequence_length():
     np.testing.assert_array_equal(build(read=clipped).features, build().features)
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (RECORDINGS.drop(columns="person"), r"lacks \['person'\]"),
-        (RECORDINGS.iloc[:0], "is empty"),
-        (pd.concat([RECORDINGS, RECORDINGS.iloc[:1]]), "'t1' occurs more than once"),
-        (RECORDINGS.assign(split="validation"), "of an unknown split"),
-        (RECORDINGS.assign(bdi=[0.0, np.nan, 1, 2, 3]), "'d1' has the label nan"),
-        (RECORDINGS.assign(bdi=[np.inf, 1, 2, 2, 3]), "'t1' has the label inf"),
-        (RECORDINGS.assign(bdi=["0", "1", "x", "2", "3"]), "'e1' has the label x"),
-        (RECORDINGS.assign(n_frames=[20, 5, 0, 17, 50]), "'e1' has 0 frames"),
-        (RECORDINGS.assign(n_frames=[20, np.nan, 8, 17, 50]), "'d1' has nan frames"),
-        (RECORDINGS.assign(bdi=[5.0, 1, 2, 5, 5]), "all 3 Train labels are 5"),
-        (RECORDINGS[RECORDINGS["split"] != "train"], "no Train recording"),
-    ],
-)
+BAD_TABLES = [
+    (RECORDINGS.drop(columns="person"), r"lacks \['person'\]"),
+    (RECORDINGS.iloc[:0], "is empty"),
+    (pd.concat([RECORDINGS, RECORDINGS.iloc[:1]]), "'t1' occurs more than once"),
+    (RECORDINGS.assign(split="validation"), "of an unknown split"),
+    (RECORDINGS.assign(bdi=[0.0, np.nan, 1, 2, 3]), "'d1' has the label nan"),
+    (RECORDINGS.assign(bdi=[np.inf, 1, 2, 2, 3]), "'t1' has the label inf"),
+    (RECORDINGS.assign(bdi=["0", "1", "x", "2", "3"]), "'e1' has the label x"),
+    (RECORDINGS.assign(n_frames=[20, 5, 0, 17, 50]), "'e1' has 0 frames"),
+    (RECORDINGS.assign(n_frames=[20, np.nan, 8, 17, 50]), "'d1' has nan frames"),
+    (RECORDINGS.assign(bdi=[5.0, 1, 2, 5, 5]), "all 3 Train labels are 5"),
+    (RECORDINGS[RECORDINGS["split"] != "train"], "no Train recording"),
+]
+
+
+@pytest.mark.parametrize(("table", "message"), BAD_TABLES)
 def test_bad_tables_are_refused(table, message):
     with pytest.raises(CohortError, match=message):
         build(table)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"features": lambda f: f[:, :3]}, r"shape \(17, 3\); expected \(n_frames, 4\)"),
-        ({"features": lambda f: f[0]}, "expected"),
-        ({"features": lambda f: np.where(f == f[2], np.nan, f)}, "'t2' hold NaN or infinity"),
-        ({"features": lambda f: np.where(f == f[2], np.inf, f)}, "'t2' hold NaN or infinity"),
-        ({"features": lambda f: f[:-1], "valid": lambda v: v[:-1]}, "16 frames and 17"),
-        ({"valid": lambda v: v[:-1]}, "one per frame"),
-        ({"valid": lambda v: v.astype(float)}, "expected bool"),
-        ({"valid": np.zeros_like}, "'t2' has no valid frame"),
-        ({"features": lambda f: f[:0], "valid": lambda v: v[:0]}, "0 frames and 17"),
-    ],
-)
+BAD_FEATURES = [
+    ({"features": lambda f: f[:, :3]}, r"shape \(17, 3\); expected \(n_frames, 4\)"),
+    ({"features": lambda f: f[0]}, "expected"),
+    ({"features": lambda f: np.where(f == f[2], np.nan, f)}, "'t2' hold NaN or infinity"),
+    ({"features": lambda f: np.where(f == f[2], np.inf, f)}, "'t2' hold NaN or infinity"),
+    ({"features": lambda f: f[:-1], "valid": lambda v: v[:-1]}, "16 frames and 17"),
+    ({"valid": lambda v: v[:-1]}, "one per frame"),
+    ({"valid": lambda v: v.astype(float)}, "expected bool"),
+    ({"valid": np.zeros_like}, "'t2' has no valid frame"),
+    ({"features": lambda f: f[:0], "valid": lambda v: v[:0]}, "0 frames and 17"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_FEATURES)
 def test_bad_features_are_refused(change, message):
     with pytest.raises(StoreError, match=message):
         build(read=altered(**change))

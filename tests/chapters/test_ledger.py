@@ -46,49 +46,49 @@ def test_the_ledger_of_the_study(page) -> None:
     assert table.loc["sd-of-test-mae", "found"] == "0.198 (population) or 0.228 (sample)"
 
 
-@pytest.mark.parametrize(
-    ("name", "before", "columns", "then"),
-    [
-        ("mean-of-test-mae", YES, {"test_mae": [10.0, 10.5, 10.4, 10.9]}, NO),
-        ("sd-of-test-mae", NO, {"test_mae": [10.0, 10.195, 10.39, 10.195]}, NO),
-        ("range-of-dev-pcc", NO, {"dev_pcc": [0.42, 0.45, 0.45, 0.51]}, YES),
-        ("gap-in-mae", NO, {"dev_mae": [8.426, 8.529, 8.428, 8.907]}, YES),
-        ("gap-has-one-sign", YES, {"dev_mae": [11.0, 8, 8, 8]}, NO),
-        ("identical-gap", NO, {"dev_mae": [8.426, 8.529, 8.428, 8.907]}, YES),
-        ("similar-errors", OPEN, {"test_mae": [8.0, 10.0, 11.0, 12.0]}, NO),
-        ("overfitting", OPEN, {"dev_mae": [11.0] * 4}, NO),
-        ("within-a-tenth", NO, {"test_mae": [10.0, 10.1, 10.04, 9.92]}, YES),
-        ("no-better-error", YES, {"test_mae": [10.5, 10.1, 10.6, 10.7]}, OPEN),
-        ("lower-bound", NO, {"test_mae": [9.0, 10.1, 10.6, 10.7]}, YES),
-        ("some-signal", OPEN, {"test_pcc": [0.1, 0.3, 0.1, 0.2]}, YES),
-        ("highest-pcc", YES, {"test_pcc": [0.3, 0.1, 0.1, 0.2]}, NO),
-        ("other-patterns", OPEN, {"test_pcc": [0.3, 0.1, 0.1, 0.2]}, NO),
-        ("fall-of-pcc", OPEN, {"dev_pcc": [0.0] * 4}, NO),
-        ("not-collapsed", YES, {"sigma_ratio": [0.4, 0.9, 0.8, 0.8]}, NO),
-        ("useful-spread", OPEN, {"sigma_ratio": [0.1] * 4}, YES),
-        ("ten-times", YES, {"parameters": [1e5, 5e5, 5e5, 5e5]}, NO),
-        ("target-pcc", NO, {"test_pcc": [0.1, 0.15, 0.1, 0.1]}, YES),
-        ("patches-on-dev", YES, {"dev_mae": [9.1, 9.0, 9.0, 9.0]}, NO),
-        ("noise-of-labels", OPEN, {"test_mae": [4.0] * 4}, YES),
-    ],
-)
+EVIDENCE = [
+    ("mean-of-test-mae", YES, {"test_mae": [10.0, 10.5, 10.4, 10.9]}, NO),
+    ("sd-of-test-mae", NO, {"test_mae": [10.0, 10.195, 10.39, 10.195]}, NO),
+    ("range-of-dev-pcc", NO, {"dev_pcc": [0.42, 0.45, 0.45, 0.51]}, YES),
+    ("gap-in-mae", NO, {"dev_mae": [8.426, 8.529, 8.428, 8.907]}, YES),
+    ("gap-has-one-sign", YES, {"dev_mae": [11.0, 8, 8, 8]}, NO),
+    ("identical-gap", NO, {"dev_mae": [8.426, 8.529, 8.428, 8.907]}, YES),
+    ("similar-errors", OPEN, {"test_mae": [8.0, 10.0, 11.0, 12.0]}, NO),
+    ("overfitting", OPEN, {"dev_mae": [11.0] * 4}, NO),
+    ("within-a-tenth", NO, {"test_mae": [10.0, 10.1, 10.04, 9.92]}, YES),
+    ("no-better-error", YES, {"test_mae": [10.5, 10.1, 10.6, 10.7]}, OPEN),
+    ("lower-bound", NO, {"test_mae": [9.0, 10.1, 10.6, 10.7]}, YES),
+    ("some-signal", OPEN, {"test_pcc": [0.1, 0.3, 0.1, 0.2]}, YES),
+    ("highest-pcc", YES, {"test_pcc": [0.3, 0.1, 0.1, 0.2]}, NO),
+    ("other-patterns", OPEN, {"test_pcc": [0.3, 0.1, 0.1, 0.2]}, NO),
+    ("fall-of-pcc", OPEN, {"dev_pcc": [0.0] * 4}, NO),
+    ("not-collapsed", YES, {"sigma_ratio": [0.4, 0.9, 0.8, 0.8]}, NO),
+    ("useful-spread", OPEN, {"sigma_ratio": [0.1] * 4}, YES),
+    ("ten-times", YES, {"parameters": [1e5, 5e5, 5e5, 5e5]}, NO),
+    ("target-pcc", NO, {"test_pcc": [0.1, 0.15, 0.1, 0.1]}, YES),
+    ("patches-on-dev", YES, {"dev_mae": [9.1, 9.0, 9.0, 9.0]}, NO),
+    ("noise-of-labels", OPEN, {"test_mae": [4.0] * 4}, YES),
+]
+
+
+@pytest.mark.parametrize(("name", "before", "columns", "then"), EVIDENCE)
 def test_a_verdict_follows_its_evidence(page, name, before, columns, then) -> None:
     assert page["rows"].loc[name, "verdict"] == before
     assert verdict(page, name, study=page["study"].assign(**columns)) == then
 
 
-@pytest.mark.parametrize(
-    ("name", "fact", "value", "then"),
-    [
-        ("fifty-subjects", "n_persons", 150.0, YES),
-        ("same-context", "clips_over_2000", 300.0, YES),
-        ("clips-are-long", "clip_q75", 2400.0, NO),
-        ("encoder-training", "encoder_identities", 4e6, YES),
-        ("target-time", "frames_a_second", 5.0, YES),
-        ("target-size", "encoder_parameters", 1e6, YES),
-        ("batch-fits", "gpu_gb", 0.1, NO),
-    ],
-)
+FACTS = [
+    ("fifty-subjects", "n_persons", 150.0, YES),
+    ("same-context", "clips_over_2000", 300.0, YES),
+    ("clips-are-long", "clip_q75", 2400.0, NO),
+    ("encoder-training", "encoder_identities", 4e6, YES),
+    ("target-time", "frames_a_second", 5.0, YES),
+    ("target-size", "encoder_parameters", 1e6, YES),
+    ("batch-fits", "gpu_gb", 0.1, NO),
+]
+
+
+@pytest.mark.parametrize(("name", "fact", "value", "then"), FACTS)
 def test_published_facts_decide(page, name, fact, value, then) -> None:
     assert page["rows"].loc[name, "verdict"] != then
     assert verdict(page, name, fact=page["fact"].where(lambda f: f.index != fact, value)) == then

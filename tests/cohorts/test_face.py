@@ -112,15 +112,15 @@ def test_landmarks_follow_the_head(quiet):
     assert np.diff(points(lip_pucker=1)[3:], axis=0)[0, 0] < 0.85 * width
 
 
-@pytest.mark.parametrize(
-    ("channel", "value", "warp"),
-    [
-        ("align_x", 3.0, [[1, 0, 3], [0, 1, 0]]),
-        ("align_y", -2.0, [[1, 0, 0], [0, 1, -2]]),
-        ("align_rotation", 4.0, cv2.getRotationMatrix2D((55.5, 55.5), -4, 1)),
-        ("align_scale", 0.05, cv2.getRotationMatrix2D((55.5, 55.5), 0, np.exp(0.05))),
-    ],
-)
+JITTER = [
+    ("align_x", 3.0, [[1, 0, 3], [0, 1, 0]]),
+    ("align_y", -2.0, [[1, 0, 0], [0, 1, -2]]),
+    ("align_rotation", 4.0, cv2.getRotationMatrix2D((55.5, 55.5), -4, 1)),
+    ("align_scale", 0.05, cv2.getRotationMatrix2D((55.5, 55.5), 0, np.exp(0.05))),
+]
+
+
+@pytest.mark.parametrize(("channel", "value", "warp"), JITTER)
 def test_alignment_jitter_is_a_known_warp_of_the_crop(quiet, channel, value, warp):
     before, after = quiet.crops(np.stack([NEUTRAL, frame(**{channel: value})]))
     expected = cv2.warpAffine(before, np.asarray(warp, np.float64), (112, 112))

@@ -84,26 +84,26 @@ def test_what_spreadsheets_write_is_read(write, table, how):
     assert cohort.check().empty
 
 
-@pytest.mark.parametrize(
-    ("change", "text", "lost"),
-    [
-        (at("path", "clips/none"), "no such file or folder", 1),
-        (at("label", 25), "its PHQ-8 is not from 0 to 24", 1),
-        (at("label", -1), "its PHQ-8 is not from 0 to 24", 1),
-        (at("label", "mild"), "its PHQ-8 is no number", 1),
-        (at("label", "1e1"), "its PHQ-8 is no number", 1),
-        (at("label", np.nan), "no PHQ-8", 1),
-        (at("person", ""), "no person", 1),
-        (at("split", "later"), "no split", 1),
-        (at("recording", ""), "no recording", 1),
-        (at("recording", "001 1/a"), "no file can have", 1),
-        (lambda t: at("recording", t["recording"][0])(t), "in several rows", 2),
-        (lambda t: at("path", t["path"][0])(t), "the clip is in several rows", 2),
-        (lambda t: t.assign(fps="fast"), "no number above 0", 6),
-        (lambda t: t.drop(index=5), "no row names", 0),
-        (lambda t: t[t["split"] != "dev"], "no recording of this split", 0),
-    ],
-)
+WRONG_ROWS = [
+    (at("path", "clips/none"), "no such file or folder", 1),
+    (at("label", 25), "its PHQ-8 is not from 0 to 24", 1),
+    (at("label", -1), "its PHQ-8 is not from 0 to 24", 1),
+    (at("label", "mild"), "its PHQ-8 is no number", 1),
+    (at("label", "1e1"), "its PHQ-8 is no number", 1),
+    (at("label", np.nan), "no PHQ-8", 1),
+    (at("person", ""), "no person", 1),
+    (at("split", "later"), "no split", 1),
+    (at("recording", ""), "no recording", 1),
+    (at("recording", "001 1/a"), "no file can have", 1),
+    (lambda t: at("recording", t["recording"][0])(t), "in several rows", 2),
+    (lambda t: at("path", t["path"][0])(t), "the clip is in several rows", 2),
+    (lambda t: t.assign(fps="fast"), "no number above 0", 6),
+    (lambda t: t.drop(index=5), "no row names", 0),
+    (lambda t: t[t["split"] != "dev"], "no recording of this split", 0),
+]
+
+
+@pytest.mark.parametrize(("change", "text", "lost"), WRONG_ROWS)
 def test_a_row_that_is_wrong_is_named_and_left_out(write, table, change, text, lost):
     file = write(change)
     n = len(pd.read_csv(file))
@@ -119,20 +119,20 @@ def test_a_row_that_is_wrong_is_named_and_left_out(write, table, change, text, l
     assert not report.drop(columns=["where", "recording"]).to_csv().count("mild")
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"change": lambda t: t.drop(columns="person")}, "lacks person; it has recording, split"),
-        ({"change": lambda t: t[:0]}, "is the only one"),
-        ({"change": lambda t: t.assign(**{"BDI-II": 3})}, "more than one label.*label: COLUMN"),
-        ({"label": "fatigue"}, "no column BDI-II, PHQ-8.*it has .*fatigue"),
-        ({"label": "fatigue", "beside": "label: fatigue"}, r"range of fatigue.*say range: \[LOW"),
-        ({"beside": "label: mood"}, "no column mood"),
-        ({"beside": "ranges: [0, 1]"}, r"does not hold.*ranges"),
-        ({"beside": "a: [b"}, "does not hold"),
-        ({"beside": "name: ../up"}, "cannot be called '../up'"),
-    ],
-)
+REFUSED = [
+    ({"change": lambda t: t.drop(columns="person")}, "lacks person; it has recording, split"),
+    ({"change": lambda t: t[:0]}, "is the only one"),
+    ({"change": lambda t: t.assign(**{"BDI-II": 3})}, "more than one label.*label: COLUMN"),
+    ({"label": "fatigue"}, "no column BDI-II, PHQ-8.*it has .*fatigue"),
+    ({"label": "fatigue", "beside": "label: fatigue"}, r"range of fatigue.*say range: \[LOW"),
+    ({"beside": "label: mood"}, "no column mood"),
+    ({"beside": "ranges: [0, 1]"}, r"does not hold.*ranges"),
+    ({"beside": "a: [b"}, "does not hold"),
+    ({"beside": "name: ../up"}, "cannot be called '../up'"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED)
 def test_a_table_that_cannot_be_understood_is_refused(write, given, message):
     with pytest.raises(CohortError, match=message):
         Corpus(write(**given))

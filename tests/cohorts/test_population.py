@@ -5,15 +5,8 @@ import pandas as pd
 import pytest
 
 from deplib.cohorts.base import BANDS, SPLITS
-from deplib.cohorts.simulated import LATENTS, WORLDS, labels, oracle_error, world_named
-from deplib.cohorts.simulated.behaviour import (
-    RESIDUAL_PERSON_SHARE,
-    TRAIT,
-    draw_latents,
-    oracle_mean,
-    oracle_median,
-    severity_loadings,
-)
+from deplib.cohorts.simulated import LATENTS, WORLDS, behaviour, labels, oracle_error, world_named
+from deplib.cohorts.simulated.behaviour import TRAIT, draw_latents, oracle_mean, oracle_median
 from deplib.errors import CohortError
 
 N = 40_000
@@ -118,7 +111,7 @@ def test_latents_correlate_as_stated_times_gain_and_covary_by_severity_and_trait
     found = [np.corrcoef(column, scored(severity, 2))[0, 1] for column in latents.T]
     assert found == pytest.approx([world.gain * x.correlation for x in LATENTS], abs=0.02)
     assert latents.std(axis=0) == pytest.approx(np.ones(len(LATENTS)), abs=0.02)
-    a, t = severity_loadings(world.gain), TRAIT
+    a, t = behaviour.severity_loadings(world.gain), TRAIT
     stated = np.outer(a, a) + np.outer(t, t)
     np.fill_diagonal(stated, 1)
     np.testing.assert_allclose(np.corrcoef(latents.T), stated, atol=0.03)
@@ -129,12 +122,14 @@ def test_part_of_behaviour_recurs_with_the_person():
     person = np.repeat(np.arange(N // 2), 2)
     latents = draw_latents(np.zeros(N), person, gain=0.0, rng=rng(3))
     found = [np.corrcoef(column[::2], column[1::2])[0, 1] for column in latents.T]
-    assert found == pytest.approx(TRAIT**2 + (1 - TRAIT**2) * RESIDUAL_PERSON_SHARE, abs=0.03)
+    assert found == pytest.approx(
+        TRAIT**2 + (1 - TRAIT**2) * behaviour.RESIDUAL_PERSON_SHARE, abs=0.03
+    )
 
 
 def test_impossible_gain_and_unknown_world_are_refused():
     with pytest.raises(CohortError, match="smaller gain"):
-        severity_loadings(3.0)
+        behaviour.severity_loadings(3.0)
     with pytest.raises(CohortError, match="null, default, published"):
         world_named("ideal")
 

@@ -9,16 +9,15 @@ from scipy.signal import find_peaks
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 
+from deplib.cohorts import simulated
 from deplib.cohorts.base import COLUMNS, SPLITS, Cohort
 from deplib.cohorts.simulated import (
     CHANNELS,
     INDEX,
     LATENT_NAMES,
-    WORLDS,
     FaceRenderer,
     SimulatedCohort,
     motion,
-    sample_scene,
 )
 from deplib.errors import CohortError
 
@@ -93,7 +92,7 @@ def test_frame_step_delivers_frames_of_the_same_film(small):
 
 
 def test_worlds_share_everything_but_behaviour():
-    null, *others = (SimulatedCohort(world, n_recordings=9) for world in WORLDS)
+    null, *others = (SimulatedCohort(world, n_recordings=9) for world in simulated.WORLDS)
     first = null.recordings["recording"][0]
     faces = [cohort.renderer(first).crops(NEUTRAL) for cohort in (null, *others)]
     for other, face in zip(others, faces[1:], strict=True):
@@ -129,7 +128,7 @@ def test_identity_cannot_predict_the_label_of_another_person(population):
 def test_scene_length_light_and_alignment_are_independent_of_severity(population):
     def numbers(row: int) -> list[float]:
         """What a scene draws, but for the furniture, which varies in number."""
-        scene = sample_scene(rng=population._stream("scene", row))
+        scene = simulated.sample_scene(rng=population._stream("scene", row))
         parts = [v for value in astuple(scene) if np.size(value) <= 3 for v in np.ravel(value)]
         return [*parts, len(scene.furniture), population.recordings["n_frames"][row]]
 

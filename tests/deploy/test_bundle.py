@@ -50,21 +50,21 @@ LACKING = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ([1], " is wrong"),
-        *LACKING,
-        *(
-            (asdict(CARD) | change, f"'s {next(iter(change))} is wrong")
-            for change in (
-                {"format": 2}, {"wings": 2}, {"channels": "512"}, {"channels": 0}, {"simulated": 1},
-                {"label_std": float("nan")}, {"level": 1.0}, {"max_length": 0}, {"model": " "},
-                {"encoder_sha256": "0F" * 32}, {"half_width": True},
-            )
-        ),
-    ],
-)  # fmt: skip
+WRONG_CARDS = [
+    ([1], " is wrong"),
+    *LACKING,
+    *(
+        (asdict(CARD) | change, f"'s {next(iter(change))} is wrong")
+        for change in (
+            {"format": 2}, {"wings": 2}, {"channels": "512"}, {"channels": 0}, {"simulated": 1},
+            {"label_std": float("nan")}, {"level": 1.0}, {"max_length": 0}, {"model": " "},
+            {"encoder_sha256": "0F" * 32}, {"half_width": True},
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG_CARDS)
 def test_a_card_that_cannot_be_true_is_refused(content, message, pair):
     edit(pair, lambda n: helper.set_model_props(n, {METADATA_KEY: json.dumps(content)}))
     with pytest.raises(ModelError, match=rf"model\.onnx: its card{message}.*: export the model"):
@@ -141,17 +141,17 @@ def fix_time(network):
     network.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 512
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda n: n.metadata_props.pop(), "carries no card"),
-        (lambda n: put_card(n, replace(CARD, channels=9)), r"needs x tensor\(float\) \['free', 9"),
-        (rename_input, r"takes and gives .*features.*; its card needs"),
-        (fix_time, r"its card needs x tensor\(float\) \['free', 8, 'free'\]"),
-        (lambda n: setattr(n.graph.node[0], "op_type", "Teleport"), "not a whole ONNX network"),
-        (lambda n: setattr(n.graph.node[0], "domain", "elsewhere"), "not a whole ONNX network"),
-    ],
-)
+CHANGES = [
+    (lambda n: n.metadata_props.pop(), "carries no card"),
+    (lambda n: put_card(n, replace(CARD, channels=9)), r"needs x tensor\(float\) \['free', 9"),
+    (rename_input, r"takes and gives .*features.*; its card needs"),
+    (fix_time, r"its card needs x tensor\(float\) \['free', 8, 'free'\]"),
+    (lambda n: setattr(n.graph.node[0], "op_type", "Teleport"), "not a whole ONNX network"),
+    (lambda n: setattr(n.graph.node[0], "domain", "elsewhere"), "not a whole ONNX network"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES)
 def test_a_changed_model_is_refused(change, message, pair):
     edit(pair, change)
     with pytest.raises(ModelError, match=message):

@@ -151,18 +151,18 @@ def test_too_few_frames_are_no_ground_for_a_score(bundle, frames):
         predict_folder(bundle, large)
 
 
-@pytest.mark.parametrize(
-    ("names", "given", "message"),
-    [
-        (["notes.txt"], ".", "holds no image"),
-        (["face.png"], ".", r"without a frame number \(face.png\)"),
-        (["a_1.png", "a_2.png", "face.png"], ".", "not named like the others: face.png"),
-        (["a_1.png", "b_1.png"], ".", r"named in 2 ways \(a_1.png, b_1.png\)"),
-        (["a_1.png", "a_01.jpg"], ".", "two images of one frame number"),
-        ([], "nowhere", "no folder to read at .*No such file"),
-        (["film.mp4"], "film.mp4", "Not a directory.*: give the folder of"),
-    ],
-)
+NO_CLIP = [
+    (["notes.txt"], ".", "holds no image"),
+    (["face.png"], ".", r"without a frame number \(face.png\)"),
+    (["a_1.png", "a_2.png", "face.png"], ".", "not named like the others: face.png"),
+    (["a_1.png", "b_1.png"], ".", r"named in 2 ways \(a_1.png, b_1.png\)"),
+    (["a_1.png", "a_01.jpg"], ".", "two images of one frame number"),
+    ([], "nowhere", "no folder to read at .*No such file"),
+    (["film.mp4"], "film.mp4", "Not a directory.*: give the folder of"),
+]
+
+
+@pytest.mark.parametrize(("names", "given", "message"), NO_CLIP)
 def test_what_is_no_clip_is_refused(bundle, tmp_path, names, given, message):
     for name in names:
         Image.new("RGB", (112, 112)).save(tmp_path / name, format="png")

@@ -89,19 +89,18 @@ def test_id_tells_apart_files_and_preprocessing(tiny_onnx, tmp_path):
     assert embedded_encoder().id == shipped.id == text
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "is empty"),
-        (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        (bytes(range(256)) * 9, "not a whole ONNX network"),
-        (0.6, "not a whole ONNX network"),
-        (0.99, "not a whole ONNX network"),
-        (None, "check the path"),
-    ],
-    ids=["empty", "html", "lfs", "garbage", "half", "nearly whole", "absent"],
-)
+NO_ONNX = {
+    "empty": (b"", "is empty"),
+    "html": (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    "garbage": (bytes(range(256)) * 9, "not a whole ONNX network"),
+    "half": (0.6, "not a whole ONNX network"),
+    "nearly whole": (0.99, "not a whole ONNX network"),
+    "absent": (None, "check the path"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), NO_ONNX.values(), ids=NO_ONNX)
 def test_what_is_no_onnx_is_refused(tiny_onnx, tmp_path, content, message):
     path = tmp_path / "encoder.onnx"
     if isinstance(content, float):
@@ -279,15 +278,14 @@ HALF = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("nodes", "factor", "message"),
-    [
-        ([node("Mul", ["flat", "factor"], ["embedding"])], np.nan, "infinite values"),
-        ([node("Mul", ["flat", "factor"], ["embedding"])], 0.0, "values, zeros"),
-        (HALF, 0.5, "evaluation mode"),
-    ],
-    ids=["nan", "zeros", "batch statistics"],
-)
+DAMAGED = {
+    "nan": ([node("Mul", ["flat", "factor"], ["embedding"])], np.nan, "infinite values"),
+    "zeros": ([node("Mul", ["flat", "factor"], ["embedding"])], 0.0, "values, zeros"),
+    "batch statistics": (HALF, 0.5, "evaluation mode"),
+}
+
+
+@pytest.mark.parametrize(("nodes", "factor", "message"), DAMAGED.values(), ids=DAMAGED)
 def test_damaged_weights_and_batch_statistics_are_refused(tmp_path, nodes, factor, message):
     made = [
         helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[3], keepdims=0),

@@ -12,15 +12,7 @@ from tiny import TinyCohort, write_tiny_onnx
 from deplib import extraction
 from deplib.cohorts.base import FrameBlock, FrameFault
 from deplib.errors import CohortError, StoreError, VerificationError
-from deplib.extraction import (
-    Estimate,
-    FeatureStore,
-    OnnxEncoder,
-    embedded_encoder,
-    estimate,
-    extract,
-    store_header,
-)
+from deplib.extraction import FeatureStore, OnnxEncoder, estimate, extract, store_header
 from deplib.paths import data_root
 
 
@@ -51,7 +43,7 @@ def test_only_what_is_asked_for(tiny_cohort, tiny_encoder, tmp_path):
 def test_a_film_in_a_network_of_rendered_faces_is_warned_about(tiny_cohort, tmp_path, recwarn):
     filmed = replace(tiny_cohort, simulated=False)
     for k, cohort in enumerate((tiny_cohort, filmed)):
-        extract(cohort, embedded_encoder(), tmp_path / str(k), recordings=["203_1"])
+        extract(cohort, extraction.embedded_encoder(), tmp_path / str(k), recordings=["203_1"])
     (said,) = [str(one.message) for one in recwarn if "rendered faces" in str(one.message)]
     assert "tiny was filmed" in said
 
@@ -308,7 +300,7 @@ def test_the_estimate_says_a_systemic_failure_at_once(tiny_encoder, tmp_path):
 
 
 def test_the_estimate_reads_as_a_sentence():
-    told = Estimate(
+    told = extraction.Estimate(
         9600, 300, 486_000, jobs=2, frame_seconds=0.0391, probed=64, misses=1, template_distance=1.6
     )
     assert str(told) == (

@@ -58,16 +58,16 @@ def test_the_reference_of_another_encoder_is_refused(tiny_encoder):
 SAVED = {"frame": FRAME, "embedding": EMBEDDING}
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "No such file"),
-        (b"", "holds no reference"),
-        (b"\x80\x04\x95 a pickle", "holds no reference"),
-        (save({"weights": EMBEDDING}), "does not contain tensor frame"),
-        (save(SAVED | {"frame": FRAME[:100].copy()}), "the reference frame is uint8"),
-    ],
-)
+OTHER_FILES = [
+    (None, "No such file"),
+    (b"", "holds no reference"),
+    (b"\x80\x04\x95 a pickle", "holds no reference"),
+    (save({"weights": EMBEDDING}), "does not contain tensor frame"),
+    (save(SAVED | {"frame": FRAME[:100].copy()}), "the reference frame is uint8"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), OTHER_FILES)
 def test_another_file_is_named(tmp_path, content, message):
     path = tmp_path / "r.safetensors"
     if content is not None:

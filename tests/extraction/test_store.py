@@ -55,14 +55,14 @@ def test_reopening_requires_the_same_origin(store):
             assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "unreadable"), ("[]", "unreadable"), ('{"format": 3}', "unreadable"),
-        (json.dumps({**vars(HEADER), "format": 1}), "format 1; .* again into another folder"),
-        (None, "nobody knows what made them"),
-    ],
-)  # fmt: skip
+HEADERS = [
+    ("", "unreadable"), ("[]", "unreadable"), ('{"format": 3}', "unreadable"),
+    (json.dumps({**vars(HEADER), "format": 1}), "format 1; .* again into another folder"),
+    (None, "nobody knows what made them"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "message"), HEADERS)
 def test_another_or_no_header_is_refused(store, content, message):
     (store.root / "store.json").unlink()
     if content is not None:

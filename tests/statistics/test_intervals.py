@@ -82,18 +82,18 @@ def test_undefined_resamples_are_left_out():
     assert (found.low, found.high) == pytest.approx(tuple(ends))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"persons": ["a"] * 50}, "1 person"),
-        ({"persons": [None] * 50}, "a person is missing"),
-        ({"persons": ["a", "b"]}, "over the same recordings"),
-        ({"values": np.full(50, np.nan)}, "NaN or infinite"),
-        ({"values": np.zeros(49)}, "over the same recordings"),
-        ({"values": [], "persons": []}, "0 person"),
-        ({"n_resamples": 0}, "n_resamples is 0"),
-    ],
-)
+BAD = [
+    ({"persons": ["a"] * 50}, "1 person"),
+    ({"persons": [None] * 50}, "a person is missing"),
+    ({"persons": ["a", "b"]}, "over the same recordings"),
+    ({"values": np.full(50, np.nan)}, "NaN or infinite"),
+    ({"values": np.zeros(49)}, "over the same recordings"),
+    ({"values": [], "persons": []}, "0 person"),
+    ({"n_resamples": 0}, "n_resamples is 0"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
 @pytest.mark.parametrize("of", [mean_over_persons, sign_flip_test])
 def test_bad_input_is_refused(of, change, message):
     arguments = {"values": np.ones(50), "persons": np.arange(50), "n_resamples": 9} | change

@@ -115,23 +115,23 @@ def test_two_models_do_not_share_their_draws_of_seeds(table):
     assert drawn == scores.difference("a", "again", draw_seeds=True)
 
 
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (lambda t: t[(t.model != "b") | (t.seed != 4) | (t.index % N)], ResultError, "b at seed 4"),
-        (lambda t: pd.concat([t, t.tail(1)]), ResultError, "twice"),
-        (lambda t: t.assign(bdi=t["bdi"] + (t.index == 60)), ResultError, "different labels"),
-        (lambda t: t.assign(person=t["person"].mask(t.index == 60, "x")), ResultError, "persons"),
-        (lambda t: t.assign(bdi_hat=t["bdi_hat"].mask(t.index == 3)), ResultError, "nan"),
-        (lambda t: t.assign(bdi_hat=np.inf), ValueError, "is inf"),
-        (lambda t: t.head(0), ResultError, "no run to score"),
-        (lambda t: t.assign(person="p"), ValueError, "1 person"),
-        *[
-            (lambda t, c=c: t.assign(**{c: t[c].astype(object).mask(t.index == 3)}), ResultError, c)
-            for c in ("recording", "person", "bdi", "model", "seed")
-        ],
+UNFIT = [
+    (lambda t: t[(t.model != "b") | (t.seed != 4) | (t.index % N)], ResultError, "b at seed 4"),
+    (lambda t: pd.concat([t, t.tail(1)]), ResultError, "twice"),
+    (lambda t: t.assign(bdi=t["bdi"] + (t.index == 60)), ResultError, "different labels"),
+    (lambda t: t.assign(person=t["person"].mask(t.index == 60, "x")), ResultError, "persons"),
+    (lambda t: t.assign(bdi_hat=t["bdi_hat"].mask(t.index == 3)), ResultError, "nan"),
+    (lambda t: t.assign(bdi_hat=np.inf), ValueError, "is inf"),
+    (lambda t: t.head(0), ResultError, "no run to score"),
+    (lambda t: t.assign(person="p"), ValueError, "1 person"),
+    *[
+        (lambda t, c=c: t.assign(**{c: t[c].astype(object).mask(t.index == 3)}), ResultError, c)
+        for c in ("recording", "person", "bdi", "model", "seed")
     ],
-)
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), UNFIT)
 def test_what_does_not_fit_together_is_refused(table, change, error, message):
     with pytest.raises(error, match=message):
         score_runs(change(table))

@@ -76,24 +76,24 @@ def test_rows_left_out_are_noticed(tmp_path: Path) -> None:
             read(write_openface(tmp_path / "a.csv", kept))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"AU12_r": "high"}, "holds 'high' as AU12_r in row 3"),
-        ({"AU12_r": "1,5"}, "has 36 cells in row 3 of its data and 35"),
-        ({"gaze_1_z": ""}, "holds '' as gaze_1_z in row 3"),
-        ({"pose_Rx": "inf"}, "holds 'inf' as pose_Rx"),
-        ({"confidence": "sure"}, "'sure' as confidence"),
-        ({"frame": 3.5}, "no whole number"),
-        ({"frame": 10**12}, "no whole number"),
-        ({"frame": 2}, "frame number that does not ascend in row 3"),
-        ({"face_id": 1}, "another face in row 3"),
-        ({"confidence": 98}, "confidence outside 0 to 1"),
-        ({"success": 2}, "success that is neither"),
-        ({"AU12_r": 5.2}, "AU12_r outside 0 to 5 in row 3"),
-        ({"timestamp": 0.3}, "timestamp that does not go with its frame number in row 3"),
-    ],
-)
+WRONG_CELLS = [
+    ({"AU12_r": "high"}, "holds 'high' as AU12_r in row 3"),
+    ({"AU12_r": "1,5"}, "has 36 cells in row 3 of its data and 35"),
+    ({"gaze_1_z": ""}, "holds '' as gaze_1_z in row 3"),
+    ({"pose_Rx": "inf"}, "holds 'inf' as pose_Rx"),
+    ({"confidence": "sure"}, "'sure' as confidence"),
+    ({"frame": 3.5}, "no whole number"),
+    ({"frame": 10**12}, "no whole number"),
+    ({"frame": 2}, "frame number that does not ascend in row 3"),
+    ({"face_id": 1}, "another face in row 3"),
+    ({"confidence": 98}, "confidence outside 0 to 1"),
+    ({"success": 2}, "success that is neither"),
+    ({"AU12_r": 5.2}, "AU12_r outside 0 to 5 in row 3"),
+    ({"timestamp": 0.3}, "timestamp that does not go with its frame number in row 3"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_CELLS)
 def test_a_wrong_cell_is_named_with_its_place(tmp_path: Path, change: dict, message: str) -> None:
     rows = openface_rows(6)
     rows[2] |= change

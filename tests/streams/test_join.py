@@ -147,15 +147,15 @@ def test_what_cannot_be_joined_is_named() -> None:
         join("action", READS, RECORDINGS)("nobody")
 
 
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda v, ok: (v[:, :28], ok), r"has shape \(40, 28\); expected \(n_frames, 29\)"),
-        (lambda v, ok: (v[:39], ok[:39]), "39 frames and the recording 40"),
-        (lambda v, ok: (v, ok.astype(int)), "one bool a frame"),
-        (lambda v, ok: (np.where(v > 7, np.nan, v), ok), "NaN or infinity"),
-    ],
-)
+SPOILT = [
+    (lambda v, ok: (v[:, :28], ok), r"has shape \(40, 28\); expected \(n_frames, 29\)"),
+    (lambda v, ok: (v[:39], ok[:39]), "39 frames and the recording 40"),
+    (lambda v, ok: (v, ok.astype(int)), "one bool a frame"),
+    (lambda v, ok: (np.where(v > 7, np.nan, v), ok), "NaN or infinity"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), SPOILT)
 def test_a_wrong_stream_is_named_with_its_recording(spoil, message: str) -> None:
     def read(recording: str) -> tuple[np.ndarray, np.ndarray]:
         values, valid = AU(recording)

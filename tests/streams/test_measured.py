@@ -8,14 +8,7 @@ from deplib.cohorts.simulated import CHANNELS, INDEX, LATENT_NAMES, WORLDS, Simu
 from deplib.errors import CohortError
 from deplib.streams import ACTION, PULSE, UNITS
 from deplib.streams import measured as action
-from deplib.streams.measured import (
-    EDGES,
-    SimulatedAction,
-    SimulatedPulse,
-    estimates,
-    measured_action,
-    true_action,
-)
+from deplib.streams.measured import EDGES, SimulatedAction, SimulatedPulse, estimates, true_action
 
 AT = {name: column for column, name in enumerate(ACTION)}
 RATE, QUALITY = PULSE.index("heart_rate"), PULSE.index("quality")
@@ -67,7 +60,9 @@ def test_without_error_the_columns_are_the_trajectory_in_openfaces_units() -> No
 
 def test_the_noise_measured_is_the_noise_stated() -> None:
     trajectory = still(smile=0.5, brow_raise=0.5, brow_lower=0.5, dimpler=0.5)
-    runs = [measured_action(trajectory, rng=np.random.default_rng(seed)) for seed in range(40)]
+    runs = [
+        action.measured_action(trajectory, rng=np.random.default_rng(seed)) for seed in range(40)
+    ]
     spread = np.mean([values[valid].std(axis=0) for values, valid in runs], axis=0)
     truth = true_action(trajectory)[0]
     means = np.array([values[valid].mean(axis=0) for values, valid in runs]) - truth
@@ -88,7 +83,7 @@ def test_the_noise_measured_is_the_noise_stated() -> None:
 @pytest.mark.parametrize(("frame_step", "burst"), [(1, 30), (10, 3)])
 def test_tracking_fails_in_the_stated_share_for_a_second(frame_step: int, burst: int) -> None:
     rngs = map(np.random.default_rng, range(80))
-    runs = [measured_action(still(3000), rng=rng, frame_step=frame_step) for rng in rngs]
+    runs = [action.measured_action(still(3000), rng=rng, frame_step=frame_step) for rng in rngs]
     valid = np.array([valid for _, valid in runs])
     lost = 1 - valid.mean(axis=1)
     assert lost.mean() == pytest.approx(action.FAILED, abs=4 * lost.std() / np.sqrt(len(lost)))

@@ -213,14 +213,14 @@ def test_a_worker_of_another_version_is_refused():
         completion._one((None, None), LDBM, "key", "another source", PROTOCOL)
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        ("", r"install deplib\[sweep\]"),
-        ("127.0.0.1:nonsense", r"at '127\.0\.0\.1:nonsense' \(.*'nonsense'\): start 'dask sched"),
-        ("tcp://127.0.0.1:9", "no dask scheduler with workers answers"),
-    ],
-)
+NO_DASK = [
+    ("", r"install deplib\[sweep\]"),
+    ("127.0.0.1:nonsense", r"at '127\.0\.0\.1:nonsense' \(.*'nonsense'\): start 'dask sched"),
+    ("tcp://127.0.0.1:9", "no dask scheduler with workers answers"),
+]
+
+
+@pytest.mark.parametrize(("address", "message"), NO_DASK)
 def test_dask_that_is_not_there_is_named_before_any_work(tmp_path, monkeypatch, address, message):
     monkeypatch.setattr(completion, "_ANSWER", 1)
     monkeypatch.setattr(study.Inputs, "windows", lambda *_: pytest.fail("too early"))

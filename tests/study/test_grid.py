@@ -35,15 +35,15 @@ def test_each_control_differs_from_a_plain_run_in_one_thing():
     assert {s.fill for s in plain if s.lost} == {"mask", "zeros", "random", "interpolate"}
 
 
-@pytest.mark.parametrize(
-    ("choice", "expected"),
-    [
-        ({"worlds": ["null"], "models": ["LDBM"], "seeds": [3]}, {RunSpec("LDBM", 3, "null")}),
-        ({"worlds": ["published"], "models": ["LDBM"], "seeds": [3]},
-         {RunSpec("LDBM", 3, "published"), RunSpec("LDBM", 3, "published", features="affect")}),
-        ({"worlds": ["null"], "split_rules": ["disjoint"]}, set()),
-    ],
-)  # fmt: skip
+PARTS = [
+    ({"worlds": ["null"], "models": ["LDBM"], "seeds": [3]}, {RunSpec("LDBM", 3, "null")}),
+    ({"worlds": ["published"], "models": ["LDBM"], "seeds": [3]},
+     {RunSpec("LDBM", 3, "published"), RunSpec("LDBM", 3, "published", features="affect")}),
+    ({"worlds": ["null"], "split_rules": ["disjoint"]}, set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("choice", "expected"), PARTS)
 def test_a_part_of_the_sweep(choice, expected):
     assert set(study.sweep_specs(**choice)) == expected
 

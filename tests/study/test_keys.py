@@ -53,23 +53,23 @@ def test_the_key_follows_all_that_determines_a_result():
         run_key(RunSpec("ResNet"), FEATURES)
 
 
-@pytest.mark.parametrize(
-    ("spec", "file", "counts"),
-    [
-        (LDBM, "models/ldbm.py", True),
-        (LDBM, "models/blocks.py", True),
-        (LDBM, "models/mamba_gru.py", False),
-        (LDBM, "training/loop.py", True),
-        (LDBM, "windows.py", True),
-        (LDBM, "recipes.py", False),
-        (LDBM, "extraction/encoder.py", False),
-        (RunSpec("Mamba"), "models/selective_scan.py", True),
-        (RunSpec("HybridPooling", recipe="bags"), "recipes.py", True),
-        (RunSpec("LDBM", precision="int8"), "deploy/quantise.py", True),
-        (RunSpec("RidgeMean"), "baselines.py", True),
-        (RunSpec("RidgeMean"), "training/loop.py", False),
-    ],
-)
+CODE = [
+    (LDBM, "models/ldbm.py", True),
+    (LDBM, "models/blocks.py", True),
+    (LDBM, "models/mamba_gru.py", False),
+    (LDBM, "training/loop.py", True),
+    (LDBM, "windows.py", True),
+    (LDBM, "recipes.py", False),
+    (LDBM, "extraction/encoder.py", False),
+    (RunSpec("Mamba"), "models/selective_scan.py", True),
+    (RunSpec("HybridPooling", recipe="bags"), "recipes.py", True),
+    (RunSpec("LDBM", precision="int8"), "deploy/quantise.py", True),
+    (RunSpec("RidgeMean"), "baselines.py", True),
+    (RunSpec("RidgeMean"), "training/loop.py", False),
+]
+
+
+@pytest.mark.parametrize(("spec", "file", "counts"), CODE)
 def test_code_that_makes_the_numbers_counts_and_no_other(edited, spec, file, counts):
     before = source_of(spec)
     edited(file, lambda text: text + "\n# a comment, and a blank line\n\n")

@@ -40,14 +40,14 @@ def test_a_row_holds_the_metrics_of_recordings(windows):
     assert course.rows[0]["train_loss"] == pytest.approx(np.abs(0.5 * y).mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("epochs", "shares", "last", "best"),
-    [
-        (40, [0.2, 0.6, 0.5, 0.6, 0.4, 0.9], 5, 2),  # a tie is no progress
-        (40, [0.5, 0.4, 0.4, 0.6, *[0.1] * 9], 7, 4),  # the last epoch of patience counts
-        (4, np.linspace(0.1, 0.9, 9), 4, 4),
-    ],
-)
+ENDS = [
+    (40, [0.2, 0.6, 0.5, 0.6, 0.4, 0.9], 5, 2),  # a tie is no progress
+    (40, [0.5, 0.4, 0.4, 0.6, *[0.1] * 9], 7, 4),  # the last epoch of patience counts
+    (4, np.linspace(0.1, 0.9, 9), 4, 4),
+]
+
+
+@pytest.mark.parametrize(("epochs", "shares", "last", "best"), ENDS)
 def test_it_stops_when_patience_or_epochs_are_over(windows, epochs, shares, last, best):
     course = feed(course_of(windows, epochs=epochs, patience=3), shares)
     assert (course.epoch, course.best["epoch"], course.weights) == (last, best, {"epoch": best})

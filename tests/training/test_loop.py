@@ -73,15 +73,15 @@ def test_any_module_is_trained_and_left_as_it_was(windows):
     np.testing.assert_allclose(predict(model, windows), one.predictions["y_hat"], atol=SAME)
 
 
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("shape", r"Mean returns \(4, 1\) for 4 windows; expected \(4,\)"),
-        ("nan", "returns NaN or infinity"),
-        ("padding", "answers differently, by .* masked frames"),
-        ("width", r"Mean cannot take x \(4, 6, 12\)"),
-    ],
-)
+FAULTS = [
+    ("shape", r"Mean returns \(4, 1\) for 4 windows; expected \(4,\)"),
+    ("nan", "returns NaN or infinity"),
+    ("padding", "answers differently, by .* masked frames"),
+    ("width", r"Mean cannot take x \(4, 6, 12\)"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), FAULTS)
 def test_a_module_that_breaks_the_contract_is_told_how(windows, fault, message):
     with pytest.raises(ModelError, match=message):
         train(Mean(fault), windows, PROTOCOL, seed=0)
