@@ -1,8 +1,5 @@
 """The reference frame: what is shipped, what it finds, and files that are something else."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from safetensors.numpy import save
@@ -10,10 +7,6 @@ from safetensors.numpy import save
 from deplib import extraction
 from deplib.errors import VerificationError
 from deplib.extraction import Reference, embedded_reference, load_reference, reference_cosine
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # outside the wheel
-
-from encoders.make_reference import make_reference
 
 FRAME = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
 EMBEDDING = np.linspace(-1, 1, 8, dtype=np.float32)
@@ -23,13 +16,6 @@ def test_the_shipped_encoder_gives_the_shipped_reference():
     reference = embedded_reference()
     assert abs(reference_cosine(extraction.embedded_encoder(), reference) - 1) < 1e-3
     assert extraction.network_card("embedded")["sha256"] in reference.source
-
-
-def test_the_recipe_makes_the_shipped_reference():
-    made, shipped = make_reference(), embedded_reference()
-    assert np.abs(made.frame.astype(int) - shipped.frame).max() <= 1  # rounding of the renderer
-    assert made.embedding @ shipped.embedding == pytest.approx(1, abs=1e-3)
-    assert made.source == shipped.source
 
 
 def test_a_mirrored_average_is_compared_without_the_mirror_image():
