@@ -151,12 +151,8 @@ def test_only_train_enters_the_fit(swinging, features):
 
 def test_masked_frames_are_as_if_they_had_never_been(features):
     def with_a_gap(i, frames, valid):
-        at = 3 + i
-        hole = np.full((4, WIDTH), 1e3)
-        return (
-            np.insert(frames, [at] * 4, hole, axis=0),
-            np.insert(valid, [at] * 4, np.zeros(4, dtype=bool)),
-        )
+        at, hole = [3 + i] * 4, np.full((4, WIDTH), 1e3)
+        return np.insert(frames, at, hole, axis=0), np.insert(valid, at, False)
 
     np.testing.assert_array_equal(rocket(make_windows(with_a_gap), seed=0)[0], features)
 

@@ -35,9 +35,8 @@ def linear(colour: str) -> np.ndarray:
 def closest(colours: dict[str, str], vision: str) -> tuple[float, str, str]:
     """Return the two colours that are hardest to tell apart, after their distance in CIELAB."""
     seen = np.clip([np.array(VISION[vision]) @ linear(c) for c in colours.values()], 0, 1)
-    lab = dict(
-        zip(colours, cv2.cvtColor(np.float32(seen[None]), cv2.COLOR_LRGB2Lab)[0], strict=True)
-    )
+    places = cv2.cvtColor(np.float32(seen[None]), cv2.COLOR_LRGB2Lab)[0]
+    lab = dict(zip(colours, places, strict=True))
     return min((float(np.linalg.norm(lab[a] - lab[b])), a, b) for a, b in combinations(lab, 2))
 
 
@@ -62,9 +61,8 @@ def test_lines_and_letters_are_seen_on_both_grounds(ground: str) -> None:
     assert contrast(figures.GREY, "#FFFFFF") > 4.5  # of text
 
 
-ROWS = pd.DataFrame(
-    {"label": ["mine", "LDBM"], "model": ["MyModel", "LDBM"], "value": [9.0, 9.5]}
-).assign(low=[8.0, np.nan], high=[10.0, np.nan])
+ROWS = pd.DataFrame({"label": ["mine", "LDBM"], "model": ["MyModel", "LDBM"], "value": [9.0, 9.5]})
+ROWS = ROWS.assign(low=[8.0, np.nan], high=[10.0, np.nan])
 
 
 def drawn() -> figures.Kept:
@@ -83,10 +81,8 @@ def test_a_forest_names_its_rows_in_the_plot_and_knows_models_it_has_never_seen(
 
 
 def test_learning_curves_show_each_seed_their_median_and_the_chosen_epochs() -> None:
-    table = pd.DataFrame(
-        [("LDBM", seed, epoch, 10 - epoch + seed) for seed in (0, 1, 2) for epoch in (1, 2)],
-        columns=["model", "seed", "epoch", "dev_mae"],
-    )
+    runs = [("LDBM", seed, epoch, 10 - epoch + seed) for seed in (0, 1, 2) for epoch in (1, 2)]
+    table = pd.DataFrame(runs, columns=["model", "seed", "epoch", "dev_mae"])
     figure, ax = plt.subplots()
     figures.courses(table, ax, chosen=table[table["epoch"] == 2])
     *seeds, median = [line.get_ydata() for line in ax.lines if len(line.get_xdata()) == 2]

@@ -31,11 +31,9 @@ def write_tiny_onnx(
     """Write a network that averages a 4 x 4 grid of patches and projects it to ``dim``."""
     rng = np.random.default_rng(seed)
     weights = rng.standard_normal((3 * 16, dim)).astype(np.float32)
-    patch = size // 4
+    patch = [size // 4] * 2
     nodes = [
-        helper.make_node(
-            "AveragePool", ["frames"], ["grid"], kernel_shape=[patch] * 2, strides=[patch] * 2
-        ),
+        helper.make_node("AveragePool", ["frames"], ["grid"], kernel_shape=patch, strides=patch),
         helper.make_node("Flatten", ["grid"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["embedding"]),
     ]
@@ -59,6 +57,13 @@ def write_onnx(path: Path, nodes: list, weights: list, *, inputs: dict, outputs:
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def flip_a_bit(path: Path) -> None:
+    """Damage the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 @dataclass(frozen=True)

@@ -109,14 +109,9 @@ def check_one_line(report) -> None:
     assert (report["remedy"].str.len() > 5).all()
 
 
-@pytest.mark.parametrize(
-    ("damage", "text", "excluded"),
-    [(*fault, True) for fault in EXCLUDING.values()] + [(*f, False) for f in REPORTED.values()],
-    ids=[*EXCLUDING, *REPORTED],
-)
-def test_a_fault_is_reported_and_costs_the_recording_only_if_it_must(
-    root, source, damage, text, excluded
-):
+@pytest.mark.parametrize("fault", [*EXCLUDING, *REPORTED])
+def test_a_fault_is_reported_and_costs_the_recording_only_if_it_must(root, source, fault):
+    (damage, text), excluded = (EXCLUDING | REPORTED)[fault], fault in EXCLUDING
     victim = source.recordings["recording"][2]
     damage(clip_folder(root, victim), label_file(root, victim))
     cohort = Corpus(root)

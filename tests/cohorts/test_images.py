@@ -62,9 +62,10 @@ def test_a_frame_is_turned_as_its_exif_says(tmp_path, form, worst, tag):
     assert np.abs(read_crop(tmp_path / "1.png").astype(int) - picture()).mean() <= worst
 
 
-@pytest.mark.parametrize(
-    ("form", "how"), [("PNG", {}), ("BMP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})]
-)
+SOUND = [("PNG", {}), ("BMP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})]
+
+
+@pytest.mark.parametrize(("form", "how"), SOUND)
 def test_a_sound_frame_is_read_as_rgb_and_no_truncated_one_passes(tmp_path, form, how):
     content = encoded(form=form, **how)
     file = tmp_path / "frame_000001.png"  # the content decides, not the name

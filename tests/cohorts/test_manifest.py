@@ -64,20 +64,22 @@ def test_a_table_is_a_corpus_with_its_name_and_scale(write, source, table):
     assert (Corpus(file).name, Corpus(file).simulated) == ("simulated/faces", True)
 
 
-@pytest.mark.parametrize(
-    "how",
-    [{"sep": ";", "decimal": ",", "encoding": "utf-8-sig"}, {"sep": "\t", "encoding": "utf-16"},
-     {"decimal": ",", "quoting": 1, "lineterminator": "\r\n"}, {"encoding": "cp1252"}],
-    ids=["Excel", "Unicode text", "quoted", "ANSI"],
-)  # fmt: skip
+SHEETS = {
+    "Excel": {"sep": ";", "decimal": ",", "encoding": "utf-8-sig"},
+    "Unicode text": {"sep": "\t", "encoding": "utf-16"},
+    "quoted": {"decimal": ",", "quoting": 1, "lineterminator": "\r\n"},
+    "ANSI": {"encoding": "cp1252"},
+}
+
+
+@pytest.mark.parametrize("how", SHEETS.values(), ids=SHEETS)
 def test_what_spreadsheets_write_is_read(write, table, how):
     (write().parent / "clips" / "001_1").rename(write().parent / "clips" / "Jörg")
 
     def change(rows):
         rows["path"] = rows["path"].str.replace("001_1", "Jörg").str.replace("/", "\\")
-        return (
-            rows.rename(columns=str.title).assign(label=rows["label"] + 0.5).drop(columns="Label")
-        )
+        titled = rows.drop(columns="label").rename(columns=str.title)
+        return titled.assign(label=rows["label"] + 0.5)
 
     cohort = Corpus(write(change, **how))
     assert sorted(cohort.recordings["bdi"]) == sorted(table["label"] + 0.5)

@@ -207,9 +207,7 @@ def normalising(path: Path, mean: float, std: float) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("mean", "std", "chosen"), [(127.5, 128.0, RAW), (0.5, 0.5, UNIT)], ids=["pixels", "0 to 1"]
-)
+@pytest.mark.parametrize(("mean", "std", "chosen"), [(127.5, 128.0, RAW), (0.5, 0.5, UNIT)])
 def test_a_graph_that_normalises_gets_what_it_takes(tmp_path, mean, std, chosen):
     encoder = OnnxEncoder(normalising(tmp_path / "e.onnx", mean, std))
     frames = noise(3)
@@ -259,10 +257,7 @@ def test_cuda_is_asked_for_alone_exactly_and_in_large_batches(tiny_onnx, monkeyp
 
 
 def test_impossible_options_and_other_frames_are_refused(tiny_onnx, tiny_encoder):
-    for message, options in {
-        "device is 'gpu'": {"device": "gpu"},
-        "size 0": {"batch_size": 0},
-    }.items():
+    for message, options in (("'gpu'", {"device": "gpu"}), ("size 0", {"batch_size": 0})):
         with pytest.raises(EncoderError, match=message):
             OnnxEncoder(tiny_onnx, **options)
     two = noise(2)  # as float, one frame, not square, channels first

@@ -105,9 +105,10 @@ def test_anything_else_is_none(tmp_path, name):
     assert front_normalisation(model.graph) is None
 
 
-@pytest.mark.parametrize(
-    "slopes", [[0.25], [(0.25, 0.1, 0.4)], [(-0.5, 1.0, 1.7), (0.0, 0.2, 0.3)]]
-)
+SLOPES = [[0.25], [(0.25, 0.1, 0.4)], [(-0.5, 1.0, 1.7), (0.0, 0.2, 0.3)]]
+
+
+@pytest.mark.parametrize("slopes", SLOPES)
 def test_rewritten_prelu_is_the_same_function(tmp_path, slopes):
     nodes, value = [], "x"
     for i in range(len(slopes)):

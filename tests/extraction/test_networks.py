@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import onnx
 import pytest
+from tiny import flip_a_bit
 
 from deplib.cohorts.simulated import CHANNELS, INDEX, sample_identity
 from deplib.errors import EncoderError
@@ -55,9 +56,7 @@ def test_an_unknown_name_and_an_altered_file_are_refused(tmp_path, monkeypatch):
             asked("../networks/embedded")
     shutil.copytree(network_path("random").parent, tmp_path / "networks")
     monkeypatch.setattr(encoder, "__file__", str(tmp_path / "encoder.py"))
-    content = bytearray(network_path("random").read_bytes())
-    content[len(content) // 2] ^= 1
-    network_path("random").write_bytes(content)
+    flip_a_bit(network_path("random"))
     with pytest.raises(EncoderError, match="another file than the one expected"):
         open_encoder("random")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import flip_a_bit
 
 from deplib.errors import StoreError
 from deplib.extraction import FeatureStore, StoreHeader
@@ -81,20 +82,11 @@ def test_a_recording_cannot_leave_the_folder(store, name):
 def test_arrays_that_do_not_fit_are_refused(store):
     """Of another width, empty, of two lengths, or not bool."""
     four, true = rows(4), np.ones(4, bool)
-    for arrays in (
-        (rows(4, dim=5), true),
-        (four[:0], true[:0]),
-        (four, true[:3]),
-        (four, true * 1),
-    ):
+    wrong = [(rows(4, dim=5), true), (four[:0], true[:0]), (four, true[:3]), (four, true * 1)]
+    for arrays in wrong:
         with pytest.raises(StoreError, match="x_1"):
             store.write("x_1", *arrays)
     assert "x_1" not in store.done()
-
-
-def flip_a_bit(path: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, Path.unlink])

@@ -26,9 +26,7 @@ def person_like(name: str, n: int = 80) -> np.ndarray:
 
 @pytest.fixture
 def table():
-    return pd.DataFrame(
-        {"recording": NAMES, "person": [name[:3] for name in NAMES], "n_frames": 80}
-    )
+    return pd.DataFrame({"recording": NAMES, "person": [n[:3] for n in NAMES], "n_frames": 80})
 
 
 Change = Callable[[dict[str, np.ndarray], dict[str, np.ndarray]], None]

@@ -42,18 +42,16 @@ def mamba_by_the_paper(model, window, real):
     u = window.T[real] @ p["input_proj.weight"].T + p["input_proj.bias"]
     for k in range(len(model.blocks)):
         prefix = f"blocks.{k}."
-        u = block_by_the_paper(
-            u, {key.removeprefix(prefix): v for key, v in p.items() if key.startswith(prefix)}
-        )
+        own = {key.removeprefix(prefix): v for key, v in p.items() if key.startswith(prefix)}
+        u = block_by_the_paper(u, own)
     z = p["regressor.0.weight"] @ rms_norm(u[-1], p["norm.weight"]) + p["regressor.0.bias"]
     return float((p["regressor.2.weight"] @ np.maximum(z, 0) + p["regressor.2.bias"])[0])
 
 
-@pytest.mark.parametrize(
-    "config",
-    [{}, {"layers": 3, "width": 24, "expand": 1, "states": 5, "conv": 2, "dt_rank": 3}],
-    ids=["default", "odd sizes"],
-)
+ODD = {"layers": 3, "width": 24, "expand": 1, "states": 5, "conv": 2, "dt_rank": 3}
+
+
+@pytest.mark.parametrize("config", [{}, ODD], ids=["default", "odd sizes"])
 def test_published_equations_in_a_plain_loop(config):
     model = make("Mamba", seed=3, **config).double()
     for parameter in model.parameters():  # D, A_log and the norms start alike in every channel
@@ -61,10 +59,8 @@ def test_published_equations_in_a_plain_loop(config):
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.manual_seed(0)))
     x, mask = batch()
     x = x.double()
-    expected = [
-        mamba_by_the_paper(model, window.numpy(), real.numpy())
-        for window, real in zip(x, mask, strict=True)
-    ]
+    windows = zip(x.numpy(), mask.numpy(), strict=True)
+    expected = [mamba_by_the_paper(model, *window) for window in windows]
     np.testing.assert_allclose(model(x, mask).detach(), expected, atol=1e-10)
 
 

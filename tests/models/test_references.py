@@ -62,20 +62,16 @@ def test_transformer_is_torchs_encoder_with_its_gradient():
     close(ours, theirs)
     for k, layer in enumerate(layers):
         (gradient,) = torch.autograd.grad(ours.sum(), model.layers[k].qkv.weight, retain_graph=True)
-        expected = torch.autograd.grad(
-            theirs.sum(), layer.self_attn.in_proj_weight, retain_graph=True
-        )
-        close(gradient, expected[0])
+        weight = layer.self_attn.in_proj_weight
+        close(gradient, torch.autograd.grad(theirs.sum(), weight, retain_graph=True)[0])
 
 
 def test_mamba_gru_is_torchs_gru_on_packed_real_frames():
     model = build("MambaGRU", seed=3)
     x, mask = batch(n=5, time=60)
     u = model.input_proj(x.transpose(1, 2)) + model.positions[:60]
-    packed = nn.utils.rnn.pack_sequence(
-        [row[real] for row, real in zip(u, mask, strict=True)], enforce_sorted=False
-    )
-    _, h = model.gru(packed)
+    rows = [row[real] for row, real in zip(u, mask, strict=True)]
+    _, h = model.gru(nn.utils.rnn.pack_sequence(rows, enforce_sorted=False))
     close(model(x, mask), model.regressor(h[-1]).squeeze(1))
 
 

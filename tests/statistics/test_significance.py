@@ -15,9 +15,8 @@ def person_sums(differences, persons):
 def test_exact_p_value_is_scipys_on_the_sums_of_persons():
     differences = rng().normal(0.4, 1, 10)
     ours = sign_flip_test(differences, PERSONS, rng=rng())
-    theirs = stats.permutation_test(
-        (person_sums(differences, PERSONS),), np.sum, permutation_type="samples"
-    )
+    sums = person_sums(differences, PERSONS)
+    theirs = stats.permutation_test((sums,), np.sum, permutation_type="samples")
     assert ours.p_value == pytest.approx(theirs.pvalue, abs=1e-12)
     assert ours.statistic == pytest.approx(differences.mean())
     assert (ours.n_persons, ours.n_resamples) == (8, 2**8)
@@ -26,9 +25,8 @@ def test_exact_p_value_is_scipys_on_the_sums_of_persons():
 def test_drawn_p_value_is_near_scipys_and_never_zero():
     differences = rng().normal(0.35, 1, 40)
     ours = sign_flip_test(differences, np.arange(40), n_resamples=50_000, rng=rng())
-    theirs = stats.permutation_test(
-        (differences,), np.mean, permutation_type="samples", n_resamples=50_000, rng=rng(2)
-    )
+    how = {"permutation_type": "samples", "n_resamples": 50_000, "rng": rng(2)}
+    theirs = stats.permutation_test((differences,), np.mean, **how)
     assert ours.p_value == pytest.approx(theirs.pvalue, abs=0.005)
     sure = sign_flip_test(np.ones(40), np.arange(40), n_resamples=999, rng=rng())
     assert (sure.p_value, sure.n_resamples) == (1 / 1000, 999)

@@ -8,13 +8,9 @@ from deplib.errors import CohortError, StoreError
 from deplib.streams import ACTION, PULSE, WIDTHS, parse, width_of
 from deplib.streams.join import StreamMissingError, fit_scaling, hiding, join, lacking, to_frames
 
-RECORDINGS = pd.DataFrame(
-    {
-        "recording": ["t1", "t2", "d1", "e1", "e2"],
-        "split": ["train", "train", "dev", "test", "test"],
-        "n_frames": [50, 30, 20, 40, 30],
-    }
-)
+ROWS = [("t1", "train", 50), ("t2", "train", 30), ("d1", "dev", 20), ("e1", "test", 40)]
+ROWS += [("e2", "test", 30)]
+RECORDINGS = pd.DataFrame(ROWS, columns=["recording", "split", "n_frames"])
 LENGTH = dict(zip(RECORDINGS["recording"], RECORDINGS["n_frames"], strict=True))
 
 
@@ -196,9 +192,10 @@ def test_every_split_lacks_the_same_share_which_follows_the_seed_and_grows() -> 
 # --- other rates
 
 
-@pytest.mark.parametrize(
-    ("n", "rate", "n_frames"), [(4, 1, 120), (40, 30, 40), (133, 100, 40), (20, 7, 90), (3, 1, 80)]
-)
+RATES = [(4, 1, 120), (40, 30, 40), (133, 100, 40), (20, 7, 90), (3, 1, 80)]
+
+
+@pytest.mark.parametrize(("n", "rate", "n_frames"), RATES)
 def test_each_frame_gets_the_sample_that_is_current(n: int, rate: int, n_frames: int) -> None:
     values = np.arange(1.0, n + 1)[:, None]  # each sample holds its own number
     out, valid = to_frames(values, np.ones(n, bool), np.arange(n_frames) / 30 * rate)

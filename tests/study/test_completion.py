@@ -87,19 +87,13 @@ def test_a_stale_or_edited_row_is_computed_again_and_equal(tmp_path, computed):
 def test_killed_at_any_moment_it_ends_with_the_same_tables(data, tmp_path, monkeypatch, moment):
     """In an epoch, or before some of the tables of the part, or of the world, are written."""
     complete([RunSpec("RidgeMean")], tmp_path / "killed")
-    killed = subprocess.run(
-        [sys.executable, small_world.__file__, moment, str(tmp_path / "killed")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    command = [sys.executable, small_world.__file__, moment, str(tmp_path / "killed")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     checkpoint = data / "checkpoints" / "default" / f"{LDBM.name}.safetensors"
     epochs = []
-    monkeypatch.setattr(
-        "deplib.training.loop.check_loss", lambda loss, name, seed, epoch: epochs.append(epoch)
-    )
+    monkeypatch.setattr("deplib.training.loop.check_loss", lambda *run: epochs.append(run[-1]))
     if moment == "epoch":
         assert checkpoint.exists()
     complete(SOME, tmp_path / "killed")
@@ -139,10 +133,8 @@ def test_versioned_results_of_other_features_are_computed_again(
     versioned, tmp_path, monkeypatch, computed
 ):
     first = complete(SPECS[:2])
-    assert {p.name for p in (versioned / "default").iterdir()} >= {
-        "features.json",
-        "pooled.safetensors",
-    }
+    written = {path.name for path in (versioned / "default").iterdir()}
+    assert {"features.json", "pooled.safetensors"} <= written
     computed.clear()
     complete(SPECS[:2])
     assert computed == []
@@ -201,9 +193,8 @@ def test_workers_give_what_one_process_gives(data, tmp_path, monkeypatch, how):
         complete(SOME, tmp_path / "two", jobs=2)
     else:
         distributed = pytest.importorskip("distributed")
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster:
+        given = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+        with distributed.LocalCluster(n_workers=2, **given) as cluster:
             complete(SOME, tmp_path / "two", scheduler=cluster.scheduler_address)
     assert tables(tmp_path / "two") == tables(tmp_path / "alone")
 

@@ -67,10 +67,8 @@ def test_who_lacks_a_stream_is_the_same_in_every_run(inputs):
 def test_the_model_is_built_for_its_streams():
     assert config_of(LDBM) == {}
     assert config_of(RunSpec("LDBM", features="action")) == {"channels": 29}
-    assert config_of(replace(HYBRID, features="affect+pulse")) == {
-        "channels": 512 + 23 + 2,
-        "streams": [512, 23],
-    }
+    joined = config_of(replace(HYBRID, features="affect+pulse"))
+    assert joined == {"channels": 512 + 23 + 2, "streams": [512, 23]}
     with pytest.raises(CohortError, match="no stream is named"):
         config_of(RunSpec("LDBM", features="voice"))
 

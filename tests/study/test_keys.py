@@ -34,19 +34,13 @@ def edited(monkeypatch):
 
 
 def test_the_key_follows_all_that_determines_a_result():
-    found = [
-        run_key(LDBM, FEATURES),
-        *(
-            run_key(replace(LDBM, **change), FEATURES)
-            for change in (
-                {"seed": 1}, {"labels": "permuted"}, {"lost": 0.5}, {"lost": 0.5, "fill": "random"},
-                {"model": "MambaGRU"}, {"model": "LDBM-patch4"}, {"world": "null"},
-                {"recipe": "bags"}, {"split_rule": "disjoint"}, {"model": "RidgeMean"},
-            )
-        ),
-        run_key(LDBM, {"identity": "1" * 64}),
-        run_key(LDBM, FEATURES, Protocol(epochs=3)),
+    changes = [
+        {}, {"seed": 1}, {"labels": "permuted"}, {"lost": 0.5}, {"lost": 0.5, "fill": "random"},
+        {"model": "MambaGRU"}, {"model": "LDBM-patch4"}, {"world": "null"}, {"recipe": "bags"},
+        {"split_rule": "disjoint"}, {"model": "RidgeMean"},
     ]  # fmt: skip
+    found = [run_key(replace(LDBM, **change), FEATURES) for change in changes]
+    found += [run_key(LDBM, {"identity": "1" * 64}), run_key(LDBM, FEATURES, Protocol(epochs=3))]
     assert len(set(found)) == len(found)
     assert run_key(LDBM, dict(FEATURES), Protocol()) == found[0]
     with pytest.raises(ModelError, match="unknown model 'ResNet'"):

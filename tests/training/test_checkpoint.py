@@ -8,6 +8,7 @@ import torch
 from lessons import PROTOCOL, SMALL
 from safetensors import safe_open
 from safetensors.torch import save_file
+from tiny import flip_a_bit
 
 from deplib.models import REGISTRY
 from deplib.training import Checkpoint, train
@@ -91,11 +92,7 @@ def edit(path, change):
 
 DAMAGE = {
     "truncated": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "a flipped bit": lambda path: path.write_bytes(
-        path.read_bytes()[:-4001]
-        + bytes([path.read_bytes()[-4001] ^ 64])
-        + path.read_bytes()[-4000:]
-    ),
+    "a flipped bit": flip_a_bit,
     "another key": lambda path: edit(path, lambda t, s: s.update(key="other")),
     "no generator": lambda path: edit(path, lambda t, s: s.pop("rng")),
     "no moments": lambda path: edit(path, lambda t, s: t.pop("3:exp_avg")),
