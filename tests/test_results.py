@@ -1,9 +1,12 @@
 """Results: what is written is read back, and nothing stale, edited or broken is used."""
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from deplib import results, study
@@ -123,3 +126,30 @@ def test_a_table_that_cannot_be_read_is_named(root):
 def test_the_name_of_a_run_tells_it_from_all_others():
     specs = study.sweep_specs()
     assert len({(spec.world, spec.name) for spec in specs}) == len(specs)
+
+
+KINDS = {"string": "string", "large_string": "string", "int64": "integer", "double": "number",
+         "bool": "boolean", "list<element: int16>": "array"}  # fmt: skip
+
+
+def test_every_table_is_described_for_machines_and_people_column_by_column():
+    home = results.folder()
+    package = json.loads((home / "datapackage.json").read_text())
+    tables = {path.relative_to(home).as_posix() for path in home.rglob("*.parquet")}
+    assert {one["path"]: one["schema"] for one in package["resources"]}.keys() == tables
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", (home / "README.md").read_text(), re.M)
+    for one in package["resources"]:
+        fields = json.loads((home / one["schema"]).read_text())["fields"]
+        assert {(f["name"], f.get("unit", ""), f["description"]) for f in fields} <= set(rows)
+        found = {c.name: KINDS[str(c.type)] for c in pq.read_schema(home / one["path"])}
+        assert found == {field["name"]: field["type"] for field in fields}, one["path"]
+
+
+def test_the_tables_are_read_by_address_as_their_page_says():
+    text = (results.folder() / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    here = re.sub(r"https://raw[^\"]+", str(results.folder()), code)
+    exec(here, names := {})
+    expected = results.load("default").sort_values(by := [*results.SPEC, "recording"])["bdi_hat"]
+    found = names["windows"].groupby(by, dropna=False)["bdi_hat"].mean()
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -24,6 +24,7 @@ _MODEL = f"{_MODELS}, or a baseline: RidgeMean, RidgeMeanSD, MiniRocket. Else th
 _WHAT = "What the encoder is: identity (the one named above), or its twins affect and random."
 _THREADS = "Threads of the encoder: more for a large one."
 _LEVEL = "How often the interval around a score shall hold the truth."
+_PAIR = "Folder of an encoder and a model, as exported; else the demonstration that is shipped."
 _DASK = "Train on the workers of this dask scheduler: tcp://ADDRESS:PORT."
 _again: Any = typer.Option(help="Only this one; may be given again.")
 
@@ -176,9 +177,7 @@ def predict(
     frames: Annotated[
         Path, typer.Argument(metavar="FRAMES", help="One clip's aligned frames, or its film.")
     ],
-    pair: Annotated[
-        Path, typer.Argument(metavar="PAIR", help="Folder of an encoder and a model, as exported.")
-    ],
+    pair: Annotated[Path | None, typer.Argument(metavar="PAIR", help=_PAIR)] = None,
     as_json: options.AsJson = False,
     threads: Annotated[int, of_work(_THREADS, min=1)] = 1,
     detector: options.Detector = None,
@@ -187,17 +186,22 @@ def predict(
 ) -> None:
     """Estimate the score of one clip from its frames; this is no diagnosis.
 
+    Without a pair of your own a demonstration answers, which was trained on the simulated cohort.
     Prints the score with its interval, what each window of the clip adds to it, and how many
     frames could be used. Exit code 1: too few of them.
     """
     from tqdm import tqdm
 
+    from deplib.cohorts.base import SIMULATED_MARKER
     from deplib.deploy import open_bundle, predict_folder
 
     aligner = options.open_aligner(detector, det_size)
     if aligner and frames.is_dir():
         raise CohortError(f"{frames} holds images, taken as aligned: leave --detector out")
-    bundle = open_bundle(pair, threads=threads)
+    bundle, above = open_bundle(pair, threads=threads), frames.absolute().parents
+    if bundle.encoder.rendered and not any((one / SIMULATED_MARKER).is_file() for one in above):
+        why = "the pair's encoder saw rendered faces alone, so of a film the score means nothing"
+        typer.secho(f"nothing says that {frames} was rendered: {why}", fg="yellow", err=True)
     given: Any = {"aligner": aligner, "max_template_distance": max_template_distance}
     with tqdm(unit=" frames", unit_scale=True, desc="reading", leave=False, disable=None) as bar:
         answer = predict_folder(bundle, frames, progress=bar.update, **given)
@@ -224,7 +228,8 @@ def _print_answer(answer: "Prediction", frames: Path) -> None:
     typer.echo(answer.windows.rename(columns=titles).to_string(index=False, float_format="%.2f"))
     total = f"{card.label_mean:.2f}, and the contributions add up to {answer.unclipped:.2f}"
     typer.echo(f"the mean of the training labels, {total}")
-    typer.echo(f"{card.model} on {card.features} features, trained on {card.cohort}")
+    worth = f"its MAE on Test was {card.test_mae:.2f} points"
+    typer.echo(f"{card.model} on {card.features} features, trained on {card.cohort}: {worth}")
     for sentence in answer.caveats:
         typer.secho(sentence, bold=True)
 

@@ -19,12 +19,15 @@ from pydantic.dataclasses import dataclass
 
 from deplib.errors import EncoderError, ModelError
 from deplib.extraction import OnnxEncoder, Preprocess, open_session, parse, read_file, told
+from deplib.extraction.encoder import network_path
 from deplib.paths import write_atomically
 from deplib.streams import ENCODED
 
 METADATA_KEY = "deplib"  # the card's name among the `metadata_props` of an ONNX file
 AGAIN = "export the model again with this version of deplib"
 ENCODER_FILE, MODEL_FILE = "encoder.onnx", "model.onnx"
+DEMONSTRATION = Path(__file__).with_name("demonstration.onnx"), network_path("affect")
+"""A model of the simulated cohort and its encoder; the JSON file beside the model is their card."""
 _Name = Annotated[str, Field(pattern=r"\S")]
 _Count = Annotated[int, Field(ge=1)]
 _Points = Annotated[float, Field(gt=0)]
@@ -38,7 +41,7 @@ class Card:
     A value of another type than it should be, or an impossible one, is a ``ValidationError``.
     """
 
-    format: Literal[3] = 3  # of the card; a file of another one is refused
+    format: Literal[4] = 4  # of the card; a file of another one is refused
     model: _Name  # name in the registry of models
     features: _Name  # names of streams, joined by "+"
     channels: _Count  # rows of x: the widths of the streams, and a row of presence each if several
@@ -54,6 +57,7 @@ class Card:
     preprocess: _Name  # what is done to pixels, as `Preprocess` prints it
     half_width: _Points  # of an interval around a prediction, points
     level: Annotated[float, Field(gt=0, lt=1)]  # how often such an interval shall hold the truth
+    test_mae: _Points  # by recording, of the model as written; Test chose nothing
     cohort: _Name  # name of the cohort that it was trained on
     simulated: bool  # whether that cohort's persons are simulated
     key: _Name  # key of the training run
@@ -160,13 +164,13 @@ def open_model(path: Path, content: bytes | None = None, *, threads: int = 1) ->
     return OpenModel(session, card, network)
 
 
-def open_bundle(folder: Path, *, threads: int = 1) -> Bundle:
+def open_bundle(folder: Path | None = None, *, threads: int = 1) -> Bundle:
     """Open the pair in a folder, checked against each other and against what is supported.
 
     Parameters
     ----------
     folder
-        Holds ``encoder.onnx`` and ``model.onnx``.
+        Holds ``encoder.onnx`` and ``model.onnx``; without one, the `DEMONSTRATION` is opened.
     threads
         Threads of the runtime, for each of the two.
 
@@ -177,10 +181,11 @@ def open_bundle(folder: Path, *, threads: int = 1) -> Bundle:
     EncoderError
         If the encoder is missing, no ONNX, or breaks its contract.
     """
-    if not folder.is_dir():
+    if folder and not folder.is_dir():
         raise ModelError(f"no folder {folder.absolute()}: export a model there first")
-    model = open_model(folder / MODEL_FILE, threads=threads)
-    encoder = _encoder(folder / ENCODER_FILE, model.card, threads=threads)
+    files = (folder / MODEL_FILE, folder / ENCODER_FILE) if folder else DEMONSTRATION
+    model = open_model(files[0], threads=threads)
+    encoder = _encoder(files[1], model.card, threads=threads)
     return Bundle(model.session, model.card, model.network, encoder)
 
 

@@ -123,13 +123,13 @@ def export_run(
             quantise_dynamic(path, path)
         written = predict_windows(path, windows)
         tables = {"in PyTorch": _held_out(windows, y), "as written": _held_out(windows, written)}
+        scores = {how: score(one, by=["split"]) for how, one in tables.items()}
+        mae = pd.DataFrame({how: one.set_index("split")["mae"] for how, one in scores.items()}).T
         dev = tables["as written"].query("split == 'dev'")
-        card = replace(card, half_width=half_width(dev["bdi"] - dev["bdi_hat"], level))
+        width = half_width(dev["bdi"] - dev["bdi_hat"], level)
+        card = replace(card, half_width=width, test_mae=float(mae["test"]["as written"]))
         write_bundle(folder, path, card, encoder.path, overwrite=overwrite)
-    scores = {
-        how: score(one, by=["split"]).set_index("split")["mae"] for how, one in tables.items()
-    }
-    return Exported(card, float(np.abs(written - y).max()), pd.DataFrame(scores).T)
+    return Exported(card, float(np.abs(written - y).max()), mae)
 
 
 def first_kept(specs: Sequence[RunSpec], inputs: Inputs) -> RunSpec:
@@ -154,7 +154,7 @@ def card_of(
         "window_length": protocol.window_length, "sequence_length": protocol.sequence_length,
         "encoder_sha256": encoder.sha256, "preprocess": str(encoder.preprocess),
         "label": BDI.name, "lowest": BDI.low, "highest": BDI.high,
-        "label_mean": 0.0, "label_std": 1.0, "half_width": 1.0, "level": 0.5,
+        "label_mean": 0.0, "label_std": 1.0, "half_width": 1.0, "level": 0.5, "test_mae": 1.0,
         "cohort": "none", "simulated": True, "key": "untrained",
     }  # fmt: skip
     return Card(**fields | known)

@@ -63,6 +63,7 @@ def test_a_pair_predicts_a_clip_as_the_run_did_and_says_what_it_is_worth(
     residuals = parts["dev"]["bdi"] - parts["dev"]["bdi_hat"]
     assert card.half_width == pytest.approx(half_width(residuals, LEVEL), abs=SAME)
     assert (card.level, card.key) == (LEVEL, inputs.key(SPEC))
+    assert card.test_mae == done.mae.loc["as written", "test"]
     assert (card.cohort, card.simulated) == ("simulated/default", True)
     assert (card.label_mean, card.label_std) == (windows.label_mean, windows.label_std)
     for split, part in parts.items():
@@ -78,7 +79,8 @@ def test_the_interval_in_8_bits_is_that_of_the_model_in_8_bits(inputs, tmp_path,
         export(SPEC, inputs, tmp_path / "pair", int8=True)
     small = export(SPEC, inputs, tmp_path / "pair", int8=True, overwrite=True)
     assert small.difference > whole.difference
-    assert small.card == replace(whole.card, half_width=small.card.half_width)
+    own = {name: getattr(small.card, name) for name in ("half_width", "test_mae")}
+    assert small.card == replace(whole.card, **own)
     real = pairs.predict_windows
     monkeypatch.setattr(pairs, "predict_windows", lambda *args: real(*args) + 10)
     wrong = export(SPEC, inputs, tmp_path / "wrong", int8=True)
