@@ -69,14 +69,8 @@ def follow(lines: Sequence[str], root: Path, **environment: str) -> str:
 # Commands
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXTS["README.md"], re.DOTALL)
-(BLOCK,) = [block for block in BLOCKS if "deplib corpus" in block]
-FROM_NOTHING = [re.sub(r"\s+#.*", "", line).strip() for line in BLOCK.strip().splitlines()]
-LICENSEE = (
-    "deplib check CORPUS",
-    "deplib extract CORPUS --encoder ENCODER.onnx",
-    "deplib train CORPUS --encoder ENCODER.onnx",
-    "deplib study CORPUS --encoder ENCODER.onnx --out OUT",
-)
+VERBS, MINUTE, OWN = (re.sub(r" +#.*", "", block).strip().splitlines() for block in BLOCKS)
+SMALL = "deplib corpus small --recordings 30"  # for the commands of OWN
 HOURS, RECIPE, SELF = "takes hours", "a recipe below has it", "runs these tests, or is run by them"
 NOT_RUN = {
     "deplib corpus small --recordings 6 --frames 9": RECIPE,
@@ -89,6 +83,7 @@ NOT_RUN = {
     "pytest tests/test_house.py tests/test_repository.py": RECIPE,
     "pytest tests/models": RECIPE,
     "python tests/models/golden.py MyModel": RECIPE,
+    "python bench/demonstration/demonstration.py": "its own test has what it makes",
     "python bench/keys/restamp.py": "tests/study/test_keys.py has what makes a row stale",
     "git add notebooks/18_question.py book": RECIPE,
     **dict.fromkeys(("make book", "make sweep"), HOURS),
@@ -97,6 +92,7 @@ NOT_RUN = {
     **dict.fromkeys(("pip install pre-commit", "pip install 'deplib[book,sweep]'"), "the network"),
     "make install": "the network",
     "git switch -c feature/your-idea": "would change this repository's branch",
+    **dict.fromkeys((MINUTE[0], OWN[0]), "the network; tests/test_installs.py has both verbs"),
     "make address REPOSITORY=https://github.com/OWNER/NAME": "tests/test_repository.py does",
     "pre-commit install": "would change this repository's hooks",
     "dask scheduler": "tests/study has a cluster",
@@ -119,41 +115,48 @@ def commands(text: str) -> set[str]:
 
 def test_every_command_is_run_or_listed_with_a_reason() -> None:
     printed = set().union(*map(commands, TEXTS.values()))
-    run = {line.removeprefix(".venv/bin/") for line in FROM_NOTHING}
-    known = {*run, *LICENSEE, *NOT_RUN}
+    known = {*MINUTE, *OWN, SMALL, *NOT_RUN}
     assert (printed - known, known - printed) == (set(), set())  # nothing is listed in vain
 
 
 @pytest.mark.slow
-def test_from_nothing_to_a_score_and_what_a_licensee_types(tmp_path: Path) -> None:
-    """With the shipped encoder given as a file, and the corpus that the block wrote."""
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    shorter = [line.replace("--frames 32", "--frames 6") for line in FROM_NOTHING]
-    said = follow(shorter, tmp_path)
+def test_what_readme_shows_answers_in_a_minute_and_on_a_corpus_of_ones_own(tmp_path: Path) -> None:
+    """With the shipped encoder as the file, and one epoch; a corpus of its own is SMALL."""
+    path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+    said = follow(MINUTE[1:], tmp_path, PATH=path)
     assert re.search(r"BDI-II [\d.]+, 90% interval [\d.]+ to [\d.]+", said)
     assert "This is no diagnosis" in said
+    assert "trained on simulated recordings" in said
     (encoder,) = (ROOT / "deplib" / "extraction").rglob("embedded.onnx")
-    names = {"CORPUS": "small", "ENCODER.onnx": shlex.quote(str(encoder))}
+    clip = "\"$(find thirty -name '*_aligned' | head -n 1)\""
+    names = {"CORPUS": "thirty", "ENCODER.onnx": shlex.quote(str(encoder)), "CLIP": clip}
     (tmp_path / "p.yaml").write_text("epochs: 1\nwindow_length: 8\n")
-    for command in LICENSEE:
-        line = re.sub("CORPUS|ENCODER.onnx", lambda found: names[found[0]], command)
+    follow([f"{SMALL} --frames 6".replace("small", "thirty")], tmp_path, PATH=path)
+    for command in OWN[1:]:
+        line = re.sub("CORPUS|ENCODER.onnx|CLIP", lambda found: names[found[0]], command)
+        line += " --config p.yaml" * bool(re.match("deplib (train|export|study)", line))
         # So few recordings give no chapter on power, and the exit code says so.
-        line += " --runs 2 --config p.yaml || [ $? = 1 ]" * line.startswith("deplib study")
-        said = follow([f".venv/bin/{line}"], tmp_path)
-        assert re.search("0 problems|sound|predictor +runs|pages: OUT", said)
+        line += " --runs 2 || [ $? = 1 ]" * line.startswith("deplib study")
+        said = follow([line], tmp_path, PATH=path)
+        assert re.search("0 problems|sound|predictor +runs|next: |no diagnosis|pages: OUT", said)
     page = (tmp_path / "OUT" / "pages" / "09_results.html").read_text()
     assert "Simulated cohort" in page
     assert not re.search("No model beats the constant</|oracle</em>|Three worlds", page)
     assert yaml.safe_load((tmp_path / "OUT/share/protocol.yaml").read_text())["epochs"] == 1
 
 
-def test_the_readme_names_the_two_commands_first_and_its_python_runs() -> None:
-    verbs = [line.split("#")[0].split() for line in BLOCKS[0].splitlines()]
-    assert verbs == [["make", "book"], ["make", "test"]]
+def test_the_readme_names_the_two_commands_first_and_its_python_runs(capsys) -> None:
+    assert VERBS == ["make book", "make test"]
     (code,) = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
-    names: dict[str, object] = {}
-    exec(compile(re.sub(r"^  ", "", code, flags=re.MULTILINE), "README.md", "exec"), names)
-    assert {"LDBM", "MambaGRU"} <= set(names["test"]["model"])  # type: ignore[index]
+    exec(compile(code, "README.md", "exec"), names := {})  # type: ignore[var-annotated]
+    assert re.search(r"[+-]\d\.\d\d \([+-]\d\.\d\d to [+-]\d\.\d\d\)", capsys.readouterr().out)
+    (axes,) = names["sns"].mpl.pyplot.gcf().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "LDBM",
+        "MambaGRU",
+        "TemporalMeanMLP",
+    ]
+    names["sns"].mpl.pyplot.close("all")
 
 
 # Recipes

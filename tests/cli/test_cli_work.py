@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -264,6 +265,15 @@ def test_a_film_is_aligned_on_the_way_and_crops_of_another_alignment_are_refused
     other = write_frames(tmp_path / "other", np.stack([openface(crop) for crop in crops]))
     assert "pixels from the five-point template" in run("predict", other, pair, code=FAULTS).stderr
     run("predict", other, pair, "--max-template-distance", 30)
+
+
+def test_without_a_pair_the_demonstration_answers_and_says_where_it_must_not(run, corpus, tmp_path):
+    clip = sorted(corpus.rglob("*_aligned"))[-1]
+    answer = run("predict", clip)
+    assert "trained on simulated/default: its MAE on Test was" in answer.stdout
+    assert "nothing says that" not in answer.stderr
+    filmed = shutil.copytree(clip, tmp_path / "filmed")
+    assert "of a film the score means nothing" in run("predict", filmed).stderr
 
 
 def test_without_frames_or_pair_nothing_is_done(run, frames, pair, tmp_path):
