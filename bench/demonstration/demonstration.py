@@ -56,4 +56,6 @@ if __name__ == "__main__":
         export_run(SPEC, inputs, pair := Path(folder) / "pair", say=print)
         shutil.copy(pair / MODEL_FILE, DEMONSTRATION[0])
     card = card_of(DEMONSTRATION[0], open_model(DEMONSTRATION[0]).card)
-    DEMONSTRATION[0].with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
+    DEMONSTRATION[0].with_suffix(".json").write_text(
+        json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
