@@ -123,7 +123,8 @@ def test_every_command_is_run_or_listed_with_a_reason() -> None:
 def test_what_readme_shows_answers_in_a_minute_and_on_a_corpus_of_ones_own(tmp_path: Path) -> None:
     """With the shipped encoder as the file, and one epoch; a corpus of its own is SMALL."""
     path = f"{sys.prefix}/bin:{os.environ['PATH']}"
-    said = follow(MINUTE[1:], tmp_path, PATH=path)
+    deplib = {"PATH": path, "PYTHONPATH": str(ROOT)}
+    said = follow(MINUTE[1:], tmp_path, **deplib)
     assert re.search(r"BDI-II [\d.]+, 90% interval [\d.]+ to [\d.]+", said)
     assert "This is no diagnosis" in said
     assert "trained on simulated recordings" in said
@@ -131,13 +132,13 @@ def test_what_readme_shows_answers_in_a_minute_and_on_a_corpus_of_ones_own(tmp_p
     clip = "\"$(find thirty -name '*_aligned' | head -n 1)\""
     names = {"CORPUS": "thirty", "ENCODER.onnx": shlex.quote(str(encoder)), "CLIP": clip}
     (tmp_path / "p.yaml").write_text("epochs: 1\nwindow_length: 8\n")
-    follow([f"{SMALL} --frames 6".replace("small", "thirty")], tmp_path, PATH=path)
+    follow([f"{SMALL} --frames 6".replace("small", "thirty")], tmp_path, **deplib)
     for command in OWN[1:]:
         line = re.sub("CORPUS|ENCODER.onnx|CLIP", lambda found: names[found[0]], command)
         line += " --config p.yaml" * bool(re.match("deplib (train|export|study)", line))
         # So few recordings give no chapter on power, and the exit code says so.
         line += " --runs 2 || [ $? = 1 ]" * line.startswith("deplib study")
-        said = follow([line], tmp_path, PATH=path)
+        said = follow([line], tmp_path, **deplib)
         assert re.search("0 problems|sound|predictor +runs|next: |no diagnosis|pages: OUT", said)
     page = (tmp_path / "OUT" / "pages" / "09_results.html").read_text()
     assert "Simulated cohort" in page
