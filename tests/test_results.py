@@ -129,7 +129,7 @@ def test_the_name_of_a_run_tells_it_from_all_others():
 
 
 KINDS = {"string": "string", "large_string": "string", "int64": "integer", "double": "number",
-         "bool": "boolean", "list<element: int16>": "array"}  # fmt: skip
+         "bool": "boolean", "list<element: int16>": "any"}  # fmt: skip
 
 
 def test_every_table_is_described_for_machines_and_people_column_by_column():
