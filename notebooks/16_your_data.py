@@ -39,6 +39,10 @@
 # owners. You also need the weights of a face encoder as ONNX. Neither is part of this project, and
 # neither may be added to it. This page goes the same way in Python, on a small simulated corpus;
 # `deplib corpus small` writes one for you, in the layout of AVEC2014.
+#
+# Look at your crops before you trust any number: `deplib check CORPUS --crops sheet.png` draws some of
+# each recording, and eyes, nose and mouth must lie on the five points. Every verb that takes a corpus
+# leaves a recording out on `--exclude NAME`.
 
 # %% tags=["remove-cell"]
 import importlib.util
