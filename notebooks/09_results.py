@@ -435,7 +435,7 @@ figures.keep(
 # %% tags=["report-only"]
 assert (true["mean"] > 0).all() and (true["high"] > 0).all(), "a temporal model gains: rewrite"
 test_of = raw[raw["split"] == "test"].groupby(["world", "predictor", "cohort", "seed"])
-known = test_of.apply(
+known = test_of[["bdi", "bdi_hat"]].apply(
     lambda t: np.corrcoef(t["bdi"], t["bdi_hat"])[0, 1] if t["bdi_hat"].std() else 0
 )
 known = known.groupby(["predictor", "world"]).mean().unstack()

@@ -215,7 +215,8 @@ def added(cell):
 
 
 compared = said[in_map | (said["predictor"] == POOLED)]
-gains = compared.groupby(CELL).apply(added).reset_index(CELL)
+needed = ["split", "recording", "bdi", "predictor", "seed", "bdi_hat"]
+gains = compared.groupby(CELL)[needed].apply(added).reset_index(CELL)
 
 # %% [markdown]
 # An interval must hold what another cohort, other seeds and other persons would give. Each cohort has
@@ -355,7 +356,7 @@ chosen = said[(said["movement"] == "pace") & (said["share"] == 1.0) & (said["n_t
 chosen = chosen[
     chosen["predictor"].isin(tried) & (chosen["seed"] == 0) & (chosen["split"] == "test")
 ]
-scaling = chosen.groupby(["predictor", "inputs", "cohort"]).apply(
+scaling = chosen.groupby(["predictor", "inputs", "cohort"])[["bdi", "bdi_hat"]].apply(
     lambda g: np.nan_to_num(pcc(g["bdi"].to_numpy(), g["bdi_hat"].to_numpy()))
 )
 scaling = scaling.reset_index(name="pcc")

@@ -174,7 +174,7 @@ say(
 # %%
 thousand = results.answers("population").query("split == 'test' and inputs == 'raw'")
 thousand = thousand[(thousand["features"] == "identity") & (thousand["world"] != "pace")]
-known = thousand.groupby(["world", "cohort", "predictor", "seed"]).apply(
+known = thousand.groupby(["world", "cohort", "predictor", "seed"])[["bdi", "bdi_hat"]].apply(
     lambda run: pcc(run["bdi"].to_numpy(), run["bdi_hat"].to_numpy())
 )
 known = known.groupby(["predictor", "world"]).mean().unstack()
