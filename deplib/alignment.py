@@ -145,11 +145,14 @@ class Detector(ABC):
     threshold: float
     canvas: tuple[int, int]
     grey: ClassVar[bool] = False
+    doubt: ClassVar[float] = 0.0
+    """Share of the best score in an image below which a face comes last: it may be a hand."""
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Return the faces in an image, RGB uint8 ``(height, width, 3)``, largest first.
 
-        An empty list, and no exception, where nothing is found: as in insightface.
+        After all others come those whose score is below ``doubt`` of the best. An empty list, and
+        no exception, where nothing is found: as in insightface.
 
         Raises
         ------
@@ -159,7 +162,10 @@ class Detector(ABC):
         fitted, scale = self._fit(image)
         found = self._find(fitted, self.threshold)
         faces = [Face(b / scale, s, None if p is None else p / scale) for b, s, p in found]
-        return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
+        least = self.doubt * max((face.score for face in faces), default=0.0)
+        areas = [float(np.prod(face.box[2:] - face.box[:2])) for face in faces]
+        order = sorted(range(len(faces)), key=lambda k: (faces[k].score < least, -areas[k]))
+        return [faces[k] for k in order]
 
     def best_score(self, image: np.ndarray) -> float:
         """Return the best score of any candidate in the image, below the threshold too."""

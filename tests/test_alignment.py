@@ -68,13 +68,15 @@ class Planted(alignment.Detector):
         return [face for face in self.faces if face.score >= threshold]
 
 
-def test_the_largest_face_decides_the_crop_and_no_face_is_none(scenes):
+def test_the_largest_sure_face_decides_the_crop_and_no_face_is_none(scenes, monkeypatch):
     image, points = scenes[0].image, scenes[0].landmarks * (64 / 640)
     big = Face(np.array([0.0, 0, 30, 30]), 0.6, points)
     small = Face(np.array([0.0, 0, 3, 3]), 0.9, TEMPLATE)
     crop = (aligner := FaceAligner(Planted(small, big)))(image)
     assert aligner.n_faces == 2
     np.testing.assert_allclose(crop.astype(int), align(image, scenes[0].landmarks), atol=1)
+    monkeypatch.setattr(Planted, "doubt", 0.8)  # the larger one is no face, then
+    assert (FaceAligner(Planted(small, big))(image) == align(image, TEMPLATE / (64 / 640))).all()
     assert FaceAligner(Planted(big._replace(score=0.4)))(image) is None
     assert FaceAligner(BoundedHaarDetector(1.0))(np.zeros((480, 640, 3), np.uint8)) is None
 

@@ -17,7 +17,7 @@ FAULT_KINDS = {
     "no_face": "no face was found in the video's frame, so there is nothing to align",
     "blank": "the frame is a single tone, as face trackers write when they lose the face",
     "not_embedded": "the encoder's output was not finite, or had no length",
-    "several": "several faces were found and the largest was taken; the frame is sound",
+    "several": "several faces were found and the largest sure one was taken; the frame is sound",
     "gap": "there is no frame at this time: its number is missing, or the film has a gap",
 }
 """What can be wrong with one frame, which then has no embedding, save where it is `SOUND`."""

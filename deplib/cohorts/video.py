@@ -24,7 +24,7 @@ COPY = "copy the video from the corpus again"
 _WRONG = {
     "unreadable": f"cannot be decoded: {COPY}",
     "no_face": "shows no face: look at it, and try another detector",
-    "several": "shows several faces, of which the largest was taken: look whose it is",
+    "several": "shows several faces, of which the largest sure one was taken: look whose it is",
     "gap": "is not there, the film has no picture at its time: film at a steady rate",
 }
 _OPTIONS = {
