@@ -56,7 +56,7 @@ def timeline(seconds: np.ndarray, what: str, *, steady: bool = False) -> Timelin
             "its place there"
         )
     # a single long step is a gap, and no rate
-    local = np.full(len(steps), usual) if steady else median_filter(steps, 5, mode="nearest")
+    local = np.full(len(steps), usual) if steady else median_filter(steps, 5, mode="mirror")
     grid = usual if abs(1 / usual - FPS) < 0.01 * FPS else 1 / FPS  # 29.97 stays as it is
     places = grid * np.arange(int(since[-1] / grid + 0.49) + 1)
     after = np.clip(np.searchsorted(since, places), 1, len(steps))

@@ -182,6 +182,7 @@ TIMES = {  # steps between frames in seconds, the rate said, and frames expected
         STEADY[:30] + [Fraction(1, 10)] * 30, "10 to 30", {29: 29, 33: 31, 44: 35, 45: 35, 46: 35}
     ),
     "a gap": ([*STEADY[:20], Fraction(1), *STEADY[21:]], "30", {20: 20, 21: -1, 49: -1, 50: 21}),
+    "at once": ([Fraction(1, 15), *STEADY[1:]], "30", {0: 0, 1: -1, 2: 1}),
     "one frame": ([*STEADY[:9], Fraction(1, 15), *STEADY[10:]], "30", {9: 9, 10: -1, 11: 10}),
 }  # fmt: skip
 
@@ -344,7 +345,7 @@ def test_frames_without_a_face_are_black_and_told_and_a_bad_aligner_is_named(vid
     every_other.n_faces = 2
     block = VideoClip(video, every_other).read(3, 7)
     assert [fault.kind for fault in block.faults] == ["no_face", "several"] * 2
-    assert "largest was taken" in block.faults[1].message
+    assert "largest sure one was taken" in block.faults[1].message
     assert [bool(frame.any()) for frame in block.frames] == [False, True] * 2
     with pytest.raises(CohortError, match=r"aligner grey-1 returned uint8 \(112, 112\)"):
         VideoClip(video, grey).read(0, 1)
