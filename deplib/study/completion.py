@@ -18,7 +18,7 @@ from joblib import delayed
 from tqdm import tqdm
 
 from deplib import results
-from deplib.errors import ResultError
+from deplib.errors import CohortError, ResultError
 from deplib.extraction import embedded_encoder, first_line
 from deplib.keys import source_of
 from deplib.paths import data_root
@@ -170,6 +170,8 @@ def in_parallel(
 
     Raises
     ------
+    CohortError
+        If Test shows one person alone: no interval over persons can be told of it.
     ResultError
         If a worker has another version of deplib, or dask is asked for and not there.
     """
@@ -177,6 +179,9 @@ def in_parallel(
     order = sorted(specs, key=lambda spec: (spec.seed, rank.get(spec.model, len(rank))))
     work = [(spec, keys[spec], source_of(spec), inputs.protocol) for spec in order]
     windows = inputs.windows(specs[0])
+    if windows.subset("test").index["person"].nunique() < 2:  # now, and not after the training
+        what = f"Test of {inputs.cohort.name} ({specs[0].split_rule} split) shows one person"
+        raise CohortError(f"{what}, and intervals over persons need two: put others into it")
     here = [] if scheduler else [delayed(_one)(windows, *each) for each in work]
     finished = _on_dask(scheduler, work, windows) if scheduler else in_processes(inputs.jobs, here)
     with tqdm(total=len(specs), desc="runs", unit="run", disable=not inputs.progress) as bar:

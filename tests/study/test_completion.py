@@ -12,7 +12,7 @@ import small_world
 from small_world import COHORT, PROTOCOL, complete
 
 from deplib import results, study
-from deplib.errors import ResultError
+from deplib.errors import CohortError, ResultError
 from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
 from deplib.study import completion
@@ -167,6 +167,13 @@ def test_what_other_frames_gave_is_said_when_it_is_replaced(tmp_path, monkeypatc
     assert small_world.inputs(cohort=other).world == small_world.inputs().world  # as it claims
     with pytest.warns(UserWarning, match="are replaced: true-RidgeMean-0$"):
         complete(SPECS[1:2], tmp_path, cohort=other)
+
+
+def test_a_test_split_of_one_person_is_refused_before_any_training(tmp_path):
+    (cohort := COHORT()).recordings["person"] = "p"
+    with pytest.raises(CohortError, match=r"\(official split\) shows one person"):
+        complete(SPECS[:1], tmp_path, cohort=cohort)
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_results_are_called_by_all_that_tells_their_inputs_apart():
