@@ -216,5 +216,9 @@ def _notes(table: pd.DataFrame, clips: pd.DataFrame, column: str) -> Iterator[st
     if both := [*splits.index[splits > 1]]:
         remedy = "if none shall be, give --split disjoint or leave the column split empty"
         yield f"persons in more than one split: {shown(', '.join(both))}; {remedy}"
+    plain = table["person"].str.casefold().str.replace(r"[\W_]|^0+", "", regex=True)
+    alike = table.groupby(plain)["person"].unique()
+    if near := [", ".join(sorted(names)) for names in alike if len(names) > 1]:
+        yield f"persons of nearly one name: {shown('; '.join(near))}; if one is meant, write one"
     if others := [str(one) for one in table if one not in (*_COLUMNS, column, _LINE)]:
         yield f"columns that are not used: {shown(', '.join(others))}"
