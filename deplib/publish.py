@@ -570,6 +570,8 @@ def take_figures(page: NotebookNode, chapter: str) -> dict[str, str]:
 def _what_failed(executed: NotebookNode | None, log: str, kept: Path) -> str:
     for cell in executed.cells if executed else []:
         for error in (one for one in cell.get("outputs", []) if one.output_type == "error"):
+            if error.ename == "ResultError":  # which says what, where, and how to mend it
+                return error.evalue
             first = next(iter(cell.source.strip().splitlines()), "")
             where = f"cell {cell.execution_count - 1} ({first!r})"
             return f"{where} raises {error.ename}: {error.evalue} (kept at {kept})"

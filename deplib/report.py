@@ -13,7 +13,9 @@ _TOGETHER = re.compile(
 )
 
 
-def badge(cohort: Cohort | str = "default", *, simulated: bool = True) -> Markdown:
+def badge(
+    cohort: Cohort | str = "default", *, simulated: bool = True, label: str = BDI.name
+) -> Markdown:
     """Return the note that says which cohort a page's numbers come from.
 
     Parameters
@@ -22,14 +24,16 @@ def badge(cohort: Cohort | str = "default", *, simulated: bool = True) -> Markdo
         Whose recordings, or their name.
     simulated
         Whether a name is that of a simulated world; a cohort says so itself.
+    label
+        What its labels measure, where only its name is given; a cohort says so itself.
     """
     name = cohort if isinstance(cohort, str) else cohort.name
-    scale = BDI if isinstance(cohort, str) else scale_of(cohort)
+    label = label if isinstance(cohort, str) else scale_of(cohort).name
     if name.startswith("simulated") or (simulated if isinstance(cohort, str) else cohort.simulated):
         return Markdown(
             f"> **Simulated cohort ({name.removeprefix('simulated/')}).** Faces, behaviour and "
-            f"{scale.name} scores on this page are simulated, with known truth. Nothing here is "
-            f"evidence about {'AVEC2014 or about ' * (scale == BDI)}patients, except where a "
+            f"{label} scores on this page are simulated, with known truth. Nothing here is "
+            f"evidence about {'AVEC2014 or about ' * (label == BDI.name)}patients, except where a "
             "figure is marked as reported by the study or as published."
         )
     return Markdown(

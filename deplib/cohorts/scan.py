@@ -185,10 +185,7 @@ def _faults(source: Source) -> Iterator[tuple[str, str, bool]]:
 def _of_rates(opened: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield that clips have other than 30 frames a second: of most once, of others one by one."""
     rates = opened["source"].map(lambda source: source.timeline.rate)
-    usual, remedy = (
-        rates.mode().max(),
-        "go on if the rate says nothing of the label; else leave some out",
-    )
+    usual, remedy = rates.mode().max(), "go on if labels do not go with rates; else leave some out"
     for rate, rows in opened.groupby(rates):
         text = f"{rate} frames a second, where most clips have {usual} and models take {FPS}: each "
         text += f"1/{FPS} s shows the nearest frame"

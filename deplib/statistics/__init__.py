@@ -6,7 +6,7 @@ recordings. ``score_runs`` and ``stacked_errors`` take tables, all else vectors.
 
 from deplib.statistics.correlation import compare_correlations, critical_r, fisher_interval
 from deplib.statistics.intervals import Interval, interval_of, mean_over_persons
-from deplib.statistics.population import persons_of
+from deplib.statistics.population import persons_of, population_like
 from deplib.statistics.power import ErrorModel, fit
 from deplib.statistics.resampling import bootstrap_distribution, jackknife
 from deplib.statistics.scores import (

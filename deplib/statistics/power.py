@@ -6,7 +6,7 @@ The prediction of model ``m`` for a recording with label ``y`` is normal given t
 
 where the standard normal residuals ``e`` of the models are correlated with each other, and those of
 two recordings of one person as well. So MAE, RMSE, PCC and the difference between two models have
-a true value, a sum over the 64 possible scores, and whatever is estimated from a sample can be set
+a true value, a sum over the possible scores, and whatever is estimated from a sample can be set
 beside it. Persons and scores are those of ``population``.
 """
 
@@ -22,12 +22,11 @@ from scipy import stats
 from deplib.errors import ResultError
 from deplib.metrics import pcc
 from deplib.statistics.population import (
-    MEAN,
-    SCORES,
-    SD,
-    SHARES,
+    AVEC2014,
+    Population,
     draw_persons,
     draw_scores,
+    persons_of,
     shared_and_own,
 )
 
@@ -40,18 +39,18 @@ class Samples:
     """Independent samples of one population, all of one size."""
 
     person: np.ndarray  # (n_samples, n_recordings), numbered from 0 within each sample
-    y: np.ndarray  # (n_samples, n_recordings), BDI-II points
-    y_hat: np.ndarray  # (n_samples, n_models, n_recordings), BDI-II points
+    y: np.ndarray  # (n_samples, n_recordings), points
+    y_hat: np.ndarray  # (n_samples, n_models, n_recordings), points
 
     @property
     def errors(self) -> np.ndarray:
-        """Absolute errors, (n_samples, n_models, n_recordings), BDI-II points."""
+        """Absolute errors, (n_samples, n_models, n_recordings), points."""
         return np.abs(self.y_hat - self.y[:, None])
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """The joint distribution of the predictions of some models; BDI-II points; see ``fit``."""
+    """The joint distribution of the predictions of some models; see ``fit``."""
 
     names: tuple[str, ...]
     mean: np.ndarray  # (n_models,), of the predictions over the population
@@ -59,6 +58,7 @@ class ErrorModel:
     pcc: np.ndarray  # (n_models,), correlation with the label
     residual_correlation: np.ndarray  # (n_models, n_models)
     person_share: float  # correlation of a model's residuals on two recordings of one person
+    population: Population = AVEC2014
 
     def draw(
         self,
@@ -73,8 +73,9 @@ class ErrorModel:
 
         Parameters and errors are those of ``draw_persons`` and ``draw_scores``.
         """
+        n_persons = n_persons or persons_of(n_recordings, self.population)
         person = draw_persons(n_samples, n_recordings, rng=rng, n_persons=n_persons)
-        y = draw_scores(person, rng=rng, balanced=balanced)
+        y = draw_scores(person, rng=rng, balanced=balanced, population=self.population)
         values, vectors = np.linalg.eigh(self.residual_correlation)
         factor = vectors * np.sqrt(values.clip(min=0)) @ vectors.T  # symmetric: no arbitrary sign
         own = shared_and_own(person, self.person_share, rng=rng, n_values=len(self.names))
@@ -88,17 +89,17 @@ class ErrorModel:
 
     @cached_property
     def mae(self) -> np.ndarray:
-        """True MAE of each model, (n_models,), BDI-II points."""
-        return SHARES @ folded_mean(self._shift, self.residual_sd)
+        """True MAE of each model, (n_models,), points."""
+        return self.population.shares @ folded_mean(self._shift, self.residual_sd)
 
     @cached_property
     def rmse(self) -> np.ndarray:
-        """True RMSE of each model, (n_models,), BDI-II points."""
-        return np.sqrt(SHARES @ (self._shift**2 + self.residual_sd**2))
+        """True RMSE of each model, (n_models,), points."""
+        return np.sqrt(self.population.shares @ (self._shift**2 + self.residual_sd**2))
 
     @property
     def error_sd(self) -> np.ndarray:
-        """True SD of each model's absolute errors, (n_models,), BDI-II points."""
+        """True SD of each model's absolute errors, (n_models,), points."""
         return np.sqrt(self.rmse**2 - self.mae**2)
 
     def difference_sd(self, a: int = 0, b: int = 1) -> float:
@@ -108,21 +109,24 @@ class ErrorModel:
         # The error of b, given that of a and the label, is normal again: its mean is closed.
         error_a = np.abs(shift[:, [a]] + sd[a] * _NODES)
         error_b = folded_mean(shift[:, [b]] + sd[b] * r * _NODES, sd[b] * np.sqrt(1 - r * r))
-        covariance = float(SHARES @ (error_a * error_b) @ _WEIGHTS) - self.mae[a] * self.mae[b]
+        product = float(self.population.shares @ (error_a * error_b) @ _WEIGHTS)
+        covariance = product - self.mae[a] * self.mae[b]
         variance = self.error_sd[a] ** 2 + self.error_sd[b] ** 2 - 2 * covariance
         return float(np.sqrt(max(variance, 0.0)))
 
     def _given(self, y: np.ndarray) -> np.ndarray:
         """Return the mean prediction of each model for a label, (..., n_models)."""
-        return self.mean + self.pcc * self.sd * (y - MEAN) / SD
+        away = (y - self.population.mean) / self.population.sd
+        return self.mean + self.pcc * self.sd * away
 
     @property
     def _shift(self) -> np.ndarray:
-        """Mean error at each score, (64, n_models)."""
-        return self._given(SCORES[:, None]) - SCORES[:, None]
+        """Mean error at each score, (n_values, n_models)."""
+        scores = self.population.values[:, None]
+        return self._given(scores) - scores
 
 
-def fit(test: pd.DataFrame, models: Sequence[str]) -> ErrorModel:
+def fit(test: pd.DataFrame, models: Sequence[str], population: Population = AVEC2014) -> ErrorModel:
     """Fit the error model to the Test predictions of trained runs.
 
     Every quantity is the mean over seeds of what single runs show, so that a draw stands for the
@@ -135,6 +139,8 @@ def fit(test: pd.DataFrame, models: Sequence[str]) -> ErrorModel:
         split, as ``deplib.results.load`` returns them.
     models
         Names in ``test``; all with the same seeds.
+    population
+        Whose labels and persons samples have.
 
     Raises
     ------
@@ -163,11 +169,12 @@ def fit(test: pd.DataFrame, models: Sequence[str]) -> ErrorModel:
     shared = np.mean(intraclass_correlation(residual.reshape(len(y), -1), person)) if again else 0
     return ErrorModel(
         names=tuple(models),
-        mean=MEAN + (runs - y[:, None, None]).mean(axis=(0, 2)),
+        mean=population.mean + (runs - y[:, None, None]).mean(axis=(0, 2)),
         sd=runs.std(axis=0, ddof=1).mean(axis=1),
         pcc=np.array([np.mean([pcc(y, run) for run in one]) for one in runs.transpose(1, 2, 0)]),
         residual_correlation=np.einsum("nas,nbs->ab", unit, unit) / runs.shape[2],
         person_share=max(0.0, float(shared)),  # an estimate below 0 stands for none
+        population=population,
     )
 
 

@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deplib.alignment import FaceAligner
 from deplib.cohorts.base import COLUMNS, TolerantCohort
 from deplib.cohorts.corpus import Corpus
 from deplib.cohorts.manifest import split_persons
-from deplib.detection import open_detector
 from deplib.errors import CohortError
-from deplib.extraction import FeatureStore, embedded_encoder, extract
 
 
 @pytest.fixture
@@ -158,20 +155,9 @@ def test_without_a_split_persons_are_split_by_a_rule(write):
     file = write(lambda t: t.drop(columns="split").assign(person=list("aabbcd")))
     assert set(Corpus(file).recordings["split"]) == {"train", "dev", "test"}
     assert any("nobody is in two" in note for note in Corpus(file).notes)
+    for one, other in (("P-01", "p01"), ("01", "1"), ("Ann ", "ann")):
+        file = write(lambda t, pair=(one, other): t.assign(person=[*pair, *"abcd"]))
+        names = ", ".join(sorted({one.strip(), other}))
+        assert any(f"nearly one name: {names};" in note for note in Corpus(file).notes)
     file = write(lambda t: t.assign(person="a"))
     assert any("more than one split: a" in note for note in Corpus(file).notes)
-
-
-def test_real_clips_go_from_a_table_to_features(real_clips, tmp_path):
-    persons = ["again brother", "bird milk", "book learn", "eat night", "hungry want"]
-    rows = [(name, who.split()[0]) for who in persons for name in who.split()]
-    table = pd.DataFrame(rows, columns=["recording", "person"]).assign(invented=range(10))
-    table["path"] = table["recording"].map(real_clips)
-    table.to_csv(tmp_path / "signs.csv", index=False)
-    (tmp_path / "signs.yaml").write_text("{label: invented, range: [0, 9]}")
-    cohort = Corpus(tmp_path / "signs.csv", aligner=FaceAligner(open_detector()))
-    assert (len(cohort.recordings), cohort.check()["excluded"].any()) == (10, False)
-    assert cohort.recordings.groupby("person")["split"].nunique().eq(1).all()
-    given = {"frame_limit": 5, "max_miss_rate": 1, "max_recording_miss_rate": 1}
-    extract(cohort, embedded_encoder(), tmp_path / "store", **given)
-    assert FeatureStore(tmp_path / "store").done() == set(table["recording"])
