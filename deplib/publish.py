@@ -339,7 +339,8 @@ def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str
     toc = {"format": "jb-book", "root": OWN[0], "chapters": [{"file": name} for name in OWN[1:]]}
     config = {"title": world, "author": "", "copyright": "", "only_build_toc_files": True}
     config |= {"execute": {"execute_notebooks": "off"}}
-    config |= {"sphinx": {"extra_extensions": ["deplib.sphinx_ext"]}}
+    sphinx = {"html_context": {"default_mode": "auto"}}  # light or dark as the reader's system
+    config |= {"sphinx": {"extra_extensions": ["deplib.sphinx_ext"], "config": sphinx}}
     for name, content in (("_toc.yml", toc), ("_config.yml", config)):
         (work / name).write_text(yaml.safe_dump(content), encoding="utf-8")
     command = "import sys; from jupyter_book.cli.main import main; main(['build', sys.argv[1]])"

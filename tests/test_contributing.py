@@ -142,7 +142,7 @@ def test_what_readme_shows_answers_in_a_minute_and_on_a_corpus_of_ones_own(tmp_p
         assert re.search("0 problems|sound|predictor +runs|next: |no diagnosis|pages: OUT", said)
     page = (tmp_path / "OUT" / "pages" / "09_results.html").read_text()
     assert "Simulated cohort" in page
-    assert not re.search("No model beats the constant</|oracle</em>|Three worlds", page)
+    assert not re.search("No model beats the constant</|oracle</em>|Three worlds|unpkg", page)
     assert yaml.safe_load((tmp_path / "OUT/share/protocol.yaml").read_text())["epochs"] == 1
 
 

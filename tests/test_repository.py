@@ -142,6 +142,26 @@ def test_the_set_up_cell_installs_deplib_where_it_is_missing(
     assert commands == [[*pip, f"git+{REPOSITORY}"], [*pip, "a/checkout"]]
 
 
+def test_links_and_pictures_lead_somewhere_in_a_plain_checkout() -> None:
+    """As on GitHub and in Jupyter, where nothing is built."""
+    texts = {path: path.read_text("utf-8") for path in ROOT.glob("*.md")}
+    texts |= {path: path.read_text("utf-8") for path in ROOT.glob("book/*.md")}
+    texts |= {path: path.read_text("utf-8") for path in ROOT.glob(".github/*.md")}
+    for path in ROOT.glob("book/*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            said = [one.get("data", {}).get("text/markdown", "") for one in cell.get("outputs", [])]
+            prose = cell.source if cell.cell_type == "markdown" else ""
+            texts[path] = "\n".join([texts.get(path, ""), prose, *said])
+    found = [
+        (path, target)
+        for path, text in texts.items()
+        for target in re.findall(r"\]\((?!\w+:)([^)#\s]+)", re.sub(r"`[^`\n]*`", "`", text))
+    ]
+    lost = [f"{one.relative_to(ROOT)}: {to}" for one, to in found if not (one.parent / to).exists()]
+    assert lost == []
+    assert len(found) > 80
+
+
 def test_notebooks_and_book_hold_the_same_text() -> None:
     for chapter in chapters(ROOT):
         page = nbformat.read(chapter.page, as_version=4)

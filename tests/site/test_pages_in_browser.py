@@ -1,5 +1,6 @@
 """Pages in a browser: light and dark, on a screen and on a phone, nothing from outside, axe."""
 
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ SHRUNK = """() => [...document.querySelectorAll("article figure img")].map(
     image => image.getBoundingClientRect().width / image.naturalWidth)"""
 GROUND = """() => [...document.querySelectorAll("article figure img")].map(
     image => getComputedStyle(image).backgroundColor)"""
+FREE = """() => {
+    const typed = document.querySelector(".bd-search-container input");
+    const [icon, box] = [typed.previousElementSibling, typed].map(a => a.getBoundingClientRect());
+    return box.x + parseFloat(getComputedStyle(typed).paddingLeft) - icon.right;
+}"""
+"""Pixels between the magnifier and what is typed."""
 THIN = """() => {
     // The contrast of a row, an entry or a token depends on its kind and its place in a stripe:
     // looking at four of each kind in each place finds as much as looking at thousands. Tokens of
@@ -85,8 +92,26 @@ def test_what_is_wider_than_a_phone_is_scrolled_with_the_keyboard(
         one.page.wait_for_function("() => document.activeElement.scrollLeft > 0")
 
 
-def test_search_finds_a_chapter_without_a_network(browser: Browser, site: Site) -> None:
-    with visit(browser, site, "search", mode="light", width=WIDE) as one:
-        one.page.goto(f"{site.address}search.html?q=LDBM")
-        one.page.wait_for_selector("#search-results li a[href*='05_ldbm']")
+@pytest.mark.parametrize("words", ["LDBM", "bootstrap", "PCC", "mask"])
+def test_a_search_finds_chapters_before_symbols_without_a_network(
+    browser: Browser, site: Site, words: str
+) -> None:
+    with visit(browser, site, "search", mode="light", width=NARROW) as one:
+        one.page.goto(f"{site.address}search.html?q={words}")
+        one.page.wait_for_function("document.querySelector('.search-summary')?.innerText")
+        links = one.page.locator("#search-results li > a").all()
+        found = [str(link.get_attribute("href")) for link in links]
+        symbols = ["#deplib" in link or "#module" in link for link in found]
+        assert True in symbols
+        assert symbols == sorted(symbols)
+        assert re.match(r"index|\d\d_", found["#term-" in found[0]])
+        assert one.page.evaluate(FREE) > 0
         assert not one.outside
+
+
+def test_a_reader_of_dark_pages_is_shown_no_light_one_first(browser: Browser, site: Site) -> None:
+    with visit(browser, site, "index", mode="dark", width=WIDE) as one:
+        one.page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())
+        one.page.evaluate("localStorage.clear()")
+        one.page.reload(wait_until="domcontentloaded")
+        assert one.page.evaluate("document.documentElement.dataset.theme") == "dark"
