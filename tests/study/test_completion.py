@@ -163,7 +163,8 @@ def test_what_other_frames_gave_is_said_when_it_is_replaced(tmp_path, monkeypatc
 
 
 def test_a_test_split_of_one_person_is_refused_before_any_training(tmp_path):
-    (cohort := COHORT()).recordings["person"] = "p"
+    rows = (cohort := COHORT()).recordings
+    rows.loc[rows["split"] == "test", "person"] = rows["person"].iloc[-1]
     with pytest.raises(CohortError, match=r"\(official split\) shows one person"):
         complete(SPECS[:1], tmp_path, cohort=cohort)
 
