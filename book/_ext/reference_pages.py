@@ -67,6 +67,14 @@ def look_in_room(
     return env.get_domain("py").resolve_xref(env, *place, target, node, text) or text
 
 
+def no_lists(app: Sphinx, failed: Exception | None) -> None:
+    """Tell screen readers that the parameters of a long signature are no list of definitions."""
+    for page in Path(app.outdir).glob("reference_*.html"):
+        text = page.read_text(encoding="utf-8")
+        text = re.sub(r'<dl>(?=\s*<dd><em class="sig-param)', '<dl role="presentation">', text)
+        page.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the events of autodoc, and name the order of what a search finds."""
     app.setup_extension("sphinx.ext.autodoc")
@@ -74,6 +82,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-signature", short)
     app.connect("autodoc-process-docstring", as_meant, priority=400)  # before napoleon
     app.connect("missing-reference", look_in_room)
+    app.connect("build-finished", no_lists)
     app.config.html_search_scorer = str(Path(__file__).with_name("scorer.js"))
     app.connect("source-read", write_verbs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
