@@ -1,9 +1,9 @@
 """Cells from pixels: rendered faces, ONNX encoders, and a Test set that is a population.
 
-Two kinds of worlds. In ``default`` and ``published`` Train and Dev have 50 recordings each, as long
-as AVEC2014's, and Test a thousand, one window of each, whose labels follow the bands that are
-published of AVEC2014's Test split: no model knows anything of them, and a constant errs by 9.54
-there. In ``pace`` order tells all; its recordings are those of the map of order, 512 frames
+Two kinds of worlds. In ``null``, ``default`` and ``published`` Train and Dev have 50 recordings
+each, as long as AVEC2014's, and Test a thousand, one window of each, whose labels follow the bands
+that are published of AVEC2014's Test split: no model knows anything of them, and a constant errs by
+9.54 there. In ``pace`` order tells all; its recordings are those of the map of order, 512 frames
 averaged in fours, and smaller Train sets are parts of the largest.
 
 Frames are embedded once by both encoders and kept in the data folder.
@@ -34,8 +34,8 @@ from deplib.scaling import Scaling, scaled
 from deplib.statistics.population import SHARES
 from deplib.windows import WindowSet, build_windows
 
-LEVELS = ("default", "published")
-"""Worlds in which levels tell; the protocol is the report's."""
+LEVELS = ("null", "default", "published")
+"""Worlds in which levels tell, or nothing does; the protocol is the report's."""
 N_TRAIN, N_DEV, N_TEST = 50, 50, 1000
 DRAWN = 6000
 """Test recordings to choose a population from."""
@@ -46,6 +46,8 @@ ENCODERS = ("identity", "affect")
 WIDTH = {"MambaGRU": {"width": 64}, "VanillaTransformer": {"width": 64}}
 """As in the map: of the networks in ``pace``."""
 NETWORKS = ("TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU")
+MEAN_OF_STATES = "MambaGRU (mean of states)"
+"""In the place of the last state; one of the settings that `sweep.tuning` compares."""
 SHALLOW = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)")
 
 
@@ -57,7 +59,7 @@ class Run(NamedTuple):
     cohort: int  # the seed of the cohort
     features: str  # one of `ENCODERS`
     inputs: Scaling | Literal["raw"]  # "raw": unit vectors, as the report's models see them
-    predictor: str  # one of `SHALLOW` or `NETWORKS`
+    predictor: str  # one of `SHALLOW` or `NETWORKS`, or `MEAN_OF_STATES`
     seed: int = 0
     learning_rate: float = 0.0  # 0: that of the world's protocol
     dropout: float = 0.0  # share of the input's numbers that training hides
@@ -72,7 +74,7 @@ def evaluated(run: Run) -> pd.DataFrame:
 
 def key(run: Run) -> str:
     """Return the hash of what determines a run's answers, but for what the run itself says."""
-    return _key(run.predictor)
+    return _key(run.predictor.removesuffix(" (mean of states)"))
 
 
 @lru_cache
@@ -176,6 +178,19 @@ class HidingInputs(nn.Module):
         return self.model(self.hide(x), mask)
 
 
+class RunningMean(nn.Module):
+    """A recurrence that gives, at each step, the mean of its states up to there."""
+
+    def __init__(self, recurrence: nn.Module) -> None:
+        super().__init__()
+        self.recurrence = recurrence
+
+    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, D) -> (B, T, D), and the last state."""
+        h, last = self.recurrence(u)
+        return h.cumsum(dim=1) / torch.arange(1, h.shape[1] + 1)[:, None], last
+
+
 def answers(run: Run) -> tuple[pd.Series, int]:
     """Train a predictor, and let it answer.
 
@@ -191,10 +206,12 @@ def answers(run: Run) -> tuple[pd.Series, int]:
     if run.predictor in SHALLOW:
         asked = used[used["recording"].isin(windows.index["recording"])]
         return cells.shallow(run.predictor, windows, asked, cohort.truth), 0
-    config = {} if run.world in LEVELS else WIDTH.get(run.predictor, {})
-    model = build(run.predictor, seed=run.seed, **config)
+    name = run.predictor.removesuffix(" (mean of states)")
+    config = {} if run.world in LEVELS else WIDTH.get(name, {})
+    model = build(name, seed=run.seed, **config)
+    if run.predictor == MEAN_OF_STATES:
+        model.gru = RunningMean(model.gru)
     model = HidingInputs(model, run.dropout) if run.dropout else model
     seen = windows if run.inputs == "raw" else scaled(windows, run.inputs)
     torch.manual_seed(run.seed)  # which inputs are hidden
-    given = {"seed": run.seed, "name": run.predictor}
-    return cells.taught(model, seen, protocol_of(run), **given)
+    return cells.taught(model, seen, protocol_of(run), seed=run.seed, name=name)

@@ -8,7 +8,7 @@ computed again. The chapters *When order matters* and *Results* read the tables.
 """
 
 from itertools import product
-from typing import get_args
+from typing import Any, get_args
 
 import cells
 import rendered
@@ -64,7 +64,8 @@ def population() -> list[list[rendered.Run]]:
         for features, n_train in product(rendered.ENCODERS, SIZES[:3])
     ]
     affect = [_rendered("published", rendered.N_TRAIN, cohort, "affect") for cohort in COHORTS]
-    return [*levels, *paced, *affect, *tuning()]
+    null = [_rendered("null", rendered.N_TRAIN, 0, features) for features in rendered.ENCODERS]
+    return [*levels, *paced, *affect, *tuning(), *null]
 
 
 def _rendered(world: str, n_train: int, cohort: int, features: str) -> list[rendered.Run]:
@@ -84,16 +85,33 @@ def _rendered(world: str, n_train: int, cohort: int, features: str) -> list[rend
 
 
 def tuning() -> list[list[rendered.Run]]:
-    """Return the runs that tell an architecture from its tuning, one factor after the other."""
-    settings = [
-        (inputs, name, 0, rate, dropout)
-        for name in rendered.NETWORKS[1:]
-        for inputs in ("raw", "z-scored")
-        for rate in (1e-4, 3e-4, 1e-3)
-        for dropout in (0.0, 0.3)
+    """Return the runs that tell an architecture from its tuning, and from what it is given.
+
+    Rate, scale and dropout vary together; whole recordings and the mean of the states, alone. What
+    a mean over time sees is not z-scored, see above. Where order was found, a second seed and the
+    other encoder.
+    """
+    mean, *temporal = rendered.NETWORKS
+    settings = [*product((1e-4, 3e-4, 1e-3), (0.0, 0.3))]
+    tried = [("raw", name, 0, *how) for name in (mean, *temporal) for how in settings]
+    tried += [("raw", rendered.MEAN_OF_STATES, 0)]
+    scaled = [
+        [("z-scored", name, seed, *how) for name in temporal for how in settings]
+        + [("z-scored", rendered.MEAN_OF_STATES, seed)]
+        for seed in SEEDS
     ]
-    where = (("pace", SIZES[2]), ("published", rendered.N_TRAIN))
-    return [[rendered.Run(*one, 0, "affect", *setting) for setting in settings] for one in where]
+    whole = [
+        (inputs, name, 0, 0.0, 0.0, True) for name in temporal for inputs in ("raw", "z-scored")
+    ]
+
+    def runs(world: str, n_train: int, features: str, chosen: list[Any]) -> list[rendered.Run]:
+        return [rendered.Run(world, n_train, 0, features, *one) for one in chosen]
+
+    return [
+        runs("pace", SIZES[2], "affect", [*tried, *scaled[0], *scaled[1]]),
+        runs("pace", SIZES[2], "identity", [*scaled[0], *scaled[1]]),
+        runs("published", rendered.N_TRAIN, "affect", [*tried, *scaled[0], *whole]),
+    ]
 
 
 def embed(runs: list[rendered.Run], jobs: int) -> None:
