@@ -19,12 +19,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import skew
+from torch import Tensor, nn
 
 from deplib.baselines import pool, references, ridge, rocket
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.cohorts.simulated.behaviour import World
 from deplib.keys import PACKAGE, code_of, source_of
+from deplib.models import build
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
 from deplib.scaling import Scaling, scaled
@@ -41,9 +44,13 @@ PROTOCOL = replace(
     Protocol(), sequence_length=N_ROWS, window_length=N_ROWS, feature_dim=29, learning_rate=1e-3
 )
 """The report's, but for length, width and learning rate."""
+OF_STATES = " (mean of states)"
+MEAN_OF_STATES = "MambaGRU" + OF_STATES
+"""MambaGRU that answers from the mean of its states, in the place of the last one."""
 TEMPORAL: dict[str, dict[str, Any]] = {
     "LDBM": {},
     "MambaGRU": {"width": 64},
+    MEAN_OF_STATES: {"width": 64},
     "VanillaTransformer": {"width": 64},
 }
 """Networks that can see order, and what of their configuration differs from the report's."""
@@ -53,6 +60,38 @@ NETWORKS = TEMPORAL | {name: {} for name in ORDER_BLIND}
 CONVOLUTIONS = "random convolutions"
 SHALLOW = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)", CONVOLUTIONS)
 """What learns by no gradient. All but the convolutions see the action as it is, with its level."""
+
+
+def base_of(predictor: str) -> str:
+    """Return the name under which a network is registered."""
+    return predictor.removesuffix(OF_STATES)
+
+
+class RunningMean(nn.Module):
+    """A recurrence that gives, at each step, the mean of its states up to there."""
+
+    def __init__(self, recurrence: nn.Module) -> None:
+        super().__init__()
+        self.recurrence = recurrence
+
+    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, D) -> (B, T, D), and the last state."""
+        h, last = self.recurrence(u)
+        return h.cumsum(dim=1) / torch.arange(1, h.shape[1] + 1)[:, None], last
+
+
+def network(predictor: str, *, seed: int, **config: Any) -> nn.Module:
+    """Build a network, not trained.
+
+    Raises
+    ------
+    ModelError
+        If there is no such predictor.
+    """
+    model = build(base_of(predictor), seed=seed, **config)
+    if predictor.endswith(OF_STATES):
+        model.gru = RunningMean(model.gru)
+    return model
 
 
 class Run(NamedTuple):
@@ -99,7 +138,7 @@ def _key(movement: str, predictor: str) -> str:
     digest = hashlib.sha256(probe.recordings.to_csv(index=False).encode())
     for part in (probe.truth.drop(columns="recording"), action.mean(1), action.std(1), speed):
         digest.update((np.asarray(part).round(3) + 0.0).tobytes())
-    source = source_of(RunSpec(predictor if predictor in NETWORKS else "MiniRocket"))
+    source = source_of(RunSpec(base_of(predictor) if predictor in NETWORKS else "MiniRocket"))
     files = (Path(__file__), PACKAGE / "scaling.py")
     content = [source, asdict(PROTOCOL), *map(code_of, files)]
     digest.update(json.dumps(content, sort_keys=True).encode())
@@ -166,7 +205,8 @@ def answers(run: Run) -> tuple[pd.Series, int]:
     if run.predictor in SHALLOW:
         return shallow(run.predictor, windows, cohort.recordings, cohort.truth), 0
     config = {"channels": PROTOCOL.feature_dim, **NETWORKS.get(run.predictor, {})}
-    return taught(run.predictor, seen, PROTOCOL, seed=run.seed, config=config)
+    model = network(run.predictor, seed=run.seed, **config)
+    return taught(model, seen, PROTOCOL, seed=run.seed, name=base_of(run.predictor))
 
 
 def shallow(

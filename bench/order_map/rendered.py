@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from deplib.cohorts.simulated import SimulatedCohort
 from deplib.extraction import embedded_encoder, open_encoder
 from deplib.keys import PACKAGE, code_of, source_of
-from deplib.models import build
 from deplib.paths import data_root, write_atomically
 from deplib.protocol import Protocol
 from deplib.results import RunSpec
@@ -46,8 +45,6 @@ ENCODERS = ("identity", "affect")
 WIDTH = {"MambaGRU": {"width": 64}, "VanillaTransformer": {"width": 64}}
 """As in the map: of the networks in ``pace``."""
 NETWORKS = ("TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU")
-MEAN_OF_STATES = "MambaGRU (mean of states)"
-"""In the place of the last state; one of the settings that `sweep.tuning` compares."""
 SHALLOW = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)")
 
 
@@ -59,7 +56,7 @@ class Run(NamedTuple):
     cohort: int  # the seed of the cohort
     features: str  # one of `ENCODERS`
     inputs: Scaling | Literal["raw"]  # "raw": unit vectors, as the report's models see them
-    predictor: str  # one of `SHALLOW` or `NETWORKS`, or `MEAN_OF_STATES`
+    predictor: str  # one of `SHALLOW` or `NETWORKS`, or `cells.MEAN_OF_STATES`
     seed: int = 0
     learning_rate: float = 0.0  # 0: that of the world's protocol
     dropout: float = 0.0  # share of the input's numbers that training hides
@@ -74,7 +71,7 @@ def evaluated(run: Run) -> pd.DataFrame:
 
 def key(run: Run) -> str:
     """Return the hash of what determines a run's answers, but for what the run itself says."""
-    return _key(run.predictor.removesuffix(" (mean of states)"))
+    return _key(cells.base_of(run.predictor))
 
 
 @lru_cache
@@ -178,19 +175,6 @@ class HidingInputs(nn.Module):
         return self.model(self.hide(x), mask)
 
 
-class RunningMean(nn.Module):
-    """A recurrence that gives, at each step, the mean of its states up to there."""
-
-    def __init__(self, recurrence: nn.Module) -> None:
-        super().__init__()
-        self.recurrence = recurrence
-
-    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, D) -> (B, T, D), and the last state."""
-        h, last = self.recurrence(u)
-        return h.cumsum(dim=1) / torch.arange(1, h.shape[1] + 1)[:, None], last
-
-
 def answers(run: Run) -> tuple[pd.Series, int]:
     """Train a predictor, and let it answer.
 
@@ -206,11 +190,9 @@ def answers(run: Run) -> tuple[pd.Series, int]:
     if run.predictor in SHALLOW:
         asked = used[used["recording"].isin(windows.index["recording"])]
         return cells.shallow(run.predictor, windows, asked, cohort.truth), 0
-    name = run.predictor.removesuffix(" (mean of states)")
+    name = cells.base_of(run.predictor)
     config = {} if run.world in LEVELS else WIDTH.get(name, {})
-    model = build(name, seed=run.seed, **config)
-    if run.predictor == MEAN_OF_STATES:
-        model.gru = RunningMean(model.gru)
+    model = cells.network(run.predictor, seed=run.seed, **config)
     model = HidingInputs(model, run.dropout) if run.dropout else model
     seen = windows if run.inputs == "raw" else scaled(windows, run.inputs)
     torch.manual_seed(run.seed)  # which inputs are hidden

@@ -94,10 +94,10 @@ def tuning() -> list[list[rendered.Run]]:
     mean, *temporal = rendered.NETWORKS
     settings = [*product((1e-4, 3e-4, 1e-3), (0.0, 0.3))]
     tried = [("raw", name, 0, *how) for name in (mean, *temporal) for how in settings]
-    tried += [("raw", rendered.MEAN_OF_STATES, 0)]
+    tried += [("raw", cells.MEAN_OF_STATES, 0)]
     scaled = [
         [("z-scored", name, seed, *how) for name in temporal for how in settings]
-        + [("z-scored", rendered.MEAN_OF_STATES, seed)]
+        + [("z-scored", cells.MEAN_OF_STATES, seed)]
         for seed in SEEDS
     ]
     whole = [
@@ -107,7 +107,10 @@ def tuning() -> list[list[rendered.Run]]:
     def runs(world: str, n_train: int, features: str, chosen: list[Any]) -> list[rendered.Run]:
         return [rendered.Run(world, n_train, 0, features, *one) for one in chosen]
 
+    sizes = product(SIZES[:2], rendered.ENCODERS)
+    of_states = [("z-scored", cells.MEAN_OF_STATES, seed) for seed in SEEDS]
     return [
+        *(runs("pace", n_train, features, of_states) for n_train, features in sizes),
         runs("pace", SIZES[2], "affect", [*tried, *scaled[0], *scaled[1]]),
         runs("pace", SIZES[2], "identity", [*scaled[0], *scaled[1]]),
         runs("published", rendered.N_TRAIN, "affect", [*tried, *scaled[0], *whole]),
