@@ -10,6 +10,7 @@ import pytest
 import rendered
 import sweep
 import tables
+import torch
 from cells import SHALLOW, Run
 from scipy.stats import pearsonr
 
@@ -17,6 +18,7 @@ from deplib import results
 from deplib.errors import CohortError, ModelError
 from deplib.metrics import mae
 
+READ_FROM = ("MambaGRU", cells.MEAN_OF_STATES)
 CHEAP = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)", "TemporalMeanMLP", "LDBM")
 RUNS = [
     Run("pace", share, 20, cohort, "z-scored", predictor)
@@ -114,6 +116,23 @@ def test_the_versioned_answers_are_those_of_the_present_code(study, folder, grid
     assert len(said) == runs["bdi_hat"].map(len).sum()
     assert said.groupby("split")["bdi_hat"].count().index.tolist() == ["dev", "test"]
     assert said["bdi_hat"].between(-100, 200).all()
+
+
+def test_a_recurrence_is_read_from_the_mean_of_its_states():
+    plain, read = (cells.network(name, seed=0, channels=29, width=8) for name in READ_FROM)
+    x, mask = torch.randn(2, 29, 12, generator=torch.Generator().manual_seed(0)), torch.ones(2, 12)
+    mask[0, 7:] = 0  # frames that are not there count for nothing
+    states = []
+    plain.gru.register_forward_hook(lambda *given: states.append(given[-1][0]))
+    with torch.inference_mode():
+        plain(x, mask.bool())
+        want = [states[0][0, :7].mean(0), states[0][1].mean(0)]
+        expected = plain.regressor(torch.stack(want)).squeeze(1)
+        found = read(x, mask.bool())
+        x[0, :, 7:] = 9.0
+        padded = read(x, mask.bool())
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(padded, found)
 
 
 def test_workers_find_the_functions_of_a_study(computed, tmp_path):
