@@ -329,7 +329,8 @@ fig, axes = plt.subplots(2, 1, figsize=(4.8, 6.2), sharex=True, sharey=True)
 for ax, world in zip(axes, cohorts, strict=True):
     sns.lineplot(
         drawn[drawn["movement"] == world], x="n_train", y="mae", hue="model", marker="o",
-        errorbar=("ci", 95), palette=colours, seed=0, ax=ax, legend=world == "stroke",
+        errorbar=("ci", 95), palette=colours, hue_order=[*colours], seed=0, ax=ax,
+        legend=world == "stroke",
     )  # fmt: skip
     ax.axhline(level["constant"], color=figures.GREY, linestyle="--", linewidth=1)
     ax.axhline(level["oracle"], color=figures.GREY, linestyle=":", linewidth=1)
@@ -338,9 +339,7 @@ for ax, world in zip(axes, cohorts, strict=True):
 ax.set_xticks([50, 150, 500, 1500], ["50", "150", "500", "1500"])
 ax.minorticks_off()
 sns.move_legend(ax, "upper center", title=None, ncol=2, bbox_to_anchor=(0.45, -0.2), fontsize=9)
-fig.suptitle(
-    "Read from the mean, a network needs fifty", x=0.02, ha="left", weight="bold", size=11
-)
+fig.suptitle("Read from the mean, a network needs fifty", x=0.02, ha="left", weight="bold", size=11)
 figures.keep(fig, errors.round(3), "simulated cohorts of order, share 1, three cohorts")
 
 # %%
@@ -417,12 +416,11 @@ say(
 # goes the whole way: rendered faces, then an encoder, trained on identities or on expressions, 512
 # numbers a frame. One cohort, 500 Test recordings.
 
-# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test by recordings in Train, through rendered faces and two encoders (pace, order tells all; networks z-scored within the recording, mean of two seeds). One cohort, 500 Test recordings.", "name": "fig-pixels"}, "image": {"alt": "Two panels, one an encoder. In both, order made by hand lies near 0.4 to 0.5 at every size; the study's networks and mean and spread lie between 0 and 0.1. With the affect encoder, the mean of states rises from 0.2 to 0.6."}}
+# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test by recordings in Train, through rendered faces and two encoders (pace, order tells all; networks z-scored within the recording, mean of the seeds). One cohort, 500 Test recordings.", "name": "fig-pixels"}, "image": {"alt": "Two panels, one an encoder. In both, order made by hand lies near 0.4 to 0.5 at every size; the study's networks and mean and spread lie between 0 and 0.1. With the affect encoder, the mean of states rises from 0.2 to 0.6."}}
 pixels = results.answers("population").query("world == 'pace' and split == 'test'")
-BY_HAND, seen_as = "ridge (order)", ["z-scored", "raw"]
-pixels = pixels[
-    pixels["inputs"].isin(seen_as) & pixels["predictor"].isin([*TEMPORAL, OF_STATES, POOLED, BY_HAND])
-]
+BY_HAND, NETWORKS = "ridge (order)", [*TEMPORAL, OF_STATES]
+scaled_in = (pixels["inputs"] == "z-scored") & pixels["predictor"].isin(NETWORKS)
+pixels = pixels[scaled_in | pixels["predictor"].isin([POOLED, BY_HAND])]
 pixels = pixels[pixels[["learning_rate", "dropout"]].eq(0).all(axis=1)]
 found = pixels.groupby(["features", "predictor", "n_train", "seed"])[["bdi", "bdi_hat"]].apply(
     lambda run: pcc(run["bdi"].to_numpy(), run["bdi_hat"].to_numpy())
@@ -439,7 +437,9 @@ for ax, (encoder, of) in zip(axes, found.groupby("features"), strict=True):
 ax.set_xticks([50, 150, 500], ["50", "150", "500"])
 ax.minorticks_off()
 sns.move_legend(ax, "upper center", title=None, ncol=2, bbox_to_anchor=(0.45, -0.2), fontsize=9)
-fig.suptitle("Order is in the pixels; most networks miss it", x=0.02, ha="left", weight="bold", size=11)
+fig.suptitle(
+    "Order is in the pixels; most networks miss it", x=0.02, ha="left", weight="bold", size=11
+)
 figures.keep(fig, found.round(3), "simulated cohort of order (pace), rendered faces, two encoders")
 
 # %%
@@ -475,7 +475,7 @@ best = tried["mae", "dev"].groupby(["features", "predictor", "seed"]).idxmin()
 tried = pd.DataFrame({"pcc": tried["pcc", "test"], "chosen": tried.index.isin(best)}).reset_index()
 tried["model"] = tried["predictor"].map(SHOWN)
 
-# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test for every setting that was tried (pace, 500 Train recordings, z-scored within the recording, one cohort). Large: chosen by the error on Dev, of each seed. Dashed: order made by hand.", "name": "fig-tuning"}, "image": {"alt": "Two panels, one an encoder. Affect: the Transformer and MambaGRU near zero at all settings, LDBM between 0 and 0.4 by its setting, the mean of states near 0.6. Identity: LDBM near zero, the mean of states apart from it."}}
+# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test for every setting that was tried (pace, 500 Train recordings, z-scored within the recording, one cohort). Large: chosen by the error on Dev, of each seed. Dashed: order made by hand.", "name": "fig-tuning"}, "image": {"alt": "Two panels, one an encoder. Affect: the Transformer and MambaGRU near zero at all settings, LDBM between 0 and 0.4 by its setting, the mean of states near 0.6. Identity: LDBM near zero."}}
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 4.6), sharex=True)
 for ax, (encoder, of) in zip(axes, tried.groupby("features"), strict=True):
     order = [name for name in SHOWN.values() if name in set(of["model"])]
