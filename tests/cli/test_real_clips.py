@@ -13,7 +13,7 @@ def test_real_clips_go_from_a_table_to_pages(run, real_clips, free_weights, tmp_
     names = ["again", "brother", "bird", "milk", "book", "learn", "eat", "night", "hungry", "want"]
     table = pd.DataFrame({"recording": names, "person": [*"aabbccddee"], "fatigue": range(10)})
     table = table.assign(split=["train"] * 4 + ["dev"] * 2 + ["test"] * 4)
-    table.assign(path=map(real_clips.get, names)).to_csv(file := tmp_path / "signs.csv")
+    table.assign(path=[*map(real_clips.get, names)]).to_csv(file := tmp_path / "signs.csv")
     file.with_suffix(".yaml").write_text("{label: fatigue, range: [0, 9]}")
     (quick := tmp_path / "quick").write_text("{epochs: 1, sequence_length: 6, window_length: 6}")
     aligned, pair = ("--detector", free_weights["yunet"], "--det-size", 320), tmp_path / "pair"
