@@ -3,10 +3,13 @@
 import re
 
 import pandas as pd
+import pytest
 
 from deplib.cli.options import FAULTS
 
 
+@pytest.mark.slow
+@pytest.mark.skipif("os.environ.get('CI')", reason="five minutes of a core: run it by hand")
 def test_real_clips_go_from_a_table_to_pages(run, real_clips, free_weights, tmp_path, monkeypatch):
     """The labels are invented; no word is of AVEC2014, its label, or a simulation."""
     monkeypatch.setenv("DEPLIB_DATA", str(tmp_path / "data"))
