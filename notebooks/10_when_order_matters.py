@@ -540,3 +540,7 @@ say(
 # training or pretraining may find order in fewer recordings. Where severity moves more than here, LDBM
 # found part of the order without centring, too, in trials beside this page. And the map is of three
 # cohorts: its intervals are wide where cohorts differ.
+#
+# The mean of states was one setting among others that were tried, and it is drawn where it was run: through
+# pixels in one cohort, in pace with fifty recordings in three, in stroke not yet. It says that a readout
+# can decide; that it would on real faces is not known.
