@@ -47,6 +47,8 @@ class _CleanErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # typer brings its own copy of click, or uses click's
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader, such as head, has seen enough: typer ends in silence
+            raise
         except (DeplibError, OSError) as error:
             file = error.filename if isinstance(error, OSError) else None
             remedy = f"; look at permissions and room of {file}, or choose another" if file else ""

@@ -1,5 +1,6 @@
 """Errors, exit codes and help."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -46,15 +47,17 @@ def test_a_new_verb_needs_no_error_handling_of_its_own(run, monkeypatch):
 
     @app.command("fold")
     def fold(how: str):
-        raise {"stop": KeyboardInterrupt(), "crash": KeyError("odd"), "no": ModelError("no")}[how]
+        errors = {"stop": KeyboardInterrupt(), "crash": KeyError("odd"), "no": ModelError("no")}
+        raise (errors | {"head": BrokenPipeError(errno.EPIPE, "Broken pipe")})[how]
 
     assert run("fold", "no", code=FAILED).stderr == "deplib fold: no\n"
+    assert not run("fold", "head", code=1).stderr  # whoever reads has seen enough
     assert "goes on where this one ended" in run("fold", "stop", code=INTERRUPTED).stderr
     said = run("fold", "crash", code=CRASHED).stderr
     assert said.startswith("deplib failed, which says nothing about the data: KeyError: 'odd'; for")
     assert len(said.splitlines()) == 1
     monkeypatch.setenv("DEPLIB_TRACEBACK", "1")
-    assert 'in fold\n    raise {"stop"' in run("fold", "crash", code=CRASHED).stderr
+    assert "in fold\n    raise (errors" in run("fold", "crash", code=CRASHED).stderr
 
 
 def test_jobs_are_as_many_as_this_process_may_use(monkeypatch):
