@@ -667,7 +667,7 @@ say(
 # undefined. Where an assertion stops the page, a sentence near it does not hold for your choice.
 #
 # With your own corpus, `deplib study CORPUS --out OUT` trains the models and executes this page and
-# [Fifty recordings](11_power.ipynb) on your predictions. It leaves out what speaks of the simulated
+# [Few recordings](11_power.ipynb) on your predictions. It leaves out what speaks of the simulated
 # cohort: findings, the titles of figures, the assertions.
 #
 # ## What this does not show
@@ -677,4 +677,4 @@ say(
 # hides severity in the order of events: see [When order matters](10_when_order_matters.ipynb). All runs
 # of the main comparison were trained on one Train split; the section on a thousand recordings has three,
 # which are few, and one in the default world. What fifty recordings could have shown at all is
-# the question of [Fifty recordings](11_power.ipynb).
+# the question of [Few recordings](11_power.ipynb).

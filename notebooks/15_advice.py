@@ -619,7 +619,7 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 #
 # ## What this does not show
 #
-# What is undecided may still be true; [Fifty recordings](11_power.ipynb) says how many would tell. The
+# What is undecided may still be true; [Few recordings](11_power.ipynb) says how many would tell. The
 # affect encoder is one that nobody has for real faces, the pulse follows the simulated behaviour, and
 # the study's own suggestion, an encoder finetuned on FER2013, was not tried. All of it says which
 # experiments are worth a licence, not how they end.

@@ -44,6 +44,8 @@ if importlib.util.find_spec("deplib") is None:  # as on Colab, where nothing is 
     importlib.invalidate_caches()
 
 # %%
+import json
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,6 +56,7 @@ from deplib import baselines, figures, results, study
 from deplib.claims import FACTS, REPORTED, TEST_BANDS
 from deplib.cohorts.simulated import LATENTS, PERSON_SHARE, RELIABILITY
 from deplib.cohorts.simulated.anatomy import Anatomy
+from deplib.deploy.bundle import DEMONSTRATION
 from deplib.extraction import network_card, open_encoder
 from deplib.report import badge, say, table
 from deplib.statistics import critical_r, fisher_interval, score_runs
@@ -321,7 +324,7 @@ say(
 # of combining frames under one protocol, and to teach how such a comparison goes wrong. **Out of scope**:
 # any statement about a person; any recording that was not rendered here. **Training data**: simulated,
 # 50 recordings each for Train, Dev and Test; persons return across splits. **Licence**: MIT; weights are
-# computed on your machine and not shipped.
+# computed on your machine, but for one model, told of below.
 
 # %%
 four = [*REPORTED["model"]]
@@ -338,6 +341,18 @@ for model, mechanism in REPORTED.set_index("model")["mechanism"].items():
                  f"{d.estimate:+.2f} ({d.low:+.2f} to {d.high:+.2f})"))  # fmt: skip
 columns = ["model", "what it does", "parameters", "Test MAE ± SD of seeds", "minus the constant's"]
 table(pd.DataFrame(rows, columns=columns))
+
+# %%
+shown = json.loads(DEMONSTRATION[0].with_suffix(".json").read_bytes())
+made, worth = shown["recipe"], shown["test"]
+say(
+    f"**The one model that is shipped**, so that `deplib predict` answers in the first minute, is "
+    f"{made['model']} on features of the encoder *{made['features']}*, with one seed. On "
+    f"{worth['recordings']} simulated Test recordings it errs by {worth['mae']:.1f} points "
+    f"({worth['mae_95'][0]:.1f} to {worth['mae_95'][1]:.1f}), and the mean of Train by "
+    f"{worth['mae_of_the_train_mean']:.1f}; its answer is {shown['interval']}. Of real people it says "
+    "nothing."
+)
 
 # %% [markdown]
 # The encoders that are shipped take aligned pictures of 112 x 112 pixels and give 512 numbers. They have
