@@ -100,13 +100,15 @@ class VideoClip:
             self._shape = float(stream.sample_aspect_ratio or 1)  # a pixel's width by its height
         if not len(seconds) or np.isnan(seconds[-1]):
             raise CohortError(f"{shown(path)} holds no frames, or says no rate: {COPY}")
-        self.timeline = timeline(seconds, shown(path))
-        self.numbers, self.seconds = self.timeline.frames, self.timeline.seconds
-        self.n_frames, self.found = len(self.numbers), len(seconds)
         first = next(_decoded(path, self._times, self._stamp), None)
         if first is None:
             raise CohortError(f"not one frame of {shown(path)} can be decoded: {COPY}")
         self._pixels(first[1])
+        if self._times is None:
+            seconds = _let_out(seconds, *first)
+        self.timeline = timeline(seconds, shown(path))
+        self.numbers, self.seconds = self.timeline.frames, self.timeline.seconds
+        self.n_frames, self.found = len(self.numbers), len(seconds)
 
     def read(self, start: int, stop: int) -> FrameBlock:
         """Decode and align frames ``start`` to ``stop``, black where there is none.
@@ -242,18 +244,34 @@ def _count(container: Any, stream: Any, name: str) -> tuple[int, np.ndarray | No
     numbered as they come out. AVI stores none; what is read as such is a guess, but its order of
     decoding tells where a chunk is empty.
     """
-    sound = [packet for packet in _packets(container, stream) if packet.size]
-    used, avi = [p for p in sound if not p.is_discard], container.format.name == "avi"
+    avi, packets = container.format.name == "avi", _packets(container, stream)
+    # of each its time and place, and not its content: that of a long film fills the memory
+    sound = [(p.dts if avi else p.pts, p.pos, p.is_discard) for p in packets if p.size]
+    used = [(time, place) for time, place, discarded in sound if not discarded]
     announced = stream.frames if len(used) == len(sound) else 0  # the header counts those cut off
-    if "mp4" in container.format.name and len({p.pos for p in used}) < len(used):
+    if "mp4" in container.format.name and len({place for _, place in used}) < len(used):
         # FFmpeg shows the film's start where an edit list says that there is nothing.
         text = f"{name} has an edit list that shows parts twice, or nothing between two parts"
         raise CohortError(f"{text}: export it without edits")
-    times = [packet.dts if avi else packet.pts for packet in used]
+    times = [time for time, _ in used]
     if None in times or len(set(times)) < len(times):
         return announced, None, np.arange(len(times)) / float(stream.average_rate or "nan")
     stamps = np.sort(np.array(times, np.int64))
-    return announced, None if avi else stamps, (stamps - stamps[:1]) * float(stream.time_base)
+    return announced, None if avi else stamps, stamps * float(stream.time_base)
+
+
+def _let_out(seconds: np.ndarray, index: int, frame: Any) -> np.ndarray:
+    """Return when frames are shown, of when chunks are read: each with the one that lets it out.
+
+    Between pictures that are predicted from later ones, a decoder gives the first one out, and so
+    all, only with a later chunk.
+    """
+    if frame.dts is None:  # only the end of the file let it out
+        return seconds
+    read = float(frame.dts * frame.time_base) - 1e-6
+    late = int(np.clip(np.searchsorted(seconds, read) - index, 0, len(seconds) - 1))
+    usual = np.median(np.diff(seconds)) if late else 0.0
+    return np.append(seconds[late:], seconds[-1] + usual * np.arange(1, late + 1))
 
 
 def _decoded(
