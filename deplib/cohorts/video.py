@@ -231,9 +231,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any, tuple[int, int]]]:
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    broken = require_av().FFmpegError, OSError  # looked up now: at its end Python imports nothing
     try:
         yield from container.demux(stream)
-    except (require_av().FFmpegError, OSError):
+    except broken:
         return  # cut short: what came before it can be used
 
 

@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import struct
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -349,6 +350,17 @@ def test_frames_without_a_face_are_black_and_told_and_a_bad_aligner_is_named(vid
     assert [bool(frame.any()) for frame in block.frames] == [False, True] * 2
     with pytest.raises(CohortError, match=r"aligner grey-1 returned uint8 \(112, 112\)"):
         VideoClip(video, grey).read(0, 1)
+
+
+def test_a_film_left_open_says_nothing_when_python_ends(video):
+    code = (
+        "import sys\nfrom deplib.cohorts.video import VideoClip\n"
+        "def aligner(image): pass\naligner.id = ''\n"
+        "clip = VideoClip(sys.argv[1], aligner)\nclip.read(0, 1)\n"
+        "clip.mine = VideoClip.mine = clip  # a circle, as objects with caches are"
+    )
+    done = subprocess.run([sys.executable, "-c", code, video], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_without_pyav_the_message_says_what_to_install(tmp_path, video, monkeypatch):
