@@ -230,6 +230,8 @@ def _print_answer(answer: "Prediction", frames: Path) -> None:
     typer.echo(f"the mean of the training labels, {total}")
     worth = f"its MAE on Test was {card.test_mae:.2f} points"
     typer.echo(f"{card.model} on {card.features} features, trained on {card.cohort}: {worth}")
+    if card.aligned:
+        typer.echo(f"faces of its training: {card.aligned}")
     for sentence in answer.caveats:
         typer.secho(sentence, bold=True)
 

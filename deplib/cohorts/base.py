@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 SPLITS = ("train", "dev", "test")
+AS_GIVEN = "as they were given"
+"""What is said of the alignment of faces that came as crops."""
 BANDS = (("minimal", 0, 13), ("mild", 14, 19), ("moderate", 20, 28), ("severe", 29, 63))
 """BDI-II severity bands, in points, both ends included."""
 SIMULATED_MARKER = "SIMULATED.txt"

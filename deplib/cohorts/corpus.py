@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from deplib.cohorts.avec2014 import EXPECTED, list_folder
-from deplib.cohorts.base import COLUMNS, SOUND, SPLITS, FrameBlock
+from deplib.cohorts.base import AS_GIVEN, COLUMNS, SOUND, SPLITS, FrameBlock
 from deplib.cohorts.images import content_of, shown
 from deplib.cohorts.manifest import read_manifest
 from deplib.cohorts.scan import Source, failing_frames, identical_clips, open_clips, problems
@@ -42,6 +42,8 @@ class Corpus:
         Recordings that are there and cannot be used, and why.
     scale, notes
         What the labels measure, and what one should know of the listing.
+    aligned
+        How faces are aligned: the aligners' ids, or `AS_GIVEN`, or both.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Corpus:
         videos = [source for source in good["source"] if isinstance(source, VideoClip)]
         aligners = sorted({video.id for video in videos})
         self.fingerprint = _sha256(repr((self.simulated, aligners)))
+        self.aligned = "; ".join(aligners + [AS_GIVEN] * (len(videos) < len(good)))
 
     def fingerprint_of(self, recording: str) -> str:
         """Return a hash of what one recording's files hold now, and of its aligner.

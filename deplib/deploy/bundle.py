@@ -60,6 +60,7 @@ class Card:
     test_mae: _Points  # by recording, of the model as written; Test chose nothing
     cohort: _Name  # name of the cohort that it was trained on
     simulated: bool  # whether that cohort's persons are simulated
+    aligned: str = ""  # how that cohort's faces were aligned; older cards do not say
     key: _Name  # key of the training run
 
     def points(self, z: Any) -> Any:

@@ -23,7 +23,7 @@ from joblib import delayed
 from numpy.typing import ArrayLike
 from torch import nn
 
-from deplib.cohorts.base import BDI, scale_of
+from deplib.cohorts.base import AS_GIVEN, BDI, scale_of
 from deplib.deploy.bundle import MODEL_FILE, Card, write_bundle
 from deplib.deploy.export import export_model, longest
 from deplib.deploy.predict import predict_windows, require_one_encoder
@@ -117,6 +117,7 @@ def export_run(
             spec, model, encoder, protocol, key=key, level=level, cohort=inputs.cohort.name,
             simulated=bool(inputs.cohort.simulated), label_mean=windows.label_mean,
             label_std=windows.label_std, label=scale.name, lowest=scale.low, highest=scale.high,
+            aligned=getattr(inputs.cohort, "aligned", AS_GIVEN),
         )  # fmt: skip
         export_model(model, path, card)
         if int8:

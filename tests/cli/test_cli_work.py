@@ -201,6 +201,7 @@ def test_a_table_of_clips_goes_all_the_way_under_its_own_name(run, corpus, tmp_p
     told += [run("export", file, "--out", pair, *common, *of_pair).output]
     told += [run("predict", table["path"][0], pair).output]
     assert all("clinic" in text and "PHQ-8" in text for text in told)
+    assert "faces of its training: as they were given" in told[-1]
     assert not any("BDI" in text or "of AVEC" in text for text in told)
     assert badge(Corpus(file)).data.count("clinic") == badge(Corpus(file)).data.count("PHQ-8") == 1
 

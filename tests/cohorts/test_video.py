@@ -435,6 +435,7 @@ def test_the_fingerprint_knows_aligner_and_videos(filmed, tmp_path):
     file = next(root.rglob("*.mp4"))
     name = file.stem.removesuffix("_video")
     opened = [Corpus(root, aligner=one) for one in (Middle(), Middle(), other)]
+    assert opened[2].aligned == "another, each 1/30 s of upright films"
     prints = [cohort.fingerprint_of(name) for cohort in opened]
     with open(file, "ab") as stream:
         stream.write(b"\0\0\0\x08free")

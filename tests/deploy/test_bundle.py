@@ -46,7 +46,7 @@ def edit(folder, change):
 LACKING = [
     ({k: v for k, v in asdict(CARD).items() if k != field.name}, rf"'s {field.name} .*required")
     for field in fields(Card)
-    if field.name != "format"
+    if field.name not in ("format", "aligned")
 ]
 
 
