@@ -322,7 +322,7 @@ def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str
     home = package if (package / "notebooks").is_dir() else package.parent  # installed, or a clone
     shutil.rmtree(work, ignore_errors=True)
     (work / FIGURES).mkdir(parents=True)
-    failed = {}
+    failed, named = {}, label.replace('"', '""')
     for name in OWN:
         source, result = Chapter(name, home).source, work / f"{name}.ipynb"
         _on_own(source, WORLD=world, ROOT=str(results.resolve()), LABEL=label)
@@ -334,6 +334,8 @@ def publish_own(world: str, results: Path, out: Path, *, label: str) -> dict[str
             told = new_markdown_cell(f"On these results: {error}")
             page = new_notebook(cells=[source.cells[0], told])
         for file, text in take_figures(page, name).items():
+            if file.endswith(".csv"):  # whose column of labels is theirs
+                text = re.sub(r"\A(.*,)bdi(?=,)", lambda m: f'{m[1]}"{named}"', text)
             (work / FIGURES / file).write_text(text, encoding="utf-8")
         nbformat.write(page, result)
     toc = {"format": "jb-book", "root": OWN[0], "chapters": [{"file": name} for name in OWN[1:]]}

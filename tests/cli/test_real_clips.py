@@ -28,4 +28,5 @@ def test_real_clips_go_from_a_table_to_pages(run, real_clips, free_weights, tmp_
         page = (tmp_path / "pages" / f"{name}.html").read_text()
         told += (said := re.sub('(?s)<div class="highlight.*?</div>', "", page))  # without code
         assert word in said
+    assert ',"fatigue",' in next(tmp_path.rglob("residuals.csv")).read_text()
     assert not re.search("AVEC2014|BDI|[Ss]imulated|left out", told)
