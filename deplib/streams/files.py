@@ -219,14 +219,14 @@ def read_openface(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     valid = (success == 1) & (confidence >= CONFIDENCE)
     values = np.nan_to_num(numbers(table, ACTION, name, valid))
     whole = (frame % 1 == 0) & (frame >= 0) & (frame <= MAX_SAMPLES)
+    other = table["face_id"] != table["face_id"].iloc[0] if "face_id" in table else False
     wrong = {
+        "another face": np.array(other),
         "a frame number that is no whole number from 0 on": ~whole,
         "a frame number that does not ascend": np.diff(frame, prepend=-1) <= 0,
         "a confidence outside 0 to 1": (confidence < 0) | (confidence > 1),
         "a success that is neither 0 nor 1": ~np.isin(success, (0, 1)),
     }
-    if "face_id" in table:
-        wrong["another face"] = table["face_id"] != table["face_id"].iloc[0]
     first, rate = 0 if frame[0] == 0 else 1, 0.0
     steps = np.diff(frame, prepend=first)
     if "timestamp" in table and (seconds := numbers(table, ["timestamp"], name)[:, 0]).any():

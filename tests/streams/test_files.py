@@ -85,7 +85,7 @@ WRONG_CELLS = [
     ({"frame": 3.5}, "no whole number"),
     ({"frame": 10**12}, "no whole number"),
     ({"frame": 2}, "frame number that does not ascend in row 3"),
-    ({"face_id": 1}, "another face in row 3"),
+    ({"frame": 2, "face_id": 1}, "another face in row 3"),
     ({"confidence": 98}, "confidence outside 0 to 1"),
     ({"success": 2}, "success that is neither"),
     ({"AU12_r": 5.2}, "AU12_r outside 0 to 5 in row 3"),
