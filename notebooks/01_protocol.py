@@ -211,7 +211,7 @@ say(f"The RMSE is {rmse:.1f} points; as a mean over five batches it would be {ba
 #
 # - **Epochs.** The study states no number of epochs and no rule for choosing one. Here training stops
 #   when the error on Dev has not fallen for a while, and Dev chooses the epoch. So a score on Dev
-#   flatters ([Choosing on Dev](12_choosing_on_dev.ipynb)). Test chooses nothing.
+#   flatters ([Looking good on Dev](12_choosing_on_dev.ipynb)). Test chooses nothing.
 # - **Windows.** The study's sequences are 2,000 frames long, and it evaluates windows of 512. Here the
 #   models are also *trained* on windows of 512. Whoever trains on whole sequences has fewer and longer
 #   examples, and positions beyond 512 are then used at last: some parameters of MambaGRU and of the

@@ -441,5 +441,5 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 # The gap and the forgetting were measured on made-up windows before training, where nothing but the
 # architecture speaks; training may lengthen a memory. Nor is shown here that a longer memory would help:
 # in this cohort severity shows in how much a face moves, at any time. Where it shows in the order of
-# movement, the mean of the states is what lets MambaGRU find it
+# movement, the mean of the states lets MambaGRU find it in far fewer recordings
 # ([When order matters](10_when_order_matters.ipynb)).

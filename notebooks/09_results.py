@@ -28,8 +28,8 @@
 # # Results: did any way of combining frames beat their average?
 
 # %% [markdown] tags=["report-only"]
-# **No. None of the architectures has a lower error than TemporalMeanMLP, which averages all frames
-# and knows nothing of their order. And none of them, the average included, has a lower error than
+# **No. None of the architectures has a demonstrably lower error than TemporalMeanMLP, which averages all
+# frames and knows nothing of their order. And none of them, the average included, has a lower error than
 # one constant guess for everybody.** The architectures differ by less than what fifty recordings and
 # the luck of a training run can move. So this is no proof that order never matters: it is what a
 # study of this size would see, also where the behaviour tells a lot.
@@ -435,13 +435,15 @@ for ax, (world, of) in zip(axes, true.groupby("world"), strict=True):
     figures.forest(of.assign(label=of["model"], value=of["mean"]), ax, zero_label="as the average")
     ax.set_title(f"{world}, cohorts: {of['count'].max()}", fontsize=10, color=figures.GREY)
 axes[-1].set(xlabel="difference in Test MAE, BDI-II points")
-fig.suptitle("No gain in truth, whatever a lab may see", x=0.02, ha="left", weight="bold", size=11)
+fig.suptitle(
+    "No gain of a point, whatever a lab may see", x=0.02, ha="left", weight="bold", size=11
+)
 figures.keep(
     fig, true.round(3).reset_index(), "simulated cohorts, rendered faces, identity features"
 )
 
 # %% tags=["report-only"]
-assert (true["mean"] > 0).all() and (true["high"] > 0).all(), "a temporal model gains: rewrite"
+assert (true["mean"] > 0).all() and (true["low"] > -1).all(), "a temporal model gains: rewrite"
 test_of = raw[raw["split"] == "test"].groupby(["world", "predictor", "cohort", "seed"])
 known = test_of[["bdi", "bdi_hat"]].apply(
     lambda t: np.corrcoef(t["bdi"], t["bdi_hat"])[0, 1] if t["bdi_hat"].std() else 0
@@ -568,8 +570,9 @@ assert rise["true"] > 1.4 and 0.2 < rise["shuffled"] < 0.8, "rewrite"
 say(f"From Dev to Test the four lose {rise['true']:.2f} points; shuffled, {rise['shuffled']:.2f}.")
 
 # %% [markdown] tags=["report-only"]
-# Choosing alone makes half a point. The rest of the gap is not explained by choosing: persons who
-# return in several recordings are the next suspect ([Choosing on Dev](12_choosing_on_dev.ipynb)).
+# In this one run choosing alone makes half a point; over many cohorts it is a little less
+# ([Looking good on Dev](12_choosing_on_dev.ipynb)). The rest of the gap is not explained by choosing:
+# persons who return in several recordings are the next suspect.
 
 # %% [markdown]
 # The study watches another sign, `sigma_ratio`: the spread of the predictions over that of the

@@ -251,8 +251,9 @@ say(
 # *Read the affect encoder's row with care.* In `default` an encoder that was **not trained at all**
 # gains as much over the identity encoder. Identity features invite a model to learn faces, and any
 # features that do so less are safer. Only in `published` does the affect encoder bring the error
-# below the constant's, and there, too, its interval contains zero. The architecture does not begin
-# to matter on better features either: LDBM and MambaGRU err a little more than the plain average.
+# below the constant's, and there, too, its interval contains zero. Where levels tell, as here, the
+# architecture does not begin to matter on better features either: LDBM and MambaGRU err a little more
+# than the plain average. (Where order tells, [it does](10_when_order_matters.ipynb).)
 # Under the protocol's L1 loss a smoothed target seldom changes the sign of a gradient, so a small
 # effect is all that smoothing can have.
 #
@@ -448,8 +449,9 @@ for predictor in (ensemble, dropout):
 
 # %% [markdown]
 # Their SDs say how far models of one kind disagree, and nothing of the noise in the label: intervals
-# that should hold 90 % of the labels hold fewer than one in four. Nor does a larger SD go with a larger
-# error. One width from Dev holds what it promises, at the price of half the scale, and on persons whom
+# that should hold 90 % of the labels hold fewer than one in four. Nor is a link of SD and error
+# shown. One width from Dev held about 90 %, at the price of half the scale (fifty recordings cannot tell
+# 80 % from 98 %), and on persons whom
 # nobody has seen it is a little wider; it holds as well around a constant. `deplib export` writes that
 # width into the card of a model. The study's other monitor, `sigma_ratio`, warns of a collapse
 # ([MambaGRU](07_mamba_gru.ipynb) shows one) and says nothing of a single answer.

@@ -123,7 +123,9 @@ def _complete(
     missing = [spec for spec in specs if spec not in done]
     if missing and root is None and _renew(missing, inputs, world):
         keys, done = held()
-    for group in _alike([spec for spec in specs if spec not in done]):
+    todo = [spec for spec in specs if spec not in done]
+    bar = tqdm(total=len(todo), desc="runs", unit="run", disable=not (inputs.progress and todo))
+    for group in _alike(todo):
         if group[0].precision == RunSpec.precision:
             finished = in_parallel(group, inputs, keys, scheduler)
         else:
@@ -133,6 +135,9 @@ def _complete(
             shutil.rmtree(parts / name, ignore_errors=True)  # of another key, or damaged
             results.merge(name, [result], root=parts)
             done[result.spec] = result.rounded()
+            bar.set_postfix_str(name)
+            bar.update()
+    bar.close()
     there = [part for spec in specs if (part := parts / spec.name).exists()]
     if there:  # also those of a call that was killed before or while it merged them
         results.merge(world, done.values(), root=root)
@@ -183,12 +188,7 @@ def in_parallel(
         what = f"Test of {inputs.cohort.name} ({specs[0].split_rule} split) shows one person"
         raise CohortError(f"{what}, and intervals over persons need two: put others into it")
     here = [] if scheduler else [delayed(_one)(windows, *each) for each in work]
-    finished = _on_dask(scheduler, work, windows) if scheduler else in_processes(inputs.jobs, here)
-    with tqdm(total=len(specs), desc="runs", unit="run", disable=not inputs.progress) as bar:
-        for result in finished:
-            bar.set_postfix_str(result.spec.name)
-            bar.update()
-            yield result
+    yield from _on_dask(scheduler, work, windows) if scheduler else in_processes(inputs.jobs, here)
 
 
 def _one(windows: WindowSet, spec: RunSpec, key: str, source: str, protocol: Protocol) -> Result:
