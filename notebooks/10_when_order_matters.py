@@ -461,7 +461,7 @@ fig.suptitle(
 figures.keep(fig, found.round(3), "simulated cohort of order (pace), rendered faces, two encoders")
 
 # %%
-at = found.set_index(["predictor", "features", "n_train"])["pcc"]
+at = found.set_index(["predictor", "features", "n_train"])["pcc"].sort_index()
 assert (at.loc[BY_HAND] > 0.3).all() and (at.loc[POOLED].abs() < 0.15).all(), "rewrite the title"
 assert (at.loc[TEMPORAL].abs() < 0.2).all(), "rewrite the title: a network finds order in pixels"
 assert (at.loc[OF_STATES, "identity"] < 0.2).all(), "rewrite: a network finds order in identities"
