@@ -541,7 +541,7 @@ say(
 #
 # Learning rate and dropout were the same for all, and tuned for none. Here each network is trained at
 # three rates, with and without a dropout of its inputs (0.3), on embeddings as they are and z-scored, and
-# the temporal ones on whole sequences of 2,000 frames, as in the study, in the place of windows of 512.
+# LDBM and MambaGRU on whole sequences of 2,000 frames, as in the study, in the place of windows of 512.
 # MambaGRU is also read from the *mean of its states*, which finds order in
 # [the next chapter](10_when_order_matters.ipynb). All see the features that show most, those of *affect*,
 # in the world *published*: one cohort, one seed.

@@ -434,7 +434,7 @@ say(
 # goes the whole way: rendered faces, then an encoder, trained on identities or on expressions, 512
 # numbers a frame. One cohort, 500 Test recordings.
 
-# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test by recordings in Train, through rendered faces and two encoders (pace, order tells all; networks z-scored within the recording, mean of the seeds). One cohort, 500 Test recordings.", "name": "fig-pixels"}, "image": {"alt": "Two panels, one an encoder. In both, order made by hand lies near 0.4 to 0.5 at every size; the study's networks and mean and spread lie between 0 and 0.1. With the affect encoder, the mean of states rises from 0.2 to 0.6."}}
+# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test by recordings in Train, through rendered faces and two encoders (pace, order tells all; networks z-scored within the recording, mean of the seeds). One cohort, 500 Test recordings; the mean of states was not run on 500 with identity.", "name": "fig-pixels"}, "image": {"alt": "Two panels, one an encoder. In both, order made by hand lies near 0.4 to 0.5 at every size; the study's networks and mean and spread lie between 0 and 0.1. With the affect encoder, the mean of states rises from 0.2 to 0.6."}}
 pixels = results.answers("population").query("world == 'pace' and split == 'test'")
 BY_HAND, NETWORKS = "ridge (order)", [*TEMPORAL, OF_STATES]
 scaled_in = (pixels["inputs"] == "z-scored") & pixels["predictor"].isin(NETWORKS)
@@ -454,7 +454,7 @@ for ax, (encoder, of) in zip(axes, found.groupby("features"), strict=True):
     ax.set_title(f"{encoder} encoder", fontsize=10, color=figures.GREY)
 ax.set_xticks([50, 150, 500], ["50", "150", "500"])
 ax.minorticks_off()
-sns.move_legend(ax, "upper center", title=None, ncol=2, bbox_to_anchor=(0.45, -0.2), fontsize=9)
+sns.move_legend(ax, "upper center", title=None, ncol=2, bbox_to_anchor=(0.45, -0.32), fontsize=9)
 fig.suptitle(
     "Order is in the pixels; most networks miss it", x=0.02, ha="left", weight="bold", size=11
 )
