@@ -522,10 +522,12 @@ fused = pd.DataFrame(rows, columns=["world", "features", "cohort", *name, "gain"
 gain = fused.groupby(["world", "inputs", "predictor"])["gain"].mean().unstack()
 assert (gain.xs("raw", level="inputs") < 0.05).all(axis=None), "rewrite"
 assert gain.xs("z-scored", level="inputs").max(axis=None) < 0.5, "rewrite"
-scaled = fused[fused["inputs"] == "z-scored"].groupby(["world", "predictor"])["gain"].mean()
-world, model = scaled.idxmax()
+scaled = fused[fused["inputs"] == "z-scored"]
+scaled = scaled.groupby(["world", "features", "predictor"])["gain"].mean()
+world, features, model = scaled.idxmax()
+assert scaled.max() < MARGIN, "rewrite: something of size is added"
 say(
-    f"z-scored, most is added in the world *{world}* by {model}: {scaled.max():.2f} points. As they "
+    f"z-scored, most is added in the world *{world}* by {model} on {features}: {scaled.max():.2f} points. As they "
     f"are, the models add "
     f"{gain.xs('raw', level='inputs').min(axis=None):.2f} to "
     f"{gain.xs('raw', level='inputs').max(axis=None):.2f}."
@@ -572,7 +574,8 @@ figures.keep(fig, learnt, "simulated cohort (published), rendered faces, affect 
 
 # %% tags=["report-only"]
 chosen, hindsight = learnt[learnt["chosen"]], learnt.loc[learnt["test"].idxmin()]
-assert chosen["test"].min() > known["ridge (mean+sd)"] + 0.3, "rewrite the title"
+assert chosen["test"].min() > known["ridge (mean+sd)"] + 0.2, "rewrite the title"
+assert hindsight["inputs"] == "z-scored" and known["ridge (mean+sd)"] > hindsight["test"], "rewrite"
 assert (learnt.groupby("predictor")["pcc"].max() > 0.15).all(), "rewrite: a network learns nothing"
 protocol = learnt[["learning_rate", "dropout", "whole"]].isin([0, 3e-4]).all(axis=1)
 at_best = (protocol & (learnt["inputs"] == "raw"))[learnt.groupby("predictor")["test"].idxmin()]
@@ -588,10 +591,11 @@ say(
 # On these features all networks learn something from fifty recordings, so here the comparison is not one
 # of models that know nothing. Rate, dropout and scaling move a model by a point and more, about as much as
 # the models differ, and fifty Dev recordings pick none of the good settings: they prefer what fits
-# Dev's own persons. No choice that Dev made is as good as a mean and a spread. That some settings are, in
-# hindsight, says where to look with more recordings, and nothing about an architecture. It also weakens
-# this report's own comparison: its one setting for all is the best one here for the plain average, and
-# for no other model.
+# Dev's own persons. No choice that Dev made is as good as a mean and a spread. In hindsight some are, and
+# the best are z-scored: that leaves the shape of a channel, such as how seldom somebody smiles, beside its
+# order, and which of the two a network reads is not told here. So it says where to look with more
+# recordings, and nothing about an architecture. It also weakens this report's own comparison: its one
+# setting for all is the best one here for the plain average, and for no other model.
 
 # %% [markdown]
 # ## Controls: labels that are dealt out anew
