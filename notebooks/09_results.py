@@ -543,7 +543,8 @@ say(
 #
 # Learning rate and dropout were the same for all, and tuned for none. Here each network is trained at
 # three rates, with and without a dropout of its inputs (0.3), on embeddings as they are and z-scored, and
-# LDBM and MambaGRU on whole sequences of 2,000 frames, as in the study, in the place of windows of 512.
+# LDBM and MambaGRU on whole sequences of 2,000 frames, as in the study, in the place of windows of 512
+# (the Transformer has learned positions for 1,000).
 # MambaGRU is also read from the *mean of its states*, which finds order in
 # [the next chapter](10_when_order_matters.ipynb). All see the features that show most, those of *affect*,
 # in the world *published*: one cohort, one seed.
