@@ -224,9 +224,9 @@ say(
 #
 # ## What did not work
 #
-# A report that lists only what succeeded misleads those who build on it. In the three worlds
-# where levels tell, no architecture is shown to beat the constant or the plain average (where order tells,
-# some do: [When order matters](10_when_order_matters.ipynb)):
+# A report that lists only what succeeded misleads those who build on it. In `null`,
+# `default` and `published` no architecture is shown to beat the constant or the plain average (where order
+# tells, some do: [When order matters](10_when_order_matters.ipynb)):
 
 # %%
 tried = [
