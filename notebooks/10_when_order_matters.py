@@ -434,7 +434,7 @@ say(
 # goes the whole way: rendered faces, then an encoder, trained on identities or on expressions, 512
 # numbers a frame. One cohort, 500 Test recordings.
 
-# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test by recordings in Train, through rendered faces and two encoders (pace, order tells all; networks z-scored within the recording, mean of the seeds). One cohort, 500 Test recordings; the mean of states was not run on 500 with identity.", "name": "fig-pixels"}, "image": {"alt": "Two panels, one an encoder. In both, order made by hand lies near 0.4 to 0.5 at every size; the study's networks and mean and spread lie between 0 and 0.1. With the affect encoder, the mean of states rises from 0.2 to 0.6."}}
+# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test by recordings in Train, through rendered faces and two encoders (pace, order tells all; networks z-scored within the recording, mean of the seeds). One cohort, 500 Test recordings.", "name": "fig-pixels"}, "image": {"alt": "Two panels, one an encoder. In both, order made by hand lies near 0.4 to 0.5 at every size; the study's networks and mean and spread lie between 0 and 0.1. With the affect encoder, the mean of states rises from 0.2 to 0.6; with the identity encoder, from 0.1 to 0.35."}}
 pixels = results.answers("population").query("world == 'pace' and split == 'test'")
 BY_HAND, NETWORKS = "ridge (order)", [*TEMPORAL, OF_STATES]
 scaled_in = (pixels["inputs"] == "z-scored") & pixels["predictor"].isin(NETWORKS)
@@ -464,12 +464,16 @@ figures.keep(fig, found.round(3), "simulated cohort of order (pace), rendered fa
 at = found.set_index(["predictor", "features", "n_train"])["pcc"].sort_index()
 assert (at.loc[BY_HAND] > 0.3).all() and (at.loc[POOLED].abs() < 0.15).all(), "rewrite the title"
 assert (at.loc[TEMPORAL].abs() < 0.2).all(), "rewrite the title: a network finds order in pixels"
-assert (at.loc[OF_STATES, "identity"] < 0.2).all(), "rewrite: a network finds order in identities"
+of_states = at.loc[OF_STATES, "identity"]
+assert (of_states[[50, 150]] < 0.2).all() and of_states[500] > 0.25, (
+    "rewrite, here and on the index"
+)
 
 # %% [markdown]
 # What two features by hand read from the embeddings shows that order survives camera and encoder, even
 # one that was trained to tell persons apart. The study's networks, as the protocol trains them, do not
-# find it among 512 numbers a frame.
+# find it among 512 numbers a frame. Read from the mean of its states, MambaGRU does: soon on affect features,
+# and with 500 recordings a part of it on those of identity, too.
 #
 # ### Is it the architecture, its tuning, or where it is read?
 #
@@ -494,7 +498,7 @@ best = tried["mae", "dev"].groupby(["features", "predictor", "seed"]).idxmin()
 tried = pd.DataFrame({"pcc": tried["pcc", "test"], "chosen": tried.index.isin(best)}).reset_index()
 tried["model"] = tried["predictor"].map(SHOWN)
 
-# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test for every setting that was tried (pace, 500 Train recordings, z-scored within the recording, one cohort). Large: chosen by the error on Dev, of each seed. Dashed: order made by hand.", "name": "fig-tuning"}, "image": {"alt": "Two panels, one an encoder. Affect: the Transformer and MambaGRU near zero at all settings, LDBM between 0 and 0.4 by its setting, the mean of states near 0.6. Identity: LDBM near zero."}}
+# %% mystnb={"figure": {"caption": "Correlation with BDI-II on Test for every setting that was tried (pace, 500 Train recordings, z-scored within the recording, one cohort). Large: chosen by the error on Dev, of each seed. Dashed: order made by hand.", "name": "fig-tuning"}, "image": {"alt": "Two panels, one an encoder. Affect: the Transformer and MambaGRU near zero at all settings, LDBM between 0 and 0.4 by its setting, the mean of states near 0.6. Identity: all near zero but the mean of states, near 0.35."}}
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 4.6), sharex=True)
 for ax, (encoder, of) in zip(axes, tried.groupby("features"), strict=True):
     order = [name for name in SHOWN.values() if name in set(of["model"])]
@@ -514,6 +518,7 @@ figures.keep(fig, tried, "simulated cohort of order (pace), rendered faces, two 
 picked = tried[tried["chosen"]].groupby(["features", "predictor"])["pcc"].mean()
 assert picked["affect", OF_STATES] > 0.5 and 0.2 < picked["affect", "LDBM"] < 0.45, "rewrite"
 assert picked["affect"][["MambaGRU", "VanillaTransformer"]].abs().max() < 0.1, "rewrite"
+assert picked["identity"][TEMPORAL].abs().max() < 0.15 < picked["identity", OF_STATES], "rewrite"
 say(
     f"As Dev chose them, on affect features LDBM correlates {picked['affect', 'LDBM']:.2f} with severity, "
     f"MambaGRU {picked['affect', 'MambaGRU']:.2f}; read from the mean of its states, at the one rate that "
