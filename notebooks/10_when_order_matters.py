@@ -25,16 +25,16 @@
 #
 # **A temporal model pays where three things meet: severity is in the order of events, the input shows
 # movement rather than who moves, and the model can find what to look for in as many recordings as
-# there are.** Take one of them away, and a trained network adds nothing to a plain average with a spread.
-# The study's networks need hundreds of recordings for the third. With fifty, the study's number, none of them found order even
+# there are.** Take one of them away, and a trained network adds little or nothing to a plain average with a
+# spread. The study's networks need hundreds of recordings for the third. With fifty, none found order even
 # where there was nothing else to find.
 #
 # **But that is no limit of fifty recordings.** A fixed set of random filters found it, two features made
 # by hand did, and in the easier of two worlds so did the study's own recurrent network with one line
 # changed: its answer is read from the *mean* of its states, not from the last one. So changed, it found
-# there as much in 150 recordings as any of the study's networks in 1,500. It is not the readout
-# alone, for LDBM and the Transformer are read from a mean, too. So that four architectures come out alike in a study of that size tells
-# neither that order is absent nor that they cannot see it.
+# there as much in 150 recordings as any of the study's networks in 1,500. It is not the readout alone, for
+# LDBM and the Transformer are read from a mean, too. So that four architectures come out alike in a study of
+# that size tells neither that order is absent nor that they cannot see it.
 
 # %% tags=["remove-cell"]
 import importlib.util
