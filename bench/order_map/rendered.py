@@ -42,8 +42,6 @@ PACE_TRAIN, PACE_TEST = 500, 500
 CELL = ["world", "n_train", "cohort"]
 """What determines whom a run is about."""
 ENCODERS = ("identity", "affect")
-WIDTH = {"MambaGRU": {"width": 64}, "VanillaTransformer": {"width": 64}}
-"""As in the map: of the networks in ``pace``."""
 NETWORKS = ("TemporalMeanMLP", "LDBM", "VanillaTransformer", "MambaGRU")
 SHALLOW = ("constant", "oracle", "ridge (mean+sd)", "ridge (order)")
 
@@ -55,7 +53,9 @@ class Run(NamedTuple):
     n_train: int
     cohort: int  # the seed of the cohort
     features: str  # one of `ENCODERS`
-    inputs: Scaling | Literal["raw"]  # "raw": unit vectors, as the report's models see them
+    inputs: Scaling | Literal["raw", "shuffled"]
+    """``"raw"``: unit vectors, as the report's models see them; ``"shuffled"``: z-scored, and the
+    frames of each window dealt out anew."""
     predictor: str  # one of `SHALLOW` or `NETWORKS`, or `cells.MEAN_OF_STATES`
     seed: int = 0
     learning_rate: float = 0.0  # 0: that of the world's protocol
@@ -190,10 +190,21 @@ def answers(run: Run) -> tuple[pd.Series, int]:
     if run.predictor in SHALLOW:
         asked = used[used["recording"].isin(windows.index["recording"])]
         return cells.shallow(run.predictor, windows, asked, cohort.truth), 0
-    name = cells.base_of(run.predictor)
-    config = {} if run.world in LEVELS else WIDTH.get(name, {})
+    config = {} if run.world in LEVELS else cells.NETWORKS.get(run.predictor, {})
     model = cells.network(run.predictor, seed=run.seed, **config)
     model = HidingInputs(model, run.dropout) if run.dropout else model
-    seen = windows if run.inputs == "raw" else scaled(windows, run.inputs)
+    if run.inputs == "shuffled":
+        windows = shuffled(scaled(windows, "z-scored"), run.seed)
+    elif run.inputs != "raw":
+        windows = scaled(windows, run.inputs)
     torch.manual_seed(run.seed)  # which inputs are hidden
-    return cells.taught(model, seen, protocol_of(run), seed=run.seed, name=name)
+    name = cells.base_of(run.predictor)
+    return cells.taught(model, windows, protocol_of(run), seed=run.seed, name=name)
+
+
+def shuffled(windows: WindowSet, seed: int) -> WindowSet:
+    """Return windows without order: the real frames of each in an order of its own."""
+    rng, features = np.random.default_rng(seed), windows.features.copy()
+    for window, real in zip(features, windows.mask, strict=True):
+        window[real] = rng.permutation(window[real])
+    return replace(windows, features=features)

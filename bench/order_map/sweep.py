@@ -63,7 +63,12 @@ def population() -> list[list[rendered.Run]]:
         _rendered("pace", n_train, 0, features)
         for features, n_train in product(rendered.ENCODERS, SIZES[:3])
     ]
-    affect = [_rendered("published", rendered.N_TRAIN, cohort, "affect") for cohort in COHORTS]
+    # z-scored there, is it the order of frames that a network reads, or what they are like?
+    affect = []
+    for cohort in COHORTS:
+        runs = _rendered("published", rendered.N_TRAIN, cohort, "affect")
+        sees = [run for run in runs if run.inputs == "z-scored"]
+        affect.append([*runs, *(run._replace(inputs="shuffled") for run in sees)])
     null = [_rendered("null", rendered.N_TRAIN, 0, features) for features in rendered.ENCODERS]
     return [*levels, *paced, *affect, *tuning(), *null]
 

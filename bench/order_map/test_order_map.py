@@ -170,6 +170,7 @@ def test_rendered_cells_end_to_end(world, tmp_path, monkeypatch):
         rendered.Run(world, 6, 0, "affect", "raw", "constant"),
         rendered.Run(world, 6, 0, "affect", "raw", "ridge (mean+sd)"),
         rendered.Run(world, 6, 0, "identity", "z-scored", "LDBM"),
+        rendered.Run(world, 6, 0, "identity", "shuffled", "LDBM"),
         rendered.Run(world, 6, 0, "identity", "z-scored", "LDBM", dropout=0.3),
         rendered.Run(world, 6, 0, "identity", "z-scored", "LDBM", learning_rate=1e-2),
     ]
@@ -180,6 +181,20 @@ def test_rendered_cells_end_to_end(world, tmp_path, monkeypatch):
     said = {tuple(row) for row in table["bdi_hat"]}
     assert len(said) == len(runs)  # each setting says something else
     assert (table["epoch"] == (table["predictor"] == "LDBM")).all()
+
+
+def test_shuffled_windows_have_their_own_frames_in_orders_of_their_own(computed):
+    windows = cells.drawn("pace", 1.0, 20, 0)[1]
+    windows.mask[0, 100:] = False
+    found = rendered.shuffled(windows, seed=0).features
+    np.testing.assert_array_equal(np.sort(found, axis=1)[1:], np.sort(windows.features, axis=1)[1:])
+    np.testing.assert_array_equal(found[0, 100:], windows.features[0, 100:])
+    where = [
+        [(one == row).all(1).argmax() for row in found[k]]
+        for k, one in enumerate(windows.features[:3])
+    ]
+    assert len({tuple(order) for order in where}) == 3
+    assert sorted(where[1]) == list(range(128))
 
 
 def test_what_cannot_be_computed_is_refused(computed):
