@@ -28,7 +28,7 @@
 # the score that goes with it is one number, the BDI-II, a questionnaire of depression severity that
 # the person filled in. Much recent work goes into *how the frames are combined over time*. Here four
 # ways of combining them read the same frames, with the same windows, labels, loss and optimiser, so
-# that nothing else can make the difference.
+# that little else can make the difference.
 #
 # It is no claim that simple models are always better, and no instrument for finding depression in a
 # person.
@@ -216,7 +216,7 @@ say(f"The RMSE is {rmse:.1f} points; as a mean over five batches it would be {ba
 #   models are also *trained* on windows of 512. Whoever trains on whole sequences has fewer and longer
 #   examples, and positions beyond 512 are then used at last: some parameters of MambaGRU and of the
 #   Transformer belong to positions that no window reaches ([Cost](08_cost.ipynb)).
-# - **Seeds.** The study reports one run a model. Here every score is a mean over ten.
+# - **Seeds.** The study reports one run a model. Here the scores of the main comparison are means over ten.
 # - **Masks.** The study pads with zeros, and its models read them. Here padding is masked in every
 #   layer.
 # - **LDBM.** Neither an expansion of the name nor public code could be found. The model is built from

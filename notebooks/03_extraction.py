@@ -328,8 +328,8 @@ figures.keep(
 # %% [markdown]
 # On random vectors the answers of some models spread, so σ_ratio is above zero, and there is a
 # correlation where there was none before. Both come from nothing at all: fifty recordings and four
-# models give a correlation of some size by chance. **A σ_ratio above zero is no evidence that features carry
-# signal.**
+# models give a correlation of some size by chance. **A σ_ratio above zero is no evidence that
+# features carry signal.**
 #
 # ## The checks, in order of cost
 #
@@ -371,7 +371,9 @@ told = pd.DataFrame(
         for name, f in {"zeros": broken, "random": random, "mended": mended}.items()
     }
 )
-assert (told["zeros"] == "caught").all() and (told["mended"] == "passes").all(), "rewrite"
+assert (told["zeros"] == "caught").all() and (told["mended"] == "passes").all(), (
+    "rewrite: the zeros pass, or the mended features do not"
+)
 assert (told["random"] == "caught").sum() == 2, "rewrite: what catches random vectors"
 table(told.rename_axis("check").reset_index())
 
@@ -394,7 +396,9 @@ def findings(features, **looked_at):
 
 
 found = {"zeros": findings(broken), "random": findings(random), "mended": findings(mended)}
-assert found["zeros"] == ["all_zero_store"] and "incoherent" in found["random"], "rewrite"
+assert found["zeros"] == ["all_zero_store"] and "incoherent" in found["random"], (
+    "rewrite: other findings"
+)
 assert not found["mended"], "rewrite: the mended features have findings"
 say(
     f"Zeros: `{', '.join(found['zeros'])}`. Random vectors: `{', '.join(found['random'])}`. "

@@ -264,9 +264,9 @@ say(
 # %% [markdown]
 # On Dev the average does better than the constant, on Test it does not. The Train error goes on
 # falling all the while: the persons of Train are learnt by heart. All ten runs end within a fifth of
-# a point of each other, so the seed hardly matters here; other persons would. Every run starts close to a constant answer, which the training log flags as a
-# collapse, and leaves it later. An early epoch in which the answers hardly differ is therefore no
-# sign of a fault; a last epoch would be.
+# a point of each other, so the seed hardly matters here; other persons would. Every run starts close
+# to a constant answer, which the training log flags as a collapse, and leaves it later. An early
+# epoch in which the answers hardly differ is therefore no sign of a fault; a last epoch would be.
 #
 # The study reports one run of this model on AVEC2014, with a larger error on Test than on Dev. That
 # happens here as well, and needs no fault: Dev chose the epoch.
@@ -305,5 +305,6 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 # ## What this does not show
 #
 # An encoder that was trained for expressions keeps more of behaviour in its mean;
-# [Advice](15_advice.ipynb) tries one. And in this cohort severity shows in *how much* a face moves,
-# not in the order of its movements: where order carried the signal, the mean would miss all of it.
+# [Advice](15_advice.ipynb) tries one. And in this cohort severity shows mostly in *how much* a face
+# moves, little in the order of its movements: where order carried the signal, the mean would miss all
+# of it.

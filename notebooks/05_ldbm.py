@@ -24,10 +24,11 @@
 # # LDBM: do patches of frames help?
 #
 # **No patch size beats the plain average of all frames.** LDBM has ten times the parameters of the
-# averaging baseline and a larger error, by about half a point; how much of that is chance, fifty
-# Test recordings cannot say. Patches of 4, 8 and 16 frames score alike. LDBM learns its Train
-# recordings almost by heart within a few passes, and the passes after the second make it worse on
-# new ones. Nor does it use what patches are for: shuffle the frames, and its answer stays.
+# averaging baseline and a larger error, by about half a point; how much of that is chance, fifty Test
+# recordings cannot say. Patches of 4, 8 and 16 frames score alike. LDBM learns its Train recordings
+# almost by heart within a few passes, and the passes after the second make it worse on new ones. Nor
+# did a network trained on thirty recordings use what patches are for: shuffle the frames, and its
+# answer stays.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -69,7 +70,7 @@ badge("default")
 # LDBM belongs to the study's main paper,
 # [Wang et al. 2025](references.md). It cuts a window into patches, turns each patch into one
 # token, and alternates attention between tokens with the merging of neighbours. So the first layer
-# compares quarter seconds, and the last one compares stretches of four seconds. The name is nowhere
+# compares quarter seconds, and the last one compares stretches of two seconds. The name is nowhere
 # expanded and no public code could be found: what follows is built from the study's description.
 # Where the description is silent, as about the kind of attention, an ordinary one stands.
 #
@@ -344,7 +345,7 @@ say(
 # %% [markdown]
 # ## Do the versioned results still hold?
 #
-# Every figure above but the one of thirty recordings reads versioned results. As in the
+# Every figure above but the first two reads versioned results. As in the
 # [last chapter](04_mean_mlp.ipynb), ten epochs on the small cohort are held against their versioned
 # course, within the tolerance that two processors need.
 
@@ -363,7 +364,7 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 #
 # ## What this does not show
 #
-# The study's own LDBM may differ where its description is silent: the kind of attention, the size
-# of the feed-forward part, the merging. And a cohort in which severity shows in *how much* a face
-# moves gives a model of order little to find; [the limits](17_limits.ipynb) say more. What LDBM
-# costs in time and memory stands in [Cost](08_cost.ipynb).
+# The study's own LDBM may differ where its description is silent: the kind of attention, the size of
+# the feed-forward part, the merging. And a cohort in which severity shows mostly in *how much* a face
+# moves gives a model of order little to find; [others](10_when_order_matters.ipynb) give more. What
+# LDBM costs in time and memory stands in [Cost](08_cost.ipynb).

@@ -23,11 +23,11 @@
 # %% [markdown]
 # # VanillaTransformer: does attention find the frames that matter?
 #
-# **It does not look for them.** The Transformer could weigh every frame against every other one, at
-# a cost that grows with the square of the length. On these embeddings its trained attention stays
-# nearly uniform: shuffle the frames of a window and the answer stays where it was. So it computes
-# an average, in a costly way, and it errs on the same recordings as the plain average does. The two
-# differ by less than half a point.
+# **It does not look for them.** The Transformer could weigh every frame against every other one, at a
+# cost that grows with the square of the length. Trained on thirty recordings of these embeddings, its
+# attention stays nearly uniform: shuffle the frames of a window and the answer stays where it was. So
+# it computes an average, in a costly way. Trained on fifty, it errs on the same recordings as the
+# plain average does. The two differ by less than half a point.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -313,7 +313,7 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 #
 # ## What this does not show
 #
-# Whether attention would find more with features that show what a face *does*:
-# [the advice, tested](15_advice.ipynb) tries an encoder that was trained for that. Nor whether longer
-# windows would need it: all of this is about 512 frames, some 17 seconds. What the square of the
-# length costs stands in [Cost](08_cost.ipynb).
+# Whether attention finds more in features that show what a face *does*: [Results](09_results.ipynb)
+# tries those of affect. Z-scored, the Transformer is the best of the four there, with the order of
+# frames or without it. Nor whether longer windows would need attention: all of this is about 512
+# frames, some 17 seconds. What the square of the length costs stands in [Cost](08_cost.ipynb).

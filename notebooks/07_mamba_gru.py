@@ -24,12 +24,12 @@
 # %% [markdown]
 # # MambaGRU: what does a recurrence remember?
 #
-# **The end of the clip.** Remove the last tenth of a clip: masked, MambaGRU's answer moves by half of
-# its usual spread; filled with zeros, by nearly all of it. In the middle, a gap changes nothing: the GRU has
-# forgotten it. Its error is the largest of the study's four models, 0.8 points above the plain
-# average, but when both persons and seeds are drawn the interval of that difference just reaches
-# zero. It is also not what its name says: a GRU is no state-space model. A true one, Mamba, stands
-# beside it here, remembers a little longer, and scores as the average does.
+# **The end of the clip.** Remove the last tenth of a clip, before training: masked, MambaGRU's answer
+# moves by half of its usual spread; filled with zeros, by nearly all of it. In the middle, a gap
+# changes nothing: the GRU has forgotten it. Its error is the largest of the study's four models, 0.8
+# points above the plain average, but when both persons and seeds are drawn the interval of that
+# difference just reaches zero. It is also not what its name says: a GRU is no state-space model. A
+# true one, Mamba, stands beside it here, remembers a little longer, and scores as the average does.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -439,7 +439,9 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 # ## What this does not show
 #
 # The gap and the forgetting were measured on made-up windows before training, where nothing but the
-# architecture speaks; training may lengthen a memory. Nor is shown here that a longer memory would help:
-# in this cohort severity shows in how much a face moves, at any time. Where it shows in the order of
-# movement, the mean of the states lets MambaGRU find it in far fewer recordings
-# ([When order matters](10_when_order_matters.ipynb)).
+# architecture speaks; training may lengthen a memory. (A sign that it does not: trained on z-scored
+# features of affect, MambaGRU errs less on shuffled frames, the last of which are a sample of the clip;
+# see [Results](09_results.ipynb).) Nor is shown here that a longer memory would
+# help: in this cohort severity shows mostly in how much a face moves, at any time. Where it shows in
+# the order of movement, the mean of the states lets MambaGRU find it in far fewer recordings ([When
+# order matters](10_when_order_matters.ipynb)).

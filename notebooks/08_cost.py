@@ -27,11 +27,12 @@
 # %% [markdown]
 # # Does a temporal architecture repay what it costs?
 #
-# **No: on the simulated cohort none of the dearer models beats the cheapest one.** The plain average
-# of the frames needs about a hundredth of the work of the next cheapest. Attention between all frames
-# is the only part whose cost grows faster than the length of a window, and at the protocol's length it
-# is about half of the work of the Transformer. The study gives each architecture an order of growth;
-# LDBM's cannot be decided from its description, and MambaGRU's parameters are a third unused.
+# **No: on the simulated cohort none of the dearer models is shown to beat the cheapest one.** The
+# plain average of the frames needs about a hundredth of the work of the next cheapest. Attention
+# between all frames is the only part whose cost grows faster than the length of a window, and at the
+# protocol's length it is about half of the work of the Transformer. The study gives each architecture
+# an order of growth; LDBM's cannot be decided from its description, and MambaGRU's parameters are a
+# third unused.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -136,8 +137,8 @@ for name in ("TemporalMeanMLP", "AttentionMIL", "LDBM", "VanillaTransformer", "M
 # %% [markdown]
 # ## Parameters that nothing reaches
 #
-# Some models learn a position for each frame, up to the longest recording. A window has 512 frames,
-# so the positions beyond are never read: with NaN in their place the answer is the same, and with
+# Some models learn a position for each frame or patch, up to a length of their own. A window has 512
+# frames, so the positions beyond are never read: with NaN in their place the answer is the same, and with
 # NaN in the last one that is read, there is no answer. They stay as they were drawn. A count of
 # parameters, the usual measure of a model's size, includes them all the same.
 
@@ -180,9 +181,9 @@ overview = pd.DataFrame(
 table(overview, digits=1)
 
 # %% [markdown]
-# The last two columns are about one forward pass over one window. The maps of single frames, first
-# of all from 512 numbers to 128, are what costs most; they would be there without any attention or
-# recurrence. Only in the Transformer do pairs of frames come to about half of the work.
+# The last two columns are about one forward pass over one window. In AttentionMIL and LDBM the maps
+# of single frames or patches cost most, in MambaGRU the recurrence, and in the Transformer the pairs
+# of frames, with about half of the work.
 #
 # ## How the work grows with the window
 #
@@ -381,7 +382,7 @@ beside = pd.DataFrame(
     ]
 )  # fmt: skip
 
-# %% mystnb={"figure": {"caption": "Test MAE minus that of TemporalMeanMLP, whose multiply-adds the arrow marks, against the multiply-adds of one window (logarithmic). Mean over ten seeds; bars are 95 % intervals over persons and seeds.", "name": "fig-cost-error"}, "image": {"alt": "Five points from some forty to two hundred times the cost of the average. Their bars all contain zero or lie above it: none lies below."}}
+# %% mystnb={"figure": {"caption": "Test MAE minus that of TemporalMeanMLP (*the average*) against the multiply-adds of one window (logarithmic). Mean over ten seeds; bars are 95 % intervals over persons and seeds.", "name": "fig-cost-error"}, "image": {"alt": "Five points at some ninety to a thousand times the cost of the average. Their bars all contain zero or lie above it: none lies below."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.4))
 ax.axhline(0, color=figures.GREY, linestyle="--", linewidth=1)
 for row in beside.itertuples():
@@ -399,7 +400,7 @@ average = work.loc["TemporalMeanMLP"].sum()
 ax.annotate("the average", (average, 0), (0, -14), textcoords="offset points", color=figures.GREY)
 ax.plot(average, 0, "o", color=figures.COLOURS["TemporalMeanMLP"])
 ax.set_xscale("log")
-ax.set(title="None of the dearer models has a lower error", xlabel="multiply-adds of one window",
+ax.set(title="None of the dearer models is shown to err less", xlabel="multiply-adds of one window",
        ylabel="difference in Test MAE, points", xlim=(1.5e5, 2e10), ylim=(-1.1, 2.1))  # fmt: skip
 figures.keep(fig, beside, "simulated cohort (default), seeds 0 to 9")
 

@@ -240,7 +240,9 @@ figures.keep(fig, curves, WHOSE)
 # %%
 found = curves.set_index(["spread", "difference"])["power"]
 assert 1 / 7 < found["middle", HALF] < 1 / 5, "half a point: rewrite the finding"
-assert max(stated) < 0.5 and (curves["power"] - curves["formula"]).abs().max() < 0.05, "rewrite"
+assert max(stated) < 0.5 and (curves["power"] - curves["formula"]).abs().max() < 0.05, (
+    "rewrite: the power of one run, or its formula"
+)
 bounds = np.array([0.1, 6]) / np.sqrt(N / design)  # in SDs of the difference
 least = {
     name: sd * optimize.brentq(lambda d: power(d, N / design, 0.05) - 0.8, *bounds)
@@ -252,12 +254,13 @@ say(
 )
 
 # %% [markdown] tags=["report-only"]
-# Every difference in the study's table, a tick in the figure, is smaller than half a point. Its sample
-# could hardly have found the largest of them, had it been true; and where it misses, it often points the wrong way:
+# Every difference in the study's table, a tick in the figure, is smaller than half a point. Its
+# sample could hardly have found the largest of them, had it been true; and where it misses, it often
+# points the wrong way:
 
 # %%
 wrong = curves.set_index(["spread", "difference"])["wrong"]
-assert 0.1 < wrong["middle", HALF] < 0.25, "rewrite"
+assert 0.1 < wrong["middle", HALF] < 0.25, "rewrite: how often the wrong one is called"
 say(
     f"At a true difference of {HALF:.2g} points the better model has the larger error in "
     f"{wrong['middle', HALF]:.0%} of the samples; at half of that, in {wrong['middle', HALF / 2]:.0%}."
@@ -350,7 +353,9 @@ figures.keep(fig, alarms, WHOSE)
 # %%
 false = [sum(called(enough, luck)) for luck in LUCK]
 true = [called(enough, luck, difference=HALF)[0] for luck in LUCK]
-assert 0.3 < false[0] < 0.45 < false[1] < 0.65 and all(0.55 < t < 0.7 for t in true), "rewrite"
+assert 0.3 < false[0] < 0.45 < false[1] < 0.65 and all(0.55 < t < 0.7 for t in true), (
+    "rewrite: shares of false and true alarms"
+)
 say(
     f"With {enough} recordings and one run each, equal architectures are called different in "
     f"{min(false):.0%} to {max(false):.0%} of the cases. Where one is better by {HALF:.2g} points, "
@@ -360,17 +365,19 @@ say(
 # %% [markdown]
 # Where the shares are near to each other, such a study can hardly tell a real difference from the
 # luck of two seeds. More recordings make that worse, since they only measure more exactly how these
-# two networks differ. What helps is more runs of each architecture, and a test that draws them too, as the
-# [results chapter](09_results.ipynb) does. How many of either? The variance of a difference is that of
-# the seeds over the number of runs, plus that of persons over the number of recordings. To find that
-# difference four times out of five, the sum may be so large and no larger:
+# two networks differ. What helps is more runs of each architecture, and a test that draws them too,
+# as the [results chapter](09_results.ipynb) does. How many of either? The variance of a difference is
+# that of the seeds over the number of runs, plus that of persons over the number of recordings. To
+# find that difference four times out of five, the sum may be so large and no larger:
 
 # %%
 allowed = (HALF / (stats.norm.isf(0.025) + stats.norm.isf(0.2))) ** 2
 fewest_runs = [max(1, int(np.ceil(luck**2 / allowed))) for luck in LUCK]
 many = max(20, max(fewest_runs) + 5)
 then = [np.ceil(SPREADS["middle"] ** 2 * design / (allowed - luck**2 / many)) for luck in LUCK]
-assert fewest_runs[0] < 5 and 10 < fewest_runs[1] < 15 and max(then) < 1500, "rewrite"
+assert fewest_runs[0] < 5 and 10 < fewest_runs[1] < 15 and max(then) < 1500, (
+    "rewrite: how many runs, how many recordings"
+)
 say(
     f"With fewer than {min(fewest_runs)} to {max(fewest_runs)} runs of each architecture, no number of "
     f"recordings is enough. With {many} runs of each, {min(then):,.0f} to {max(then):,.0f} are."
@@ -442,10 +449,10 @@ figures.keep(fig, at_fifty.reset_index(), WHOSE)
 ours = at_fifty.xs("the book's", level="interval")
 naive = at_fifty.xs("recordings as persons", level="interval")
 even = coverage(samples=300, balanced=True, naive=False, seed=5).xs("the book's", level="interval")
-assert (ours > 0.92).all(), "rewrite"
-assert (naive < ours).all() and naive.min() < 0.92, "rewrite"
-assert (even[["MAE", "RMSE"]] > 0.99).all(), "rewrite"
-assert even["difference in MAE"] < 0.98, "rewrite"
+assert (ours > 0.92).all(), "rewrite: our intervals hold too little"
+assert (naive < ours).all() and naive.min() < 0.92, "rewrite: what naive intervals hold"
+assert (even[["MAE", "RMSE"]] > 0.99).all(), "rewrite: what balanced persons change"
+assert even["difference in MAE"] < 0.98, "rewrite: what balanced persons change"
 say(
     f"The book's intervals cover {ours.min():.0%} to {ours.max():.0%}; those that take recordings for "
     f"persons {naive.min():.0%} to {naive.max():.0%}."
@@ -475,7 +482,7 @@ flipped = [(sign_flip_test(gap, who, n_resamples=999, rng=rng).p_value,
             sign_flip_test(gap, range(N), n_resamples=999, rng=rng).p_value)
            for gap, who in zip(gaps, null.person, strict=True)]  # fmt: skip
 persons, alone = (np.array(flipped) <= 0.05).mean(axis=0)
-assert persons < 0.06 < alone, "rewrite"
+assert persons < 0.06 < alone, "rewrite: false alarms of the two flips"
 say(f"Flipping persons finds one in {persons:.1%}; flipping recordings, in {alone:.1%}.")
 
 # %% [markdown] tags=["report-only"]
@@ -529,14 +536,14 @@ say(
 # %% [markdown] tags=["report-only"]
 # ## Try it
 #
-# Set `N = 300` where the runs are loaded, and run the page again: where does the middle curve pass the dashed
-# line now? Or give `LUCK` the value that five runs of each model would leave, the old one divided by
-# the square root of five, and look at the false alarms. Where an assertion stops the page, a sentence
-# near it is about fifty recordings only.
+# Set `N = 300` where the runs are loaded, and run the page again: where does the middle curve pass
+# the dashed line now? Or give `LUCK` the value that five runs of each model would leave, the old one
+# divided by the square root of five, and look at the false alarms. Where an assertion stops the page,
+# a sentence near it is about fifty recordings only.
 #
 # ## What this does not show
 #
 # The error model is fitted to four models on one simulated Test split, and its residuals are normal.
 # Another corpus has other spreads: put them into `SPREADS`. All sizes here are of *Test* splits. What
-# more *training* recordings would do to the models is another question: [When order matters](10_when_order_matters.ipynb)
-# has Train splits of 50 to 1,500.
+# more *training* recordings would do to the models is another question: [When order
+# matters](10_when_order_matters.ipynb) has Train splits of 50 to 1,500.

@@ -82,8 +82,8 @@ assert 100 / 9 < errors["null"] < 100 / 7 and whole.max() < 3, "rewrite the answ
 say(
     f"Let Dev choose epoch and setting, and **{errors['null']:.0f} of 100 cohorts without any "
     f"signal** show the study's errors: good on Dev, worse than a constant on Test. With a signal "
-    f"it is {errors['default']:.0f} of 100, and {errors['null-apart']:.0f} if nobody appears in "
-    f"two splits. The study's *whole* pattern, correlations included, appears in "
+    f"it is {errors['default']:.0f} of 100; without one, and with nobody in two splits, "
+    f"{errors['null-apart']:.0f}. The study's *whole* pattern, correlations included, appears in "
     f"{whole.min():.0f} to {whole.max():.0f} of 100."
 )
 
@@ -269,7 +269,7 @@ say(
     f"{errors['null']:.0f} without. The bounds ask for a harder Test than the simulated one: the "
     f"best constant has {constant_test_mae():.2f} on AVEC2014, and "
     f"{chosen['constant_test_mae'].mean():.2f} here. (That constant is a median of the *Test* "
-    "labels, so who names it has seen them; the Train mean as commonly quoted gives 9.54 to 9.76.)"
+    "labels, which nobody knows beforehand; the Train mean as commonly quoted gives 9.54 to 9.76.)"
 )
 
 # %% mystnb={"figure": {"caption": "Every cohort without signal when Dev chooses epoch and setting, and the study's four models as reported. On the dotted line both errors are equal.", "name": "fig-choosing-scatter"}, "image": {"alt": "Two clouds of dots, Dev against Test MAE. With returning persons the cloud reaches the study's four marks, which lie at its edge above the dotted line; with persons apart it stays on the line."}}
@@ -494,7 +494,7 @@ assert low < 0 < high, "rewrite: the two splits differ now"
 say(
     f"On the official split the four err {on_official.mean():+.2f} points against its constant, on "
     f"the person-disjoint one {disjoint.mean():+.2f}: a change of {estimate:+.2f} ({low:+.2f} to "
-    f"{high:+.2f}). Fifty Test recordings a split cannot say more."
+    f"{high:+.2f}). With fifty Test recordings in each split, more cannot be said."
 )
 
 # %% [markdown]

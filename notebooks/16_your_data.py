@@ -24,7 +24,7 @@
 # %% [markdown]
 # # Your data: from a folder to a table
 #
-# **Two commands lead from films or frames, and their labels, to a table of scores**, and nothing that
+# **Three commands lead from films or frames, and their labels, to a table of scores**, and nothing that
 # is wrong on the way passes in silence: files are checked before anything runs, lost frames are masked
 # and counted, and features are verified before a model sees them. Every fault that is planted on this
 # page is found by the check that is meant for it. What no check can find stands at its end.
@@ -179,7 +179,9 @@ ended = extract(cohort, encoder, scratch / "features")
 assert set(ended.kept) == set(started.extracted), "rewrite: what was done is not kept"
 store = FeatureStore(scratch / "features")
 verdict = verify(store, encoder=encoder, cohort=cohort, reference=embedded_reference())
-assert verdict.ok and list(verdict.findings["check"]) == ["unreadable"], "rewrite"
+assert verdict.ok and list(verdict.findings["check"]) == ["unreadable"], (
+    "rewrite: what `verify` finds"
+)
 print(ended.faults)
 print(verdict)
 
@@ -361,13 +363,14 @@ table(planted[["fault", "found by"]])
 
 # %% [markdown]
 # Three of them deserve a word. *The study's fallback*, random vectors, has unit length and healthy
-# variance; what gives it away is that consecutive frames are unrelated. *Frames sorted as text* leaves
-# every row sound; only embedding a few frames again shows that a row is not that of its frame. *OpenFace's
-# crops* are sound in all of this, and to the encoder they are other faces ([the story](03_extraction.ipynb)):
-# `check`, `extract` and `train` look where the face lies in some crops, and refuse these before anything
-# runs; only the option `--max-template-distance` lets them through. Whether a second person can be seen
-# depends on the encoder: the small one of this book tells rendered faces apart, and real ones hardly.
-# The tests plant 50 faults in this way, and each is found by its own checks and by no other.
+# variance; what gives it away is that consecutive frames are unrelated. *Frames sorted as text*
+# leaves every row sound; only embedding a few frames again shows that a row is not that of its frame.
+# *OpenFace's crops* are sound in all of this, and to the encoder they are other faces ([the
+# story](03_extraction.ipynb)): `check`, `extract` and `train` look where the face lies in some crops,
+# and refuse these before anything runs; only the option `--max-template-distance` lets them through.
+# Whether a second person can be seen depends on the encoder: the small one of this book tells
+# rendered faces apart, and real ones hardly. The tests plant 50 faults in this way, and each is found
+# by its own checks and by no other.
 #
 # ## Where only the reference speaks
 #
@@ -409,7 +412,9 @@ figures.keep(figure, reference, "one rendered frame; w600k_r50 as measured on ph
 bgr = OnnxEncoder(network_path("embedded"), Preprocess("BGR"))
 extract(cohort_of(), bgr, scratch / "bgr")
 silent = verify(FeatureStore(scratch / "bgr"), encoder=bgr, cohort=cohort_of())
-assert silent.ok and examine(FeatureStore(scratch / "bgr"), bgr) == ["reference"], "rewrite"
+assert silent.ok and examine(FeatureStore(scratch / "bgr"), bgr) == ["reference"], (
+    "rewrite: what `verify` finds"
+)
 say(
     f"Without the reference the {len(silent.checked)} other checks pass features from swapped "
     "channels; with it they are refused."
@@ -452,7 +457,9 @@ before = {
 }
 for name, frames in before.items():
     extract(cohort_of(frames), encoder, scratch / name)
-    assert examine(FeatureStore(scratch / name), cohort=cohort_of(frames)) == [], "rewrite"
+    assert examine(FeatureStore(scratch / name), cohort=cohort_of(frames)) == [], (
+        "rewrite: what `verify` finds"
+    )
 folder.cleanup()
 
 # %% [markdown]

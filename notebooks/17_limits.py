@@ -206,10 +206,11 @@ say(
 # **The label has an error of its own.** Who fills in BDI-II twice within a week does not get the same
 # score; [chapter 14](14_literature.ipynb) says what that alone costs.
 #
-# **Seeds and persons.** Models are trained at ten seeds, and the control with permuted labels at one.
-# Seeds differ in initial weights and in the order of batches. Protocol, split and features are the same
-# in all runs, so what another split or another encoder would change is in neither spread. A bootstrap of
-# so few persons does not quite hold what its name promises: [chapter 11](11_power.ipynb) measures it.
+# **Seeds and persons.** The main comparison has ten seeds, and the control with permuted labels one;
+# other chapters say how many. Seeds differ in initial weights and in the order of batches. In the
+# main comparison protocol, split and features are the same in all runs, so what another split or
+# another encoder would change is in neither spread. A bootstrap of so few persons does not quite hold
+# what its name promises: [chapter 11](11_power.ipynb) measures it.
 #
 # **Dev chooses.** It decides when training stops as well as which epoch counts, on the same recordings,
 # and Dev scores are optimistic for both.
@@ -224,9 +225,9 @@ say(
 #
 # ## What did not work
 #
-# A report that lists only what succeeded misleads those who build on it. In `null`,
-# `default` and `published` no architecture is shown to beat the constant or the plain average (where order
-# tells, some do: [When order matters](10_when_order_matters.ipynb)):
+# A report that lists only what succeeded misleads those who build on it. In `null`, `default` and
+# `published` no architecture is shown to beat the constant or the plain average (where order tells,
+# some do: [When order matters](10_when_order_matters.ipynb)):
 
 # %%
 tried = [
@@ -256,16 +257,16 @@ say(
 )
 
 # %% [markdown]
-# Every piece of the [study's advice](15_advice.ipynb) was tried, and none of it lowers the error
-# demonstrably. Eight bits made networks smaller and not always faster, and larger batches did not pay on a
-# processor ([cost](08_cost.ipynb)). Of the study's own statements, those that fell are listed in
-# [chapter 13](13_claims.ipynb). Most of this is absence of evidence from few recordings.
+# Of the [study's advice](15_advice.ipynb) what could be tried was, and none of it lowers the error
+# demonstrably. Of the study's own statements, those that fell are listed in [chapter
+# 13](13_claims.ipynb). Most of this is absence of evidence from few recordings.
 #
 # ## Cohort card
 #
 # In the manner of [datasheets](https://arxiv.org/abs/1803.09010) and data statements. **Why it was
-# made**: to test methods where the truth is known, in the shape of a corpus that may not be shared. It was
-# made from code alone; nobody was filmed, asked or paid, and no score of a real person was used.
+# made**: to test methods where the truth is known, in the shape of a corpus that may not be shared.
+# It was made from code alone; nobody was filmed, asked or paid, and no score of a real person was
+# used.
 
 # %%
 recordings = cohort.recordings.assign(split=cohort.recordings["split"].str.title())
@@ -325,7 +326,7 @@ say(
 # of combining frames under one protocol, and to teach how such a comparison goes wrong. **Out of scope**:
 # any statement about a person; any recording that was not rendered here. **Training data**: simulated,
 # 50 recordings each for Train, Dev and Test; persons return across splits. **Licence**: MIT; weights are
-# computed on your machine, but for one model, told of below.
+# computed on your machine, except those of one model (below).
 
 # %%
 four = [*REPORTED["model"]]
@@ -356,9 +357,9 @@ say(
 )
 
 # %% [markdown]
-# The encoders that are shipped take aligned pictures of 112 x 112 pixels and give 512 numbers. They have
-# never seen a real face: **out of scope** is recognising, verifying or reading one. **Bias between groups**
-# is unknown, and not measurable here.
+# The encoders that are shipped take aligned pictures of 112 x 112 pixels and give 512 numbers. They
+# have never seen a real face: **out of scope** is recognising, verifying or reading one. **Bias
+# between groups** is unknown, and not measurable here.
 
 # %%
 taught = {"embedded": "to tell rendered persons apart", "affect": "to read expression, gaze and pose",
@@ -374,8 +375,8 @@ encoders = pd.DataFrame({
 table(encoders)
 
 # %% [markdown]
-# *Tells persons apart* is the share of pairs of pictures of other rendered persons that are rightly judged
-# as the same person or not; guessing gives 50 %.
+# *Tells persons apart* is the share of pairs of pictures of other rendered persons that are rightly
+# judged as the same person or not; guessing gives 50 %.
 #
 # **Try it**: open one of the files yourself; its hash is checked against its card each time.
 
