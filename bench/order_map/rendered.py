@@ -56,7 +56,7 @@ class Run(NamedTuple):
     inputs: Scaling | Literal["raw", "shuffled"]
     """``"raw"``: unit vectors, as the report's models see them; ``"shuffled"``: z-scored, and the
     frames of each window dealt out anew."""
-    predictor: str  # one of `SHALLOW` or `NETWORKS`, or `cells.MEAN_OF_STATES`
+    predictor: str  # one of `SHALLOW` or `cells.NETWORKS`
     seed: int = 0
     learning_rate: float = 0.0  # 0: that of the world's protocol
     dropout: float = 0.0  # share of the input's numbers that training hides
@@ -78,7 +78,7 @@ def key(run: Run) -> str:
 def _key(predictor: str) -> str:
     files = [Path(__file__), Path(cells.__file__), PACKAGE / "scaling.py", PACKAGE / "baselines.py"]
     files += sorted((PACKAGE / "cohorts" / "simulated").glob("*.py"))
-    source = source_of(RunSpec(predictor if predictor in NETWORKS else "RidgeMeanSD"))
+    source = source_of(RunSpec(predictor if predictor in cells.NETWORKS else "RidgeMeanSD"))
     encoders = [_encoders()[name].id for name in ENCODERS]
     content = [source, asdict(Protocol()), encoders, *map(code_of, files)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -63,12 +63,7 @@ def population() -> list[list[rendered.Run]]:
         _rendered("pace", n_train, 0, features)
         for features, n_train in product(rendered.ENCODERS, SIZES[:3])
     ]
-    # z-scored there, is it the order of frames that a network reads, or what they are like?
-    affect = []
-    for cohort in COHORTS:
-        runs = _rendered("published", rendered.N_TRAIN, cohort, "affect")
-        sees = [run for run in runs if run.inputs == "z-scored"]
-        affect.append([*runs, *(run._replace(inputs="shuffled") for run in sees)])
+    affect = [_affect(cohort) for cohort in COHORTS]
     null = [_rendered("null", rendered.N_TRAIN, 0, features) for features in rendered.ENCODERS]
     return [*levels, *paced, *affect, *tuning(), *null]
 
@@ -86,6 +81,22 @@ def _rendered(world: str, n_train: int, cohort: int, features: str) -> list[rend
     shallow = rendered.SHALLOW[: -1 if world in rendered.LEVELS else None]
     return [rendered.Run(*where, "raw", name) for name in shallow] + [
         rendered.Run(*where, *which) for which in inputs
+    ]
+
+
+def _affect(cohort: int) -> list[rendered.Run]:
+    """Return the runs on affect features; of z-scored frames also without their order.
+
+    Attention that has no positions stands beside them: it can read no order.
+    """
+    where = ("published", rendered.N_TRAIN, cohort, "affect")
+    best = ("VanillaTransformer", SEEDS[1])
+    orders = [(name, SEEDS[0]) for name in rendered.NETWORKS[1:]] + [best]
+    blind = [("AttentionMIL", seed) for seed in SEEDS]
+    return [
+        *_rendered(*where),
+        *(rendered.Run(*where, "shuffled", *one) for one in orders),
+        *(rendered.Run(*where, "z-scored", *one) for one in [best, *blind]),
     ]
 
 
