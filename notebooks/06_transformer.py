@@ -314,6 +314,6 @@ assert apart < MAE_TOLERANCE, f"the course differs by {apart:.2f} points: run `m
 # ## What this does not show
 #
 # Whether attention finds more in features that show what a face *does*: [Results](09_results.ipynb)
-# tries those of affect. Z-scored, the Transformer is the best of the four there, with the order of
-# frames or without it. Nor whether longer windows would need attention: all of this is about 512
-# frames, some 17 seconds. What the square of the length costs stands in [Cost](08_cost.ipynb).
+# tries those of affect. Z-scored, the Transformer is the best of the four there on average, with the
+# order of frames or without it. Nor whether longer windows would need attention: all of this is about
+# 512 frames, some 17 seconds. What the square of the length costs stands in [Cost](08_cost.ipynb).

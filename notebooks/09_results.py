@@ -28,11 +28,14 @@
 # # Results: did any way of combining frames beat their average?
 
 # %% [markdown] tags=["report-only"]
-# **No. None of the architectures has a demonstrably lower error than TemporalMeanMLP, which averages all
-# frames and knows nothing of their order. And none of them, the average included, has a lower error than
-# one constant guess for everybody.** The architectures differ by less than what fifty recordings and
-# the luck of a training run can move. So this is no proof that order never matters: it is what a
-# study of this size would see, also where the behaviour tells a lot.
+# **On embeddings of identity, no. None of the architectures has a demonstrably lower error than
+# TemporalMeanMLP, which averages all frames and knows nothing of their order. And none of them, the
+# average included, has a lower error than one constant guess for everybody.** The architectures differ
+# by less than what fifty recordings and the luck of a training run can move. So this is no proof that
+# order never matters: it is what a study of this size would see, also where the behaviour tells a lot.
+# With a thousand Test recordings, too, none gains, and none has learnt anything. On features that show
+# movement they do learn; the best of them then mostly errs less than the average, with the order of
+# frames or without it.
 #
 # Three kinds of numbers meet on this page: what the *study reported* on AVEC2014 (quoted), what
 # *follows by arithmetic* from published figures, and what was *computed here* on a simulated cohort
@@ -68,7 +71,7 @@ from scipy import stats
 from deplib import claims, figures, results, study
 from deplib.baselines import references
 from deplib.cohorts.simulated import oracle_error, world_named
-from deplib.metrics import pcc, score
+from deplib.metrics import score
 from deplib.report import badge, say, table
 from deplib.statistics import holm, score_runs, stacked_errors
 
@@ -209,7 +212,7 @@ say(f"From the constant to the {ceiling} the MAE falls by {learnable:.2f} points
 # %% [markdown] tags=["report-only"]
 # Every model's mean error is above the constant's, though by no more than chance can explain. The
 # oracle's is below it. A difference smaller than the margin, half of what an oracle gains over an
-# endless population, could not decide between architectures even if the data were unlimited.
+# endless population, is too small to matter, however surely it is known.
 
 # %% [markdown]
 # ## Differences from the average
@@ -282,7 +285,8 @@ table(pairs[["pair", "difference", "90 % interval", "equivalent"]])
 # two-way analysis of variance tells apart what other seeds and what other persons would do to either.
 
 # %% [markdown] tags=["report-only"]
-# The first is mostly a matter of persons, the second mostly of seeds: persons cancel in the pair.
+# With one Train split, the first is mostly a matter of persons, the second mostly of seeds: persons
+# cancel in the pair.
 
 
 # %%
@@ -412,10 +416,10 @@ assert (of.loc[ARCHITECTURES, "value"] > 0).all(), (
 
 # %% tags=["report-only"]
 answers = results.answers("population")
+blind = answers["inputs"].eq("shuffled") | answers["predictor"].eq("AttentionMIL")
+answers, without_order = answers[~blind], answers[blind]
 plain = answers[["learning_rate", "dropout", "whole"]].eq(0).all(axis=1)
 faces = answers[plain & answers["world"].isin(["default", "published"])]
-shuffled = faces["inputs"] == "shuffled"
-faces, without_order = faces[~shuffled], faces[shuffled]
 raw = faces[(faces["features"] == "identity") & (faces["inputs"] == "raw")]
 
 
@@ -433,18 +437,16 @@ for (world, cohort), cell in raw.groupby(["world", "cohort"]):
         rows.append((world, model, cohort, gap.mean()))
         drawn = [rng.choice(gap[:, k % 2], 50, replace=False).mean() for k in range(1_000)]
         seen += [(world, model, value) for value in drawn]
-true = pd.DataFrame(rows, columns=["world", "model", "cohort", "gap"])
-true = true.groupby(["world", "model"])["gap"].agg(["mean", "var", "count"])
-# The spread between cohorts is pooled over all rows. Both worlds have the same persons: they count once.
-freedom = (true["count"] - 1).groupby("world").sum().min()
-se = np.sqrt(true["var"].mean() / true["count"])
+by_cohort = pd.DataFrame(rows, columns=["world", "model", "cohort", "gap"])
+true = by_cohort.groupby(["world", "model"])["gap"].agg(["mean", "var", "count"])
+se, freedom = np.sqrt(true["var"] / true["count"]), true["count"] - 1  # cohorts hold all the luck
 half = stats.t.ppf(0.975, freedom) * se
 true["low"], true["high"] = true["mean"] - half, true["mean"] + half
 true["equivalent"] = true["mean"].abs() + stats.t.ppf(0.95, freedom) * se < MARGIN
 lab = pd.DataFrame(seen, columns=["world", "model", "gap"]).groupby(["world", "model"])["gap"]
 true["lab_low"], true["lab_high"] = lab.quantile(0.025), lab.quantile(0.975)
 
-# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of TemporalMeanMLP on 1,000 recordings in each of three cohorts. Dot and line: mean and 95 % interval over cohorts, seeds and persons. Pale bar: 95 % of what one cohort, one run of each and 50 recordings show. Shaded: the margin.", "name": "fig-thousand"}, "image": {"alt": "Two panels of three rows. All dots lie at zero or right of it. Their lines are about half as long as the pale bars behind them, which reach from half a point left of zero to more than a point right of it."}}
+# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of TemporalMeanMLP on 1,000 recordings in each of three cohorts. Dot and line: mean and 95 % interval over cohorts, seeds and persons. Pale bar: 95 % of what one cohort, one run of each and 50 recordings show. Shaded: the margin.", "name": "fig-thousand"}, "image": {"alt": "Two panels of three rows. All dots lie at zero or right of it. Their lines are about as long as the pale bars behind them, which reach from half a point or more left of zero to more than a point right of it; those of the Transformer are shorter."}}
 fig, axes = plt.subplots(2, 1, figsize=(5.2, 4.4), sharex=True)
 for ax, (world, of) in zip(axes, true.groupby("world"), strict=True):
     of = of.droplevel("world").loc[ARCHITECTURES[1:]].reset_index()
@@ -453,20 +455,16 @@ for ax, (world, of) in zip(axes, true.groupby("world"), strict=True):
     figures.forest(of.assign(label=of["model"], value=of["mean"]), ax, zero_label="as the average")
     ax.set_title(world, fontsize=10, color=figures.GREY)
 axes[-1].set(xlabel="difference in Test MAE, BDI-II points")
-fig.suptitle(
-    "No gain of a point, whatever a lab may see", x=0.02, ha="left", weight="bold", size=11
-)
+fig.suptitle("Over three cohorts, none gains", x=0.02, ha="left", weight="bold", size=11)
 figures.keep(
     fig, true.round(3).reset_index(), "simulated cohorts, rendered faces, identity features"
 )
 
 # %% tags=["report-only"]
-assert (true["mean"] > 0).all() and (true["low"] > -1).all(), "a temporal model gains: rewrite"
-assert true["equivalent"].groupby("model").agg(["all", "any"]).to_numpy().tolist() == [
-    [False, False],  # LDBM
-    [True, True],
-    [True, True],
-], "rewrite: who is equivalent"
+assert (true["mean"] > 0).all(), "rewrite: a temporal model gains"
+equal = true["equivalent"].unstack("world").all(axis=1)
+assert list(equal.index[equal]) == ["VanillaTransformer"], "rewrite: who is equivalent"
+assert (by_cohort.loc[by_cohort["model"] == "LDBM", "gap"] > 0.1).all(), "rewrite: LDBM"
 test_of = raw[raw["split"] == "test"].groupby(["world", "predictor", "cohort", "seed"])
 known = test_of[["bdi", "bdi_hat"]].apply(
     lambda t: np.corrcoef(t["bdi"], t["bdi_hat"])[0, 1] if t["bdi_hat"].std() else 0
@@ -476,15 +474,15 @@ assert known.loc[ARCHITECTURES].abs().max().max() < 0.06, "a network knows somet
 ridge = known.loc["ridge (mean+sd)"]
 assert (ridge > 0.08).all(), "rewrite: ridge knows nothing"
 say(
-    f"Over these recordings the answers of all four networks correlate with severity by "
-    f"{known.loc[ARCHITECTURES].max().max():.2f} at most. Ridge regression on the mean and spread of "
+    f"Over all runs the answers of each of the four networks correlate with severity by "
+    f"{known.loc[ARCHITECTURES].abs().max().max():.2f} at most. Ridge regression on the mean and spread of "
     f"the same embeddings: {ridge['default']:.2f} (default) and {ridge['published']:.2f} (published)."
 )
 
 # %% [markdown] tags=["report-only"]
-# By the test of equivalence, the Transformer and MambaGRU are equal to the average within the margin in
-# both worlds. LDBM stays undecided: it errs more, by an amount that differs from cohort to cohort. But
-# they are equal in knowing nothing.
+# By the test of equivalence, the Transformer is equal to the average within the margin in both worlds.
+# LDBM errs more in each cohort, and MambaGRU more in one and less in another; by how much, three cohorts
+# do not tell. And who is equal here is equal in knowing nothing.
 #
 # For the networks have learnt nothing, not even the average of the frames, where a linear model of mean
 # and spread does learn a little from the same fifty recordings. Their differences are differences in how
@@ -527,10 +525,10 @@ say(
 )
 
 # %% [markdown] tags=["report-only"]
-# For LDBM and MambaGRU the cohort weighs more than the seed: other *training* recordings change their
-# difference from the average as much as other Test recordings do. No number of seeds or of Test
-# recordings shows that, as long as all runs learn from one Train split. It is also why the lines
-# above are so long.
+# For LDBM and MambaGRU the cohort weighs more than the seed (in `published`, and as far as three cohorts
+# tell): other *training* recordings change their difference from the average as much as other Test
+# recordings do. No number of seeds or of Test recordings shows that, as long as all runs learn from
+# one Train split, as above. It is also why the lines of the figure are so long.
 #
 # ### And with inputs that show movement?
 #
@@ -565,8 +563,9 @@ say(
 
 # %% [markdown] tags=["report-only"]
 # As they are, the models take away: on Dev, which chose their epochs, their answers look better than they
-# are, and get too much weight. z-scored, nothing of size is added by any of them either. In these worlds
-# levels tell, and fifty recordings are too few for a network to learn what movement adds.
+# are, and get too much weight. Z-scored, nothing of size is added by any of them either. But weights that
+# come from fifty Dev recordings are rough: alone, the Transformer on affect mostly errs less than mean
+# and spread, as the last section on these recordings shows.
 
 # %% [markdown] tags=["report-only"]
 # ### Or with other settings?
@@ -581,8 +580,9 @@ say(
 
 # %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE on 1,000 recordings for every setting that was tried (published, affect features, 50 Train recordings, one cohort). Large: chosen by the error on Dev. Dashed: the constant. Dotted: ridge regression on mean and spread of the same embeddings.", "name": "fig-settings"}, "image": {"alt": "Five rows of dots, a dot a setting, spread over one to two points each. The large ones lie right of the dotted line, around the dashed one."}}
 tuned = answers.query("world == 'published' and features == 'affect' and cohort == 0 and seed == 0")
-tuned = tuned[tuned["inputs"] != "shuffled"]
 setting = ["predictor", "inputs", "learning_rate", "dropout", "whole"]
+tuned = tuned.replace({"learning_rate": {0: 3e-4}})  # the protocol's
+tuned = tuned.drop_duplicates([*setting, "recording"])
 tried = score(tuned, by=[*setting, "split"]).pivot(index=setting, columns="split")
 learnt = tried.drop(index=["constant", "oracle", "ridge (mean+sd)"], level="predictor")
 best = learnt["mae", "dev"].groupby("predictor").idxmin()
@@ -629,78 +629,78 @@ say(
 )
 
 # %% [markdown] tags=["report-only"]
-# On these features all networks learn something from fifty recordings, so here the comparison is not
-# one of models that know nothing. Rate, dropout and scaling move a model by a point and more, about
-# as much as the models differ, and fifty Dev recordings pick none of the good settings: they prefer
-# what fits Dev's own persons. No choice that Dev made is as good as a mean and a spread. In hindsight
-# some are, and the best are z-scored; the Transformer's are better at each rate. It also weakens this
-# report's own comparison: its one setting for all is the best one here for the plain average, and for
-# no other model.
+# On these features each network learns something at some setting, so here the comparison is not one of
+# models that know nothing. Rate, dropout and scaling move a model by a point and more, about as much as
+# the models differ, and fifty Dev recordings pick none of the good settings. (Many of Dev's persons are
+# in Train, too, so [Dev prefers](12_choosing_on_dev.ipynb) what knows them.) No choice that Dev made is
+# as good as a mean and a spread. In hindsight some are, and the best are z-scored; the Transformer's are
+# better at each rate. It also weakens this report's own comparison: its one setting for all is, by a
+# hair, the best one here for the plain average, and for no other model.
 #
-# ### Shape or order?
+# ### Is it the order?
 #
-# Z-scored, a channel has lost its level and its spread. What is left is the order of its values and
-# their *shape*, such as how seldom somebody smiles. To tell which of the two the Transformer reads, the
-# networks are trained on the same z-scored frames once more, dealt out anew within each window, in
-# Train as in Test. Whoever errs as little without the order has not read it.
+# Z-scored, a channel has lost its level and its spread. What is left is the order of frames, and what
+# single frames hold: how the values of a channel are distributed, such as how seldom somebody smiles,
+# and which channels move together. To tell the two apart, the networks are trained on the same z-scored
+# frames once more, dealt out anew within each window, in Train as in Test. Whoever errs as little
+# without the order has not needed it. *AttentionMIL*, which has no positions, never sees any.
 
-# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of ridge regression on mean and spread of the same embeddings, on 1,000 recordings (published, affect features, 50 Train recordings). Dots: three cohorts, one seed.", "name": "fig-shape"}, "image": {"alt": "Four rows of dots. Those of the z-scored Transformer lie left of the dashed line or on it, with and without order. Without order those of LDBM move to the right, and those of MambaGRU to the left."}}
+# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of ridge regression on mean and spread of the same embeddings, on 1,000 recordings (published, affect features, 50 Train recordings). Dots: three cohorts, one or two seeds.", "name": "fig-shape"}, "image": {"alt": "Five rows of dots. Those of the z-scored Transformer lie left of the dashed line or near it, with and without order. Without order those of LDBM move to the right, and those of MambaGRU to the left. Those of AttentionMIL lie at the line or right of it."}}
 both = pd.concat([faces, without_order]).query("features == 'affect' and split == 'test'")
-both = both[both["seed"] == 0].assign(error=(both["bdi_hat"] - both["bdi"]).abs())
-errors = both.groupby(["cohort", "predictor", "inputs"])["error"].mean().unstack("cohort")
-over = (errors - errors.loc[("ridge (mean+sd)", "raw")]).loc[ARCHITECTURES]
-over = over.melt(ignore_index=False, value_name="difference").dropna().reset_index()
+runs = score(both, by=["predictor", "inputs", "seed", "cohort"])
+ridge = runs[runs["predictor"] == "ridge (mean+sd)"].set_index("cohort")["mae"]
+runs["over"] = runs["mae"] - runs["cohort"].map(ridge)
 sees = {"raw": "as they are", "z-scored": "z-scored", "shuffled": "z-scored, no order"}
-fig, ax = plt.subplots(figsize=(5.2, 3.4))
+fig, ax = plt.subplots(figsize=(5.2, 3.8))
 sns.stripplot(
-    over.replace({"inputs": sees}), x="difference", y="predictor", hue="inputs", dodge=True, size=7,
-    hue_order=[*sees.values()], order=ARCHITECTURES, jitter=False, alpha=0.8, ax=ax,
+    runs.replace({"inputs": sees}), x="over", y="predictor", hue="inputs", dodge=True, jitter=False,
+    order=[*ARCHITECTURES, "AttentionMIL"], hue_order=[*sees.values()], size=6, alpha=0.8, ax=ax,
     palette=list(figures.KINDS[:3]),
 )  # fmt: skip
 ax.axvline(0, color=figures.GREY, linestyle="--", linewidth=1)
 ax.set(xlabel="Test MAE minus that of mean and spread, points", ylabel="")
-sns.move_legend(ax, "upper center", title=None, ncol=3, bbox_to_anchor=(0.35, -0.2))
-fig.suptitle("The Transformer reads shape", x=0, ha="left", weight="bold", size=11)
-figures.keep(fig, over.round(3), "simulated cohorts (published), rendered faces, affect features")
+sns.move_legend(ax, "upper center", title=None, ncol=3, bbox_to_anchor=(0.35, -0.17))
+fig.suptitle("The Transformer does not need the order", x=0, ha="left", weight="bold", size=11)
+figures.keep(fig, runs.round(3), "simulated cohorts (published), rendered faces, affect features")
 
 # %% tags=["report-only"]
-by = over.pivot(index=["predictor", "inputs"], columns="cohort", values="difference")
-assert (by.loc[("VanillaTransformer", "z-scored")] < 0).all(), "rewrite: ridge errs less somewhere"
-lost = by.xs("shuffled", level="inputs") - by.xs("z-scored", level="inputs")
-assert lost.loc["VanillaTransformer"].abs().max() < 0.2, "rewrite the title: it reads order"
-assert lost.loc["LDBM"].min() > 0.1, "rewrite: LDBM reads no order"
-assert lost.loc["MambaGRU"].max() < -0.5, "rewrite: MambaGRU needs the order"
-than_average = by.loc[("VanillaTransformer", "z-scored")] - by.loc[("TemporalMeanMLP", "raw")]
-assert than_average.max() < -0.8, "rewrite: no more than the average"
-assert (by.loc[("LDBM", "z-scored")] - by.loc[("TemporalMeanMLP", "raw")]).min() > -0.5, (
-    "rewrite: LDBM"
+by_run = runs.pivot(index=["cohort", "seed"], columns=["predictor", "inputs"])
+err, r = by_run["mae"], by_run["pcc"]
+average = runs[runs["predictor"] == "TemporalMeanMLP"].groupby("cohort")["mae"].mean()
+gain = err.xs("z-scored", level="inputs", axis=1).rsub(average, axis=0, level="cohort")
+lost = err.xs("shuffled", level="inputs", axis=1) - err.xs("z-scored", level="inputs", axis=1)
+best = gain["VanillaTransformer"]
+assert (best > 0).sum() == len(best) - 1 and best.median() > 0.7, "rewrite: it gains less"
+assert lost["VanillaTransformer"].abs().max() < 0.3, "rewrite the title: it needs the order"
+assert (gain["AttentionMIL"] > 0.1).all(), "rewrite: order-blind attention gains nothing"
+assert lost["MambaGRU"].max() < -0.5, "rewrite: MambaGRU needs the order"
+assert gain["LDBM"].max() < 0.5, "rewrite: LDBM gains"
+assert r["LDBM", "shuffled"].max() < 0.15 < 0.3 < r["LDBM", "z-scored"].min(), (
+    "rewrite: LDBM needs no order"
 )
 empty = answers.query("world == 'null' and split == 'test'")
-empty = empty[empty["predictor"].isin(ARCHITECTURES)]
-runs = empty.groupby(["features", "predictor", "inputs", "seed"])[["bdi", "bdi_hat"]]
-by_chance = runs.apply(lambda t: pcc(t["bdi"].to_numpy(), t["bdi_hat"].to_numpy())).abs()
-assert by_chance.max() < 0.12, "rewrite: something is read where there is nothing"
-changed = {
-    model: f"{lost.loc[model].min():+.2f} to {lost.loc[model].max():+.2f}"
-    for model in ("VanillaTransformer", "LDBM", "MambaGRU")
-}
+empty = score(empty, by=["features", "predictor", "inputs", "seed"])["pcc"].abs()
+assert empty.max() < 0.12, "rewrite: something is read where there is nothing"
 say(
-    f"Z-scored, the Transformer errs by {-than_average.max():.1f} to {-than_average.min():.1f} points "
-    f"less than the plain average of the frames as they are. Without order its error changes by "
-    f"{changed['VanillaTransformer']}, LDBM's by {changed['LDBM']}, MambaGRU's by "
-    f"{changed['MambaGRU']}. (In `null`, where nothing can be read, no answers of {len(by_chance)} runs "
-    f"on either encoder's features correlate with severity by more than {by_chance.max():.2f}.)"
+    f"Z-scored, the Transformer errs by {best.median():.1f} points less than the plain average of the "
+    f"frames as they are (median of {len(best)} runs, {best.min():+.1f} to {best.max():+.1f}), and "
+    f"AttentionMIL by {gain['AttentionMIL'].median():.1f} ({gain['AttentionMIL'].min():+.1f} to "
+    f"{gain['AttentionMIL'].max():+.1f}). Without order the Transformer's error changes by "
+    f"{lost['VanillaTransformer'].min():+.2f} to {lost['VanillaTransformer'].max():+.2f}, and MambaGRU's "
+    f"by {lost['MambaGRU'].min():+.2f} to {lost['MambaGRU'].max():+.2f}. (In `null`, where there is "
+    f"nothing to read, no run correlates with severity by more than {empty.max():.2f}.)"
 )
 
 # %% [markdown] tags=["report-only"]
-# The Transformer reads shape. In each of three cohorts it errs less than the plain average, and a little
-# less than mean and spread, and it errs as little when its frames have no order. What helps is to bend
-# the numbers of each frame before they are averaged, once a person's own level and spread are gone; a
-# model without any notion of time can do that. MambaGRU errs *less* without the order: it answers from
-# [the end of a clip](07_mamba_gru.ipynb), which is then a sample of all its frames. LDBM alone reads
-# order here, for without it little is left of what it knows: the speed of the head tells something in
-# this world, too. But from that it learns no more than the plain average does from levels. So where a
-# temporal architecture was seen to win in such a world, it was not by time.
+# The Transformer does not need the order. Z-scored, it errs less than the plain average in all runs but
+# one, mostly by a point, and run by run it errs as much when its frames have no order: what it reads is
+# in single frames. AttentionMIL, which can read no order, gets a part of that gain. MambaGRU errs
+# *less* without the order: it answers from [the end of a clip](07_mamba_gru.ipynb), which is then a
+# sample of all its frames. LDBM does need neighbouring frames together: without order its correlation
+# with severity falls from above .3 to .1 or less. Whether it reads movement, or single frames a patch at
+# a time, is not told, and it errs about as much as the average does. So where a temporal architecture
+# wins in these worlds, it is not by time. (That is one setting and one encoder; some other settings of
+# LDBM and of the mean of states err as little, and were not tried without order.)
 
 # %% [markdown]
 # ## Controls: labels that are dealt out anew

@@ -314,8 +314,8 @@ say(
 #
 # - **Along the foot of each map there is nothing.** Where levels tell all, no temporal model adds
 #   anything to their mean and spread, with however many recordings.
-# - **Up on the right, the study's networks find order**: LDBM first, MambaGRU later. The Transformer
-#   finds none, with one token a step and the protocol's forty passes. Attention without positions cannot,
+# - **Up on the right, the study's networks find order**: LDBM first, MambaGRU later, and the more the
+#   larger its share. The Transformer finds none, with one token a step and the protocol's forty passes. Attention without positions cannot,
 #   though with 1,500 recordings of pace it begins to use how the channels scatter together, which slow
 #   movement changes. Stroke is the stricter world: nothing leaks there, and of the study's networks only
 #   LDBM finds it, with 1,500 recordings.

@@ -28,15 +28,13 @@
 # a plain average of the frames, attention over patches (LDBM), attention over all frames
 # (Transformer), and a recurrent network (MambaGRU).
 #
-# **It can, but these four models, trained on fifty recordings, did not show it.** In simulated worlds
-# where severity is in the *order* of movement, and a network sees the true movement of the face, two
-# of the three temporal models beat an average once they learn from hundreds of recordings; in the
-# harder of two worlds one does, from 1,500. With fifty, the study's number, none does, even where
-# there is nothing else to find; one line changed in one of them, and in the easier of two worlds it
-# does. From embeddings of identity, which the study uses, no network found more than a trace with
-# fifty or 150. Where severity is in *how much* a face moves, no temporal model was shown to beat the
-# average on them. And on AVEC2014, all four models of the study erred more than somebody who always
-# answers the same number.
+# **Where order tells, it can. But these four models, trained on fifty recordings, showed no gain from
+# it.** On AVEC2014, all four models of the study erred more than somebody who always answers the same
+# number. In simulated worlds where severity is in the *order* of movement, and a network sees the true
+# movement of the face, two of the three temporal models beat an average once they learn from hundreds
+# of recordings; with fifty, the study's number, none does. From embeddings of identity, which the study
+# uses, no network found more than a trace of order with fifty or 150. And where severity is mostly in
+# *how much* a face moves, no temporal model was shown to beat the average on them.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -121,6 +119,7 @@ sns.heatmap(
     linewidths=1, annot_kws={"color": "black", "weight": "bold"},
 )  # fmt: skip
 above.set(xlabel="recordings in Train", ylabel="share of order")
+above.tick_params(axis="y", labelrotation=0)
 above.set_title("LDBM finds order in hundreds of recordings")
 figures.forest(reported, below, zero=(constant := constant_test_mae(13.5)))
 below.text(constant - 0.06, 3.45, "always 13.5", color=figures.GREY, ha="right", fontsize=9)
@@ -140,9 +139,9 @@ figures.keep(fig, drawn, "Simulated worlds of order (pace); figures reported by 
 # there to be found: a fixed set of random filters finds it in fifty. So does MambaGRU in the easier
 # world, if its answer is read from the *mean* of its states instead of the last; with 150 it then
 # errs as little as the best of the four with 1,500. And a trained network's input must show movement:
-# scaled over all recordings, as is usual, it let LDBM find nothing in five hundred; as embeddings of
-# identity, it let no network of the study find more than a trace in five hundred, and the changed one
-# found some of it. *(simulated worlds of order)*
+# scaled over all recordings, as is usual, it let LDBM find nothing in five hundred. From rendered
+# faces, with either encoder, no network of the study found more than a trace in five hundred at the
+# protocol's settings; the changed one found some of it. *(simulated worlds of order)*
 
 # %%
 most = gain.columns.max()
@@ -161,6 +160,25 @@ by_size = (
 by_size = by_size.mean().unstack()
 changed = by_size.loc[150, "MambaGRU (mean of states)"]
 assert changed < by_size.loc[most].reindex(MODELS).min() + 0.1, "rewrite finding 1"
+
+
+def known(runs, by):
+    """Correlation with severity of each run, averaged by something."""
+    of_runs = runs.groupby([*by, "cohort", "seed"])[["bdi", "bdi_hat"]]
+    found = of_runs.apply(lambda run: pcc(run["bdi"].to_numpy(), run["bdi_hat"].to_numpy()))
+    return found.groupby(by).mean()
+
+
+ldbm = said.query("movement == 'pace' and share == 1.0 and n_train == 500 and predictor == 'LDBM'")
+ldbm = known(ldbm.query("split == 'test'"), ["inputs"])
+assert ldbm["none"] < 0.1 < 0.4 < ldbm["z-scored"], "rewrite finding 1"
+pixels = "world == 'pace' and n_train == 500 and learning_rate == 0 and dropout == 0"
+pixels = results.answers("population").query(
+    f"split == 'test' and inputs == 'z-scored' and {pixels}"
+)
+pixels = known(pixels, ["predictor", "features"]).unstack()
+assert pixels.loc[TEMPORAL].abs().max(axis=None) < 0.2, "rewrite finding 1"
+assert pixels.loc["MambaGRU (mean of states)"].min() > 0.3, "rewrite finding 1"
 say(
     f"Where order has it all, LDBM adds {gain.loc[1.0, most]:.1f} points with {most:,} Train recordings "
     "and nothing with 50. Where levels have it all, it adds nothing at any size. Read from the mean of "
@@ -195,37 +213,32 @@ say(
 # %% [markdown]
 # Is the signal too weak to tell? In a second simulated world, faces show severity as clearly as the
 # best published results would need. The finding is the same there ([three worlds](09_results.ipynb)).
-# And is it the fifty Test recordings? On a *thousand* new ones in each of three cohorts, the
-# Transformer and MambaGRU are equivalent to the average within a point; LDBM stays undecided. But the
-# answers of all four networks have no correlation with severity at all, while a ridge regression on
-# mean and spread of the same embeddings has one of .1 to .3. Networks that learn nothing cannot show
-# whether order matters. On embeddings of *affect* they do learn something; the same ridge regression
-# still errs less. Z-scored within each recording, the Transformer errs less than both in each of three
-# cohorts, and as little when its frames are shuffled: what it reads there is the shape of a channel,
-# not its order ([Results](09_results.ipynb)).
+# And is it the fifty Test recordings? On a *thousand* new ones in each of three cohorts none gains, and
+# the Transformer is equivalent to the average within a point. But the answers of all four networks have
+# no correlation with severity there, while a ridge regression on mean and spread of the same embeddings
+# has one of .1 to .3. Networks that learn nothing cannot show whether order matters. On embeddings of
+# *affect* they do learn something; the same ridge regression still errs less. Z-scored within each
+# recording, the Transformer mostly errs less than the average, and run by run it errs as much when its
+# frames are shuffled: what it gains is not by their order ([Results](09_results.ipynb)).
 
 # %%
 thousand = results.answers("population").query("split == 'test' and inputs == 'raw'")
 thousand = thousand[thousand["features"] == "identity"]
 thousand = thousand[thousand["world"].isin(["default", "published"])]
-known = thousand.groupby(["world", "cohort", "predictor", "seed"])[["bdi", "bdi_hat"]].apply(
-    lambda run: pcc(run["bdi"].to_numpy(), run["bdi_hat"].to_numpy())
-)
-known = known.groupby(["predictor", "world"]).mean().unstack()
-assert known.loc[list(MODELS)].abs().max(axis=None) < 0.06, "rewrite finding 2"
-assert known.loc[AVERAGE_SD].round(1).between(0.1, 0.3).all(), "rewrite finding 2"
-plain = "world == 'published' and features == 'affect' and seed == 0 and learning_rate == 0"
+thousand = known(thousand, ["predictor", "world"]).unstack()
+assert thousand.loc[list(MODELS)].abs().max(axis=None) < 0.06, "rewrite finding 2"
+assert thousand.loc[AVERAGE_SD].round(1).between(0.1, 0.3).all(), "rewrite finding 2"
+plain = "world == 'published' and features == 'affect' and learning_rate == 0"
 affect = results.answers("population").query(f"split == 'test' and dropout == 0 and {plain}")
 affect = affect[~affect["whole"]].groupby(["inputs", "predictor", "cohort"])[["bdi", "bdi_hat"]]
 errs = affect.apply(lambda run: (run["bdi"] - run["bdi_hat"]).abs().mean()).unstack("cohort")
 of_ridge = errs.loc[("raw", AVERAGE_SD)]
 assert (errs.loc["raw"].loc[list(MODELS)] > of_ridge + 0.1).all(axis=None), "rewrite finding 2"
-centred = errs.loc[("z-scored", "VanillaTransformer")]
-assert (centred < of_ridge).all() and (centred < errs.loc[("raw", AVERAGE)]).all(), (
-    "rewrite finding 2"
+gain = errs.loc[("raw", AVERAGE)] - errs.loc[("z-scored", "VanillaTransformer")]
+no_order = (
+    errs.loc[("shuffled", "VanillaTransformer")] - errs.loc[("z-scored", "VanillaTransformer")]
 )
-no_order = errs.loc[("shuffled", "VanillaTransformer")].dropna()
-assert (no_order - centred).abs().max() < 0.2, "rewrite finding 2"
+assert gain.min() > 0.2 and no_order.abs().max() < 0.2, "rewrite finding 2"
 
 # %%
 strong = results.load("published", **results.ABLATION | {"model": list(MODELS)})
@@ -259,17 +272,20 @@ say(
 # ### 4. On AVEC2014 the study's models did worse than a constant
 #
 # Always answering 13.5 has a Test error of 9.54 points. One caveat matters most: 13.5 is the median
-# of the *Test* labels, which nobody knows beforehand. The mean of the Train labels, which everybody
-# knows, gives 9.54 to 9.76, so the verdict stands. Both follow from the
-# [published means of the severity bands](https://github.com/umayrah-mm/Depression-Severity-Estimation);
-# [A constant](14_literature.ipynb) has the sum. On Dev, which chose the epochs, the same models look
-# better than a constant: [Looking good on Dev](12_choosing_on_dev.ipynb) shows that this needs no
+# of the *Test* labels, which nobody knows beforehand. The mean of the Train labels, as commonly quoted,
+# gives 9.54 to 9.76, so the verdict stands. Both rest on the
+# [means of the severity bands](https://github.com/umayrah-mm/Depression-Severity-Estimation) that one
+# public README states; [A constant](14_literature.ipynb) has the sum. On *other* recordings the order
+# could be another: the bars of the picture cross the constant's line. On Dev, which chose the epochs,
+# the same models look better than a constant:
+# [Looking good on Dev](12_choosing_on_dev.ipynb) shows that this needs no
 # signal. *(reported by the study, and derived from published statistics of the labels)*
 
 # %%
 worse = REPORTED["test_mae"] > 9.76  # also than the Train mean
 assert worse.all() and round(constant_test_mae(13.5), 2) == 9.54, "rewrite finding 4"
 assert (REPORTED["dev_mae"] < REPORTED["test_mae"] - 1).all(), "rewrite finding 4"
+assert (reported["low"] < constant).all(), "rewrite finding 4"
 say(
     f"The study reports Test errors of {REPORTED['test_mae'].min():.2f} to "
     f"{REPORTED['test_mae'].max():.2f} points."
