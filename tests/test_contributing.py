@@ -89,7 +89,7 @@ NOT_RUN = {
     **dict.fromkeys(("make book", "make sweep"), HOURS),
     **dict.fromkeys(("make help", "make lint", "make test", "make unit-tests"), SELF),
     **dict.fromkeys(("pytest -n 2", 'pytest -m "not slow"'), SELF),
-    **dict.fromkeys(("pip install pre-commit", "pip install 'deplib[book,sweep]'"), "the network"),
+    **dict.fromkeys(("pip install pre-commit", "pip install '.[book,sweep]'"), "the network"),
     "make install": "the network",
     "git switch -c feature/your-idea": "would change this repository's branch",
     **dict.fromkeys((MINUTE[0], OWN[0]), "the network; tests/test_installs.py has both verbs"),
