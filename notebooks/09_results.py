@@ -645,7 +645,7 @@ say(
 # frames once more, dealt out anew within each window, in Train as in Test. Whoever errs as little
 # without the order has not needed it. *AttentionMIL*, which has no positions, never sees any.
 
-# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of ridge regression on mean and spread of the same embeddings, on 1,000 recordings (published, affect features, 50 Train recordings). Dots: three cohorts, one or two seeds.", "name": "fig-shape"}, "image": {"alt": "Five rows of dots. Those of the z-scored Transformer lie left of the dashed line or near it, with and without order. Without order those of LDBM move to the right, and those of MambaGRU to the left. Those of AttentionMIL lie at the line or right of it."}}
+# %% tags=["report-only"] mystnb={"figure": {"caption": "Test MAE minus that of ridge regression on mean and spread of the same embeddings, on 1,000 recordings (published, affect features, 50 Train recordings). Dots: three cohorts, one or two seeds.", "name": "fig-shape"}, "image": {"alt": "Five rows of dots. Those of the z-scored Transformer lie left of the dashed line or near it, with and without order, but for one run of each. Without order those of LDBM move to the right, and those of MambaGRU to the left. Those of AttentionMIL lie at the line or right of it."}}
 both = pd.concat([faces, without_order]).query("features == 'affect' and split == 'test'")
 runs = score(both, by=["predictor", "inputs", "seed", "cohort"])
 ridge = runs[runs["predictor"] == "ridge (mean+sd)"].set_index("cohort")["mae"]
