@@ -439,7 +439,10 @@ for (world, cohort), cell in raw.groupby(["world", "cohort"]):
         seen += [(world, model, value) for value in drawn]
 by_cohort = pd.DataFrame(rows, columns=["world", "model", "cohort", "gap"])
 true = by_cohort.groupby(["world", "model"])["gap"].agg(["mean", "var", "count"])
-se, freedom = np.sqrt(true["var"] / true["count"]), true["count"] - 1  # cohorts hold all the luck
+se, freedom = (
+    np.sqrt(true["var"] / true["count"]),
+    true["count"] - 1,
+)  # seeds and persons, too, differ by cohort
 half = stats.t.ppf(0.975, freedom) * se
 true["low"], true["high"] = true["mean"] - half, true["mean"] + half
 true["equivalent"] = true["mean"].abs() + stats.t.ppf(0.95, freedom) * se < MARGIN

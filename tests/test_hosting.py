@@ -27,7 +27,7 @@ WRITES = {
 }
 """The only jobs that may do more than read the repository, and what."""
 
-LARGEST = 2_500_000
+LARGEST = 2_000_000
 """Bytes of a file: the networks that are shipped have 1.3 million."""
 MEASURED = (
     "results/*/pooled.safetensors",
